@@ -1,0 +1,88 @@
+/* include/segmap/elf.h - what an ELF file says of itself, as far as segmap needs it. */
+#ifndef SEGMAP_ELF_H
+#define SEGMAP_ELF_H
+
+#include <segmap/segment.h>
+#include <stddef.h>
+
+/* Where the names of pieces come from. */
+enum segmap_sections_from {
+	SEGMAP_SECTIONS_HEADERS, /* section headers */
+	SEGMAP_SECTIONS_PARTS,	 /* program and dynamic headers */
+	SEGMAP_SECTIONS_NONE,
+};
+
+/* A section header, or a part of the file that a program or dynamic header tells of. */
+struct segmap_section {
+	const char *name; /* raw bytes, may be hostile; owned by the ELF object */
+	uint64_t vaddr;	  /* sh_addr */
+	uint64_t off;	  /* sh_offset: bytes from the ELF header */
+	uint64_t size;	  /* sh_size; neither vaddr + size nor off + size overflows */
+	bool alloc;	  /* SHF_ALLOC: the program loads it */
+	bool nobits;	  /* SHT_NOBITS: no bytes in the file */
+	bool tls;	  /* SHF_TLS: with nobits it takes no address space (.tbss) */
+	bool part;	  /* no section: named after a header, "[dynamic]" */
+};
+
+/* What a stretch of the file or of the address range holds. */
+enum segmap_label_kind {
+	SEGMAP_LABEL_SECTION,
+	SEGMAP_LABEL_EHDR,
+	SEGMAP_LABEL_PHDRS,
+	SEGMAP_LABEL_SHDRS,
+};
+
+/*
+ * A labelled range. The labels of one array are sorted and do not overlap, so
+ * that a binary search answers "what is here": where sections overlap, the one
+ * that starts first keeps the bytes, and a header keeps its bytes always.
+ */
+struct segmap_label {
+	uint64_t start, end; /* [start, end): vaddr or off */
+	enum segmap_label_kind kind;
+	uint32_t section; /* index in sections; unless a header */
+	uint64_t off;	  /* off of the byte at start; of no meaning if nobits */
+	bool nobits;
+};
+
+/*
+ * One ELF object as it stands in a file. Everything belongs to the object.
+ * Immutable once parsed, shared by all images made of it.
+ */
+struct segmap_elf {
+	unsigned int class;	      /* 32 or 64 */
+	unsigned int machine;	      /* e_machine: EM_X86_64 … */
+	unsigned int type;	      /* ET_EXEC or ET_DYN */
+	bool foreign;		      /* other machine or byte order than segmap's own */
+	uint64_t entry;		      /* e_entry: vaddr */
+	uint64_t elf_off;	      /* of the ELF header in the file; 0 but for files in files */
+	uint64_t size;		      /* bytes of the file from the ELF header on */
+	struct segmap_segment *segments; /* PT_LOAD and PT_GNU_RELRO, in table order */
+	size_t n_segments;
+	struct segmap_section *sections; /* in table order, without the null section */
+	size_t n_sections;
+	enum segmap_sections_from sections_from;
+	const char *sections_problem;  /* why there are no section headers; NULL if there are,
+					  or if the file just has none */
+	struct segmap_label *by_vaddr; /* allocated sections and headers that a PT_LOAD maps */
+	size_t n_by_vaddr;
+	struct segmap_label *by_off;   /* everything with bytes in the file */
+	size_t n_by_off;
+	char *build_id; /* lower-case hex; NULL if none */
+	char *soname;	/* DT_SONAME, raw bytes; NULL if none */
+	char *interp;	/* PT_INTERP, raw bytes; NULL if none */
+	char *names;	/* what sections[].name point into */
+};
+
+/* The label of the byte at @at, or NULL; with NULL, *@until is where the next label starts
+ * (UINT64_MAX if none does). */
+SEGMAP_API const struct segmap_label *segmap_label_find(const struct segmap_label *labels,
+							size_t n_labels, uint64_t at,
+							uint64_t *until);
+
+/* elf.h's EM_ name of @machine without EM_, or NULL if this version has none. */
+SEGMAP_API const char *segmap_machine_name(unsigned int machine);
+
+SEGMAP_API void segmap_elf_free(struct segmap_elf *elf);
+
+#endif

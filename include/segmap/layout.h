@@ -1,0 +1,136 @@
+/* include/segmap/layout.h - VMAs, images and pieces together: the answer. */
+#ifndef SEGMAP_LAYOUT_H
+#define SEGMAP_LAYOUT_H
+
+#include <segmap/file.h>
+#include <segmap/image.h>
+#include <segmap/piece.h>
+#include <segmap/vma.h>
+#include <time.h>
+
+enum segmap_source {
+	SEGMAP_SOURCE_PROCESS,
+	SEGMAP_SOURCE_RUN,
+	SEGMAP_SOURCE_MAPS,
+	SEGMAP_SOURCE_CORE,
+	SEGMAP_SOURCE_PREDICTION,
+};
+
+/* What a VMA is. */
+enum segmap_kind {
+	SEGMAP_KIND_SEGMENT,  /* file pages of a PT_LOAD, or of several that the kernel merged */
+	SEGMAP_KIND_RELRO,    /* the part of a PT_LOAD that PT_GNU_RELRO made read-only */
+	SEGMAP_KIND_BSS,      /* anonymous pages with the rest of a PT_LOAD */
+	SEGMAP_KIND_GAP,      /* address space between segments, held without access */
+	SEGMAP_KIND_REMAPPED, /* anonymous pages where file pages of an image are expected */
+	SEGMAP_KIND_ALIAS,    /* see enum segmap_role */
+	SEGMAP_KIND_FILE,     /* a mapped file that is no loaded image */
+	SEGMAP_KIND_HEAP,
+	SEGMAP_KIND_STACK,
+	SEGMAP_KIND_VDSO,
+	SEGMAP_KIND_VVAR,
+	SEGMAP_KIND_VSYSCALL,
+	SEGMAP_KIND_SHM,
+	SEGMAP_KIND_DEVICE,
+	SEGMAP_KIND_ANON,
+	SEGMAP_KIND_OTHER,
+};
+
+/* How one process (or core, or saved map) relates to one file that it has mapped. */
+struct segmap_backing {
+	uint32_t dev_major, dev_minor; /* as maps prints them */
+	uint64_t ino;
+	char *path; /* as maps shows it, without the kernel's " (deleted)"; owned */
+	struct segmap_file *file; /* borrowed from the files of the run; NULL if unreadable */
+	enum segmap_opened opened;
+	enum segmap_status status;
+	struct segmap_error *error; /* why it is unreadable or malformed; owned; NULL if neither */
+	char *path_build_id; /* of the file that has the path now, where it is another; or NULL */
+	uint32_t *vmas;	     /* indices of its VMAs, ascending; borrowed from the layout */
+	uint32_t n_vmas;
+};
+
+/* What correlation found out about the VMA of the same index. */
+struct segmap_annotation {
+	int32_t backing; /* index in backings; -1 for none */
+	int32_t image;	 /* index in images, of the first where there are several; -1 for none */
+	int32_t segment; /* index in its ELF object's segments, of the first; -1 for none */
+	int16_t expected_prot; /* or SEGMAP_NO_PROT: no image, or pieces differ */
+	enum segmap_kind kind;
+	uint32_t first_piece, n_pieces; /* in the layout's pieces */
+};
+
+/*
+ * The map of one process at one moment, from whatever source. Owns all of it
+ * but the files, which must outlive it.
+ */
+struct segmap_layout {
+	enum segmap_source source;
+	int pid; /* 0 if there is none */
+	char *comm;    /* raw bytes; NULL if unknown */
+	char *command; /* arguments, each with its NUL; NULL if unknown */
+	size_t command_size;
+	char *target; /* what the user named */
+	struct timespec time;
+	uint64_t page_size; /* bytes */
+	bool changed;	    /* the process changed while it was read */
+	bool read_implies_exec; /* personality: what is readable is executable */
+
+	struct segmap_vma *vmas;
+	size_t n_vmas;
+	struct segmap_annotation *annotations; /* n_vmas of them */
+	struct segmap_backing *backings;
+	size_t n_backings;
+	struct segmap_image *images; /* ascending by start */
+	size_t n_images;
+	struct segmap_piece *pieces; /* of all VMAs, in their order */
+	size_t n_pieces;
+	char **notes; /* what could not be read, and why */
+	size_t n_notes;
+
+	/* What correlation asks of the process beside its VMAs; 0 if unknown. */
+	uint64_t auxv_phdr;	 /* AT_PHDR: address of the program's headers */
+	uint64_t auxv_base;	 /* AT_BASE: bias of the dynamic linker */
+	uint64_t exe_ino;	 /* of /proc/PID/exe */
+	struct segmap_elf *vdso; /* NULL if there is none; owned */
+	enum segmap_opened vdso_opened;
+
+	char *text;	    /* what names point into */
+	uint32_t *vma_lists; /* what backings[].vmas point into */
+	size_t cap_pieces, cap_images, cap_notes;
+};
+
+SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *segmap_layout_new(struct segmap_layout **ret);
+SEGMAP_API void segmap_layout_free(struct segmap_layout *layout);
+
+/*
+ * Parse a whole maps text of @size bytes into @layout->vmas and group them by
+ * file. Takes ownership of @text, which must have a NUL at text[size], on
+ * success and on error. An error names @name and the line's number.
+ */
+SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
+segmap_layout_parse_maps(struct segmap_layout *layout, const char *name, char *text, size_t size);
+
+/* Add a note; @format as for printf. */
+SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
+segmap_layout_note(struct segmap_layout *layout, const char *format, ...) SEGMAP_PRINTF(2, 3);
+
+/* The index of the VMA that holds @addr, or -1. */
+SEGMAP_API int64_t segmap_layout_find(const struct segmap_layout *layout, uint64_t addr);
+
+/*
+ * Find out which load each VMA belongs to and cut the VMAs of images into
+ * pieces: fills images, pieces and annotations. Pure: depends on the layout
+ * and its parsed files alone.
+ */
+SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
+segmap_layout_correlate(struct segmap_layout *layout);
+
+/* The name of image @index's file as maps shows it; "[vdso]" for the vdso. */
+SEGMAP_API const char *segmap_layout_image_path(const struct segmap_layout *layout, int32_t index);
+
+/* What is known of image @index's file. */
+SEGMAP_API enum segmap_status segmap_layout_image_status(const struct segmap_layout *layout,
+							 int32_t index);
+
+#endif

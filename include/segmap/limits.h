@@ -1,0 +1,28 @@
+/* include/segmap/limits.h - how much segmap believes of what it reads. */
+#ifndef SEGMAP_LIMITS_H
+#define SEGMAP_LIMITS_H
+
+/*
+ * Counts and sizes in a file are believed only as far as the file has bytes on
+ * disk, and below these limits. They are far above what linkers make.
+ */
+enum {
+	/* The kernel takes 64 KiB of program headers (fs/binfmt_elf.c:load_elf_phdrs). */
+	SEGMAP_MAX_PHDRS_BYTES = 64 * 1024,
+	SEGMAP_MAX_SECTIONS = 1 << 20,
+	/* Of a section name table; also of all names of one file together. */
+	SEGMAP_MAX_NAMES_BYTES = 64 * 1024 * 1024,
+	SEGMAP_MAX_NOTES_BYTES = 64 * 1024, /* of one PT_NOTE */
+	SEGMAP_MAX_NOTES = 16,		    /* PT_NOTEs looked at for a build-id */
+	SEGMAP_MAX_BUILD_ID = 64,	    /* bytes; SHA-1 has 20 */
+	SEGMAP_MAX_DYNAMIC_BYTES = 1024 * 1024,
+	SEGMAP_MAX_SONAME = 4096,
+	/* ELF objects looked for in one file at mapped offsets other than 0. */
+	SEGMAP_MAX_EMBEDDED = 1024,
+	SEGMAP_MAX_COMMAND = 4 * 1024 * 1024, /* bytes of /proc/PID/cmdline */
+	/* A table of at most this many bytes is read without asking how much of the file is
+	 * on disk: file systems that compress or inline small files report few blocks. */
+	SEGMAP_SMALL_TABLE = 64 * 1024,
+};
+
+#endif

@@ -1,0 +1,37 @@
+/* include/segmap/process.h - reading a live process. */
+#ifndef SEGMAP_PROCESS_H
+#define SEGMAP_PROCESS_H
+
+#include <segmap/layout.h>
+
+/*
+ * Step one: read the map of @pid and open and check every file behind it.
+ * Nothing of an ELF file is interpreted yet, so that a program can give up its
+ * privileges between the two steps.
+ *
+ * Everything is reached through one descriptor of /proc/PID, so the answer is
+ * never a mixture of two processes. @files must outlive @ret.
+ *
+ * Errors: SEGMAP_ERROR_NO_PROCESS, SEGMAP_ERROR_NO_MEMORY_MAP (a zombie or a
+ * kernel thread), SEGMAP_ERROR_PERMISSION. A file that cannot be opened is no
+ * error: its backing has status unreadable and the layout a note.
+ */
+SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
+segmap_process_open(int pid, struct segmap_files *files, struct segmap_layout **ret);
+
+/*
+ * Step two: parse the ELF objects of every file that @layout refers to and
+ * that is not parsed yet.
+ */
+SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *segmap_files_parse(struct segmap_files *files,
+								     struct segmap_layout *layout);
+
+/*
+ * The processes whose name is @name, ascending: comm is compared with its first
+ * 15 bytes and, where it is longer, the base name of argv[0] with all of it.
+ * Segmap's own process is left out. The caller frees *@ret.
+ */
+SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
+segmap_process_find(const char *name, int **ret, size_t *n_ret);
+
+#endif

@@ -1,0 +1,18 @@
+/* include/segmap/segmap.h - all of libsegmap: which parts of which ELF files a process's memory is
+ * made of. */
+#ifndef SEGMAP_SEGMAP_H
+#define SEGMAP_SEGMAP_H
+
+#include <segmap/elf.h>
+#include <segmap/error.h>
+#include <segmap/file.h>
+#include <segmap/image.h>
+#include <segmap/layout.h>
+#include <segmap/limits.h>
+#include <segmap/piece.h>
+#include <segmap/process.h>
+#include <segmap/segment.h>
+#include <segmap/text.h>
+#include <segmap/vma.h>
+
+#endif

@@ -1,0 +1,38 @@
+/* include/segmap/vma.h - one line of /proc/PID/maps, decoded but not interpreted. */
+#ifndef SEGMAP_VMA_H
+#define SEGMAP_VMA_H
+
+#include <segmap/error.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct segmap_vma {
+	uint64_t start, end; /* runtime addresses, [start, end), start < end, page-aligned */
+	uint64_t off;	     /* bytes into the file; 0 if there is none */
+	uint64_t ino;	     /* 0: no backing file */
+	uint32_t dev_major;  /* as maps prints it; can differ from stat's st_dev (btrfs) */
+	uint32_t dev_minor;
+	int prot;	  /* PROT_READ | PROT_WRITE | PROT_EXEC */
+	bool shared;	  /* 's', not 'p' */
+	const char *name; /* owned by the layout; "" if none; a newline is shown as "\012" */
+};
+
+/*
+ * Parse one maps line, without its newline (Linux fs/proc/task_mmu.c:show_map_vma).
+ *
+ * @ret->name points into @line, so @line must outlive @ret. The error's text
+ * says what is wrong with the line and names no file.
+ */
+SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *segmap_vma_parse(const char *line,
+								   struct segmap_vma *ret);
+
+/* Bytes. */
+static inline uint64_t segmap_vma_size(const struct segmap_vma *vma)
+{
+	return vma->end - vma->start;
+}
+
+/* Write "rwxp" and a NUL for @prot and @shared. */
+SEGMAP_API void segmap_perms_format(int prot, bool shared, char ret[static 5]);
+
+#endif

@@ -1,0 +1,189 @@
+/* src/base/text.c - growing text, and names that can do nothing to a terminal. */
+#define LIBBSD_NETBSD_VIS /* only vis() is used, which all agree on */
+#include <bsd/vis.h>
+#include <segmap/text.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+void segmap_text_free(struct segmap_text *text)
+{
+	free(text->bytes);
+	*text = (struct segmap_text){ 0 };
+}
+
+bool segmap_text_reserve(struct segmap_text *text, size_t more)
+{
+	size_t needed, capacity;
+	char *moved;
+
+	if (text->failed)
+		return false;
+	if (more <= text->capacity - text->size)
+		return true;
+	if (__builtin_add_overflow(text->size, more, &needed) || needed > SIZE_MAX / 2)
+		goto failed;
+	capacity = needed < 256 ? 256 : needed + needed / 2;
+	moved = realloc(text->bytes, capacity);
+	if (!moved)
+		goto failed;
+	text->bytes = moved;
+	text->capacity = capacity;
+	return true;
+failed:
+	text->failed = true;
+	return false;
+}
+
+void segmap_text_append_bytes(struct segmap_text *text, const char *bytes, size_t size)
+{
+	if (!size || !segmap_text_reserve(text, size))
+		return;
+	memcpy(text->bytes + text->size, bytes, size);
+	text->size += size;
+}
+
+void segmap_text_append_char(struct segmap_text *text, char c)
+{
+	if (segmap_text_reserve(text, 1))
+		text->bytes[text->size++] = c;
+}
+
+void segmap_text_append_trusted(struct segmap_text *text, const char *string)
+{
+	segmap_text_append_bytes(text, string, strlen(string));
+}
+
+void segmap_text_append_hex(struct segmap_text *text, uint64_t value, unsigned int width)
+{
+	unsigned int digits = value ? (67 - (unsigned int)__builtin_clzll(value)) / 4 : 1;
+	char *at;
+
+	if (digits < width)
+		digits = width;
+	if (!segmap_text_reserve(text, digits))
+		return;
+	at = text->bytes + text->size + digits;
+	text->size += digits;
+	for (; digits; digits--, value >>= 4)
+		*--at = "0123456789abcdef"[value & 15];
+}
+
+void segmap_text_append_decimal(struct segmap_text *text, uint64_t value)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + value % 10);
+	while (value /= 10);
+	segmap_text_append_bytes(text, digits + at, sizeof(digits) - at);
+}
+
+size_t segmap_utf8_decode(const char *bytes, size_t size, uint32_t *ret)
+{
+	const unsigned char *at = (const unsigned char *)bytes;
+	uint32_t character, least;
+	size_t length;
+
+	if (at[0] < 0x80) {
+		*ret = at[0];
+		return 1;
+	} else if (at[0] >= 0xc2 && at[0] < 0xe0) {
+		length = 2, character = at[0] & 0x1f, least = 0x80;
+	} else if (at[0] >= 0xe0 && at[0] < 0xf0) {
+		length = 3, character = at[0] & 0x0f, least = 0x800;
+	} else if (at[0] >= 0xf0 && at[0] < 0xf5) {
+		length = 4, character = at[0] & 0x07, least = 0x10000;
+	} else {
+		return 0;
+	}
+	if (length > size)
+		return 0;
+	for (size_t i = 1; i < length; i++) {
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+		character = character << 6 | (at[i] & 0x3f);
+	}
+	if (character < least || character > 0x10ffff ||
+	    (character >= 0xd800 && character < 0xe000))
+		return 0;
+	*ret = character;
+	return length;
+}
+
+bool segmap_is_control(uint32_t character)
+{
+	/*
+	 * Unicode 15.1, DerivedGeneralCategory.txt: Cc, Cf, Zl, Zp above ASCII. The C
+	 * library's iswcntrl() would depend on the locale and does not know Cf.
+	 */
+	static const struct {
+		uint32_t first, last;
+	} ranges[] = {
+		{ 0x80, 0x9f },	      { 0xad, 0xad },	    { 0x600, 0x605 },
+		{ 0x61c, 0x61c },     { 0x6dd, 0x6dd },	    { 0x70f, 0x70f },
+		{ 0x890, 0x891 },     { 0x8e2, 0x8e2 },	    { 0x180e, 0x180e },
+		{ 0x200b, 0x200f },   { 0x2028, 0x202e },   { 0x2060, 0x2064 },
+		{ 0x2066, 0x206f },   { 0xfeff, 0xfeff },   { 0xfff9, 0xfffb },
+		{ 0x110bd, 0x110bd }, { 0x110cd, 0x110cd }, { 0x13430, 0x1343f },
+		{ 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a }, { 0xe0001, 0xe0001 },
+		{ 0xe0020, 0xe007f },
+	};
+
+	if (character < 0x80)
+		return character < 0x20 || character == 0x7f;
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (character >= ranges[i].first && character <= ranges[i].last)
+			return true;
+	return false;
+}
+
+void segmap_text_append_safe(struct segmap_text *text, const char *bytes, size_t size)
+{
+	while (size) {
+		uint32_t character;
+		size_t plain = 0, length;
+		char escaped[8];
+
+		while (plain < size && (unsigned char)bytes[plain] >= 0x20 &&
+		       (unsigned char)bytes[plain] < 0x7f)
+			plain++;
+		segmap_text_append_bytes(text, bytes, plain);
+		bytes += plain;
+		size -= plain;
+		if (!size)
+			break;
+		length = segmap_utf8_decode(bytes, size, &character);
+		if (length && !segmap_is_control(character)) {
+			segmap_text_append_bytes(text, bytes, length);
+		} else {
+			if (!length)
+				length = 1;
+			for (size_t i = 0; i < length; i++) {
+				vis(escaped, (unsigned char)bytes[i],
+				    VIS_OCTAL | VIS_TAB | VIS_NL | VIS_NOSLASH, 0);
+				segmap_text_append_trusted(text, escaped);
+			}
+		}
+		bytes += length;
+		size -= length;
+	}
+}
+
+size_t segmap_text_columns(const char *bytes, size_t size)
+{
+	size_t columns = 0;
+
+	for (size_t at = 0; at < size;) {
+		uint32_t character;
+		size_t length = segmap_utf8_decode(bytes + at, size - at, &character);
+		int width = 1;
+
+		if (length > 1)
+			width = wcwidth((wchar_t)character);
+		columns += width < 0 ? 1 : (size_t)width;
+		at += length ? length : 1;
+	}
+	return columns;
+}

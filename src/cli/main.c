@@ -1,0 +1,329 @@
+/* src/cli/main.c - segmap: open all that was asked for, then parse, then show. */
+#include "base/scope.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "render/json.h"
+#include <bsd/stdlib.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <segmap/segmap.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+
+enum {
+	STATUS_SHOWN = 0,
+	STATUS_NOT_SHOWN = 1,
+	STATUS_USAGE = 2,
+	STATUS_SOME = 64,
+};
+
+/* One process to show. */
+struct target {
+	struct segmap_layout *layout; /* NULL: an error was printed */
+};
+
+struct run {
+	struct options options;
+	struct segmap_files *files;
+	struct target *targets;
+	size_t n_targets, capacity;
+	size_t n_failed; /* targets that could not be shown */
+};
+
+/* "segmap: WHAT: WHY" on standard error, and free @error. */
+static void report(struct segmap_error *error)
+{
+	struct segmap_text line = { 0 };
+
+	segmap_text_append_trusted(&line, "segmap: ");
+	if (error->what[0]) {
+		segmap_text_append_safe(&line, error->what, strlen(error->what));
+		segmap_text_append_trusted(&line, ": ");
+	}
+	segmap_text_append_safe(&line, error->why, strlen(error->why));
+	segmap_text_append_char(&line, '\n');
+	if (line.failed)
+		fputs("segmap: memory: there is not enough\n", stderr);
+	else
+		fwrite(line.bytes, 1, line.size, stderr);
+	segmap_text_free(&line);
+	segmap_error_free(error);
+}
+
+static struct segmap_error *add_process(struct run *run, int pid, const char *name)
+{
+	struct segmap_error *error;
+	struct target target;
+
+	if (!grow(&run->targets, &run->capacity, run->n_targets, sizeof(*run->targets)))
+		return segmap_error_no_memory();
+	error = segmap_process_open(pid, run->files, &target.layout);
+	if (error)
+		return error;
+	target.layout->target = strdup(name);
+	if (!target.layout->target) {
+		segmap_layout_free(target.layout);
+		return segmap_error_no_memory();
+	}
+	run->targets[run->n_targets++] = target;
+	return NULL;
+}
+
+/* A pid, or /proc/PID with or without a slash behind it. */
+static bool parse_pid(const char *text, int *ret)
+{
+	const char *problem;
+	char digits[16];
+	size_t size;
+
+	if (strncmp(text, "/proc/", 6) == 0)
+		text += 6;
+	size = strspn(text, "0123456789");
+	if (!size || (text[size] && strcmp(text + size, "/") != 0))
+		return false;
+	*ret = 0;
+	if (size < sizeof(digits)) {
+		memcpy(digits, text, size);
+		digits[size] = '\0';
+		*ret = (int)strtonum(digits, 1, INT32_MAX, &problem);
+	}
+	return true;
+}
+
+static void open_named(struct run *run, const char *name)
+{
+	scope_free int *pids = NULL;
+	size_t n_pids = 0;
+	struct segmap_error *error = segmap_process_find(name, &pids, &n_pids);
+
+	if (!error && !n_pids)
+		error = segmap_error_new(SEGMAP_ERROR_NO_PROCESS, name,
+					 "no process has this name");
+	if (error) {
+		report(error);
+		run->n_failed++;
+	}
+	for (size_t i = 0; i < n_pids; i++) {
+		error = add_process(run, pids[i], name);
+		if (error) {
+			report(error);
+			run->n_failed++;
+		}
+	}
+}
+
+static void open_target(struct run *run, const char *name)
+{
+	struct segmap_error *error;
+	int pid;
+
+	if (strcmp(name, "/proc/self") == 0 || strcmp(name, "/proc/self/") == 0) {
+		pid = getpid();
+	} else if (!parse_pid(name, &pid)) {
+		open_named(run, name);
+		return;
+	}
+	error = pid ? add_process(run, pid, name) :
+		      segmap_error_new(SEGMAP_ERROR_NO_PROCESS, name, "there is no such process");
+	if (error) {
+		report(error);
+		run->n_failed++;
+	}
+}
+
+/* How wide the terminal is that @file writes to; 0 if it is none. */
+static size_t terminal_width(FILE *file)
+{
+	struct winsize size;
+
+	if (!isatty(fileno(file)))
+		return 0;
+	if (ioctl(fileno(file), TIOCGWINSZ, &size) == 0 && size.ws_col)
+		return size.ws_col;
+	return 80;
+}
+
+static void settle_style(struct options *options, FILE *file)
+{
+	enum { WRAP = 80, NARROWEST = 40 };
+	const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
+	const char *columns_text = getenv("COLUMNS"), *problem = "";
+	struct style *style = &options->style;
+	bool is_terminal = isatty(fileno(file));
+	size_t columns = 0;
+
+	style->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	style->colour = options->colour == COLOUR_ALWAYS ||
+			(options->colour == COLOUR_AUTO && is_terminal &&
+			 !(no_colour && no_colour[0]) && !(term && strcmp(term, "dumb") == 0));
+	if (columns_text)
+		columns = (size_t)strtonum(columns_text, NARROWEST, 10000, &problem);
+	style->width = columns ? columns : terminal_width(file);
+	if (style->width && style->width < NARROWEST)
+		style->width = NARROWEST;
+	style->wrap = style->width ? style->width : WRAP;
+}
+
+static struct segmap_error *render(const struct run *run, const struct segmap_layout *layout,
+				   FILE *file)
+{
+	const struct options *options = &run->options;
+
+	switch (options->form) {
+	case FORM_JSON:
+		return render_json(layout, &options->range, file);
+	case FORM_RAW:
+		return render_raw(layout, &options->selection, &options->style, &options->range,
+				  file);
+	default:
+		return render_table(layout, &options->selection, &options->style, &options->range,
+				    file);
+	}
+}
+
+/* Notes are part of a document and of a framed table; elsewhere they would break the form. */
+static void report_notes(const struct run *run, const struct segmap_layout *layout)
+{
+	if (run->options.form == FORM_JSON ||
+	    (run->options.form == FORM_TABLE && run->options.style.frame))
+		return;
+	for (size_t i = 0; i < layout->n_notes; i++) {
+		char pid[16];
+
+		snprintf(pid, sizeof(pid), "%d", layout->pid);
+		report(segmap_error_new(SEGMAP_ERROR_FORMAT, pid, "%s", layout->notes[i]));
+	}
+}
+
+static void show(struct run *run, FILE *file)
+{
+	bool parted = run->options.form == FORM_TABLE && run->options.style.frame;
+	bool any = false;
+
+	for (size_t i = 0; i < run->n_targets; i++) {
+		struct segmap_layout *layout = run->targets[i].layout;
+		struct segmap_error *error = segmap_files_parse(run->files, layout);
+
+		if (!error)
+			error = segmap_layout_correlate(layout);
+		if (!error && any && parted)
+			fputc('\n', file);
+		if (!error)
+			error = render(run, layout, file);
+		if (error) {
+			report(error);
+			run->n_failed++;
+		} else {
+			report_notes(run, layout);
+			any = true;
+		}
+		/* Raw records of several processes are one table. */
+		if (run->options.form == FORM_RAW)
+			run->options.style.heading = false;
+		segmap_layout_free(layout);
+		run->targets[i].layout = NULL;
+		if (ferror(file))
+			break;
+	}
+}
+
+static int show_targets(struct run *run)
+{
+	size_t n_asked;
+	struct segmap_error *error;
+	struct output output;
+
+	for (int i = 0; i < run->options.n_targets; i++)
+		open_target(run, run->options.targets[i]);
+	n_asked = run->n_targets + run->n_failed;
+	if (!run->n_targets)
+		return STATUS_NOT_SHOWN;
+	error = output_open(run->options.output_file, &output);
+	if (error) {
+		report(error);
+		return STATUS_NOT_SHOWN;
+	}
+	settle_style(&run->options, output.file);
+	show(run, output.file);
+	error = output_commit(&output, run->n_failed < n_asked);
+	if (error) {
+		report(error);
+		return STATUS_NOT_SHOWN;
+	}
+	if (!run->n_failed)
+		return STATUS_SHOWN;
+	return run->n_failed < n_asked ? STATUS_SOME : STATUS_NOT_SHOWN;
+}
+
+static void run_free(struct run *run)
+{
+	for (size_t i = 0; i < run->n_targets; i++)
+		segmap_layout_free(run->targets[i].layout);
+	free(run->targets);
+	segmap_files_free(run->files);
+	options_free(&run->options);
+}
+
+/* A file stays open until it is parsed, and some processes have very many. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int print_and_check(void (*print)(FILE *file))
+{
+	struct segmap_error *error;
+	struct output output;
+
+	error = output_open(NULL, &output);
+	if (!error) {
+		print(output.file);
+		error = output_commit(&output, true);
+	}
+	if (!error)
+		return STATUS_SHOWN;
+	report(error);
+	return STATUS_NOT_SHOWN;
+}
+
+static void print_version(FILE *file)
+{
+	fputs("segmap " SEGMAP_VERSION "\n", file);
+}
+
+int main(int argc, char **argv)
+{
+	__attribute__((cleanup(run_free))) struct run run = { 0 };
+	struct segmap_error *error;
+
+	setlocale(LC_ALL, "");
+	/* A closed pipe ends segmap silently, even where the parent ignores the signal. */
+	signal(SIGPIPE, SIG_DFL);
+	error = options_parse(argc, argv, &run.options);
+	if (error) {
+		report(error);
+		fputs("Try 'segmap --help'\n", stderr);
+		return STATUS_USAGE;
+	}
+	if (run.options.help)
+		return print_and_check(options_print_help);
+	if (run.options.version)
+		return print_and_check(print_version);
+	if (run.options.list_columns)
+		return print_and_check(options_print_columns);
+	raise_file_limit();
+	error = segmap_files_new((uint64_t)sysconf(_SC_PAGESIZE), &run.files);
+	if (error) {
+		report(error);
+		return STATUS_NOT_SHOWN;
+	}
+	return show_targets(&run);
+}

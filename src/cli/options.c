@@ -1,0 +1,319 @@
+/* src/cli/options.c - the command line. */
+#include "cli/options.h"
+#include "base/scope.h"
+#include <getopt.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Every option once: getopt's tables and --help are made from this. */
+struct option_row {
+	char letter; /* 0 if it has none */
+	const char *name;
+	int has_arg;
+	const char *arg; /* as --help shows it */
+	const char *help;
+};
+
+enum { OPTION_COLOUR = 256, OPTION_OUTPUT_FILE };
+
+static const struct option_row rows[] = {
+	{ 'S', "sections", no_argument, "",
+	  "a row for each section, header, padding and spill under its VMA" },
+	{ 'o', "output", required_argument, " LIST",
+	  "show these columns; +LIST adds to the default ones" },
+	{ 'H', "list-columns", no_argument, "", "describe all columns" },
+	{ 'p', "show-path", no_argument, "", "full paths instead of base names" },
+	{ 'A', "range", required_argument, " LOW[,HIGH]",
+	  "only VMAs that overlap these addresses (hexadecimal, HIGH included)" },
+	{ 'q', "quiet", no_argument, "", "no header and footer lines" },
+	{ 'n', "noheadings", no_argument, "", "no line with the names of the columns" },
+	{ 'b', "bytes", no_argument, "", "exact sizes in bytes" },
+	{ 'r', "raw", no_argument, "", "one record a line, fields separated by one blank" },
+	{ 'J', "json", no_argument, "", "one JSON document a line for each process" },
+	{ 0, "color", optional_argument, "[=WHEN]", "auto, always or never" },
+	{ 0, "output-file", required_argument, " FILE", "write there, whole or not at all" },
+	{ 'h', "help", no_argument, "", "show this help" },
+	{ 'V', "version", no_argument, "", "show the version" },
+};
+
+enum { N_ROWS = sizeof(rows) / sizeof(rows[0]) };
+
+static int value_of(const struct option_row *row)
+{
+	if (row->letter)
+		return row->letter;
+	return strcmp(row->name, "color") == 0 ? OPTION_COLOUR : OPTION_OUTPUT_FILE;
+}
+
+static struct segmap_error *usage(const char *what, const char *why)
+{
+	return segmap_error_new(SEGMAP_ERROR_FORMAT, what, "%s", why);
+}
+
+/* An address as pmap takes it: hexadecimal, with or without 0x. */
+static bool parse_address(const char *text, size_t size, uint64_t *ret)
+{
+	uint64_t value = 0;
+
+	if (size > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
+		text += 2;
+		size -= 2;
+	}
+	if (!size || size > 16)
+		return false;
+	for (size_t i = 0; i < size; i++) {
+		const char *digits = "0123456789abcdef", *at;
+		char c = text[i] >= 'A' && text[i] <= 'F' ? (char)(text[i] + 32) : text[i];
+
+		at = c ? strchr(digits, c) : NULL;
+		if (!at)
+			return false;
+		value = value << 4 | (uint64_t)(at - digits);
+	}
+	*ret = value;
+	return true;
+}
+
+static struct segmap_error *parse_range(const char *text, struct range *ret)
+{
+	const char *comma = strchr(text, ',');
+	size_t low_size = comma ? (size_t)(comma - text) : strlen(text);
+	struct range range;
+
+	/* As pmap: a side that is left out is open; one address alone is just that. */
+	range.low = 0;
+	range.high = UINT64_MAX;
+	if ((low_size || !comma) && !parse_address(text, low_size, &range.low))
+		return usage(text, "an address range is LOW[,HIGH], in hexadecimal");
+	if (!comma)
+		range.high = range.low;
+	else if (comma[1] && !parse_address(comma + 1, strlen(comma + 1), &range.high))
+		return usage(text, "an address range is LOW[,HIGH], in hexadecimal");
+	if (range.low > range.high)
+		return usage(text, "LOW lies behind HIGH");
+	*ret = range;
+	return NULL;
+}
+
+static bool selection_add(struct selection *selection, size_t *capacity,
+			  const struct column *column)
+{
+	if (!grow(&selection->array, capacity, selection->n, sizeof(*selection->array)))
+		return false;
+	selection->array[selection->n++] = column;
+	return true;
+}
+
+static struct segmap_error *add_columns(struct selection *selection, size_t *capacity,
+					const char *list)
+{
+	for (const char *at = list;; at++) {
+		size_t size = strcspn(at, ",");
+		const struct column *column = column_find(at, size);
+
+		if (!column)
+			return segmap_error_new(SEGMAP_ERROR_FORMAT, "--output",
+						"there is no column \"%.*s\" (--list-columns has all)",
+						(int)(size < 64 ? size : 64), at);
+		if (!selection_add(selection, capacity, column))
+			return segmap_error_no_memory();
+		at += size;
+		if (!*at)
+			return NULL;
+	}
+}
+
+static struct segmap_error *make_selection(struct options *options, const char *list)
+{
+	const char *basic = options->style.pieces ? piece_columns : default_columns;
+	struct segmap_error *error = NULL;
+	size_t capacity = 0;
+
+	if (!list || list[0] == '+')
+		error = add_columns(&options->selection, &capacity, basic);
+	if (!error && list)
+		error = add_columns(&options->selection, &capacity,
+				    list[0] == '+' ? list + 1 : list);
+	return error;
+}
+
+static struct segmap_error *parse_colour(const char *text, enum colour *ret)
+{
+	static const char *const words[] = {
+		[COLOUR_AUTO] = "auto", [COLOUR_ALWAYS] = "always", [COLOUR_NEVER] = "never",
+	};
+
+	for (int i = 0; i < 3; i++) {
+		if (!text || strcmp(text, words[i]) == 0) {
+			*ret = text ? (enum colour)i : COLOUR_ALWAYS;
+			return NULL;
+		}
+	}
+	return usage("--color", "it is auto, always or never");
+}
+
+static struct segmap_error *apply(struct options *options, int value, const char *arg,
+				  const char **list)
+{
+	switch (value) {
+	case 'S':
+		options->style.pieces = true;
+		break;
+	case 'o':
+		*list = arg;
+		break;
+	case 'H':
+		options->list_columns = true;
+		break;
+	case 'p':
+		options->style.full_paths = true;
+		break;
+	case 'A':
+		return parse_range(arg, &options->range);
+	case 'q':
+		options->style.frame = options->style.heading = false;
+		break;
+	case 'n':
+		options->style.heading = false;
+		break;
+	case 'b':
+		options->style.bytes = true;
+		break;
+	case 'r':
+		options->form = FORM_RAW;
+		break;
+	case 'J':
+		options->form = FORM_JSON;
+		break;
+	case OPTION_COLOUR:
+		return parse_colour(arg, &options->colour);
+	case OPTION_OUTPUT_FILE:
+		options->output_file = arg;
+		break;
+	case 'h':
+		options->help = true;
+		break;
+	case 'V':
+		options->version = true;
+		break;
+	}
+	return NULL;
+}
+
+static void make_getopt_tables(char *letters, struct option *names)
+{
+	*letters++ = ':'; /* tell a missing argument from an unknown option */
+	for (size_t i = 0; i < N_ROWS; i++) {
+		names[i] = (struct option){ rows[i].name, rows[i].has_arg, NULL,
+					    value_of(&rows[i]) };
+		if (!rows[i].letter)
+			continue;
+		*letters++ = rows[i].letter;
+		if (rows[i].has_arg == required_argument)
+			*letters++ = ':';
+	}
+	*letters = '\0';
+}
+
+static struct segmap_error *check(struct options *options, bool raw, bool json, const char *list)
+{
+	if (raw && json)
+		return usage("--raw", "it does not go with --json");
+	if (json && list)
+		return usage("--output", "JSON is always whole: it does not go with --json");
+	if (options->output_file && !options->output_file[0])
+		return usage("--output-file", "its name is empty");
+	if (!options->n_targets)
+		return usage("", "name a process: a pid, /proc/PID, or its name");
+	return NULL;
+}
+
+struct segmap_error *options_parse(int argc, char **argv, struct options *ret)
+{
+	struct options options = {
+		.style = { .heading = true, .frame = true },
+		.range = { 0, UINT64_MAX },
+	};
+	struct option names[N_ROWS + 1] = { 0 };
+	char letters[2 * N_ROWS + 2];
+	bool raw = false, json = false;
+	const char *list = NULL;
+	int value;
+
+	make_getopt_tables(letters, names);
+	opterr = 0;
+	while ((value = getopt_long(argc, argv, letters, names, NULL)) != -1) {
+		struct segmap_error *error = NULL;
+
+		if (value == ':' || value == '?') {
+			const char *word = argv[optind - 1];
+			char letter[3] = { '-', (char)optopt, '\0' };
+			bool is_letter = optopt > 0 && optopt < 256 &&
+					 strncmp(word, "--", 2) != 0;
+
+			return usage(is_letter ? letter : word,
+				     value == ':' ? "an argument is missing" :
+				     optopt && !is_letter ? "it takes no argument" :
+							    "there is no such option");
+		}
+		raw |= value == 'r';
+		json |= value == 'J';
+		error = apply(&options, value, optarg, &list);
+		if (error)
+			return error;
+		if (options.help || options.version || options.list_columns) {
+			*ret = options;
+			return NULL;
+		}
+	}
+	options.targets = argv + optind;
+	options.n_targets = argc - optind;
+	struct segmap_error *error = check(&options, raw, json, list);
+
+	if (!error)
+		error = make_selection(&options, list);
+	if (error) {
+		options_free(&options);
+		return error;
+	}
+	*ret = options;
+	return NULL;
+}
+
+void options_free(struct options *options)
+{
+	free(options->selection.array);
+	options->selection = (struct selection){ 0 };
+}
+
+void options_print_help(FILE *file)
+{
+	enum { HELP_COLUMN = 28 };
+
+	fputs("Usage: segmap [options] TARGET...\n"
+	      "Show which sections of which ELF files the memory of a process is made of.\n"
+	      "\n"
+	      "TARGET is a pid, /proc/PID, or the name of processes. For each VMA there is a row\n"
+	      "with the names of its sections under it; > marks a section that begins in an\n"
+	      "earlier VMA or goes on in a later one.\n"
+	      "\n",
+	      file);
+	for (size_t i = 0; i < N_ROWS; i++) {
+		int width = rows[i].letter ? fprintf(file, "  -%c, ", rows[i].letter) :
+					     fprintf(file, "      ");
+
+		width += fprintf(file, "--%s%s", rows[i].name, rows[i].arg);
+		fprintf(file, "%*s%s\n", width < HELP_COLUMN ? HELP_COLUMN - width : 2, "",
+			rows[i].help);
+	}
+	fputs("\n"
+	      "Exit status: 0 all was shown; 1 nothing could be shown; 2 wrong usage; 64 some\n"
+	      "targets were shown and some not.\n",
+	      file);
+}
+
+void options_print_columns(FILE *file)
+{
+	for (size_t i = 0; all_columns[i].name; i++)
+		fprintf(file, "%-10s %s\n", all_columns[i].name, all_columns[i].help);
+}

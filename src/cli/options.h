@@ -1,0 +1,43 @@
+/* src/cli/options.h - the command line. */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include "render/columns.h"
+#include "render/table.h"
+
+enum form {
+	FORM_TABLE,
+	FORM_RAW,
+	FORM_JSON,
+};
+
+enum colour {
+	COLOUR_AUTO,
+	COLOUR_ALWAYS,
+	COLOUR_NEVER,
+};
+
+struct options {
+	char **targets; /* into argv */
+	int n_targets;
+	enum form form;
+	enum colour colour;
+	struct style style;
+	struct selection selection; /* owned */
+	struct range range;
+	const char *output_file; /* NULL: standard output */
+	bool help, version, list_columns;
+};
+
+/*
+ * Read the command line. The error's text is one line that says what is wrong
+ * with it.
+ */
+SEGMAP_MUST_CHECK struct segmap_error *options_parse(int argc, char **argv, struct options *ret);
+void options_free(struct options *options);
+
+/* What --help and --list-columns print. */
+void options_print_help(FILE *file);
+void options_print_columns(FILE *file);
+
+#endif

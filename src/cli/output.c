@@ -1,0 +1,220 @@
+/* src/cli/output.c - where the output goes: standard output, or a file that is replaced whole. */
+#include "cli/output.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/*
+ * New content is written to a file without a name (O_TMPFILE), so that an
+ * interrupted run leaves nothing behind; a name beside the target exists only
+ * between the last two steps, with signals held back. Where the file system
+ * has no such files the content waits in memory and is copied at the end.
+ */
+enum { BUFFER_SIZE = 65536, MOST_LINKS = 40 };
+
+static struct segmap_error *system_error(const char *name, const char *doing)
+{
+	return segmap_error_system(errno, name, doing);
+}
+
+/* The directory of @path, to be freed; NULL if there is no memory. */
+static char *directory_of(const char *path)
+{
+	char *copy = strdup(path), *directory;
+
+	if (!copy)
+		return NULL;
+	directory = strdup(dirname(copy));
+	free(copy);
+	return directory;
+}
+
+/* Follow symbolic links at the end of @path, also to a file that is not there yet. */
+static char *follow_links(const char *path)
+{
+	char *at = strdup(path);
+
+	for (int i = 0; at && i < MOST_LINKS; i++) {
+		char link[PATH_MAX], *directory, *next;
+		ssize_t size = readlink(at, link, sizeof(link) - 1);
+
+		if (size < 0)
+			return at;
+		link[size] = '\0';
+		if (link[0] == '/') {
+			next = strdup(link);
+		} else {
+			directory = directory_of(at);
+			if (!directory || asprintf(&next, "%s/%s", directory, link) < 0)
+				next = NULL;
+			free(directory);
+		}
+		free(at);
+		at = next;
+	}
+	free(at);
+	errno = at ? ELOOP : ENOMEM;
+	return NULL;
+}
+
+/* A nameless file to write to: in @target's directory, else in memory. */
+static int open_nameless(const char *target)
+{
+	char *directory = directory_of(target);
+	int fd;
+
+	if (!directory)
+		return -1;
+	fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT) &&
+	    access(directory, W_OK) == 0)
+		fd = memfd_create("segmap output", MFD_CLOEXEC);
+	free(directory);
+	return fd;
+}
+
+struct segmap_error *output_open(const char *path, struct output *ret)
+{
+	struct output output = { .file = stdout, .name = "standard output" };
+	struct stat stat_of_path;
+	int fd;
+
+	if (path) {
+		output.name = path;
+		if (stat(path, &stat_of_path) == 0 && !S_ISREG(stat_of_path.st_mode)) {
+			fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		} else {
+			output.target = follow_links(path);
+			fd = output.target ? open_nameless(output.target) : -1;
+		}
+		output.file = fd < 0 ? NULL : fdopen(fd, "w");
+		if (!output.file) {
+			struct segmap_error *error = system_error(path, "open for writing");
+
+			free(output.target);
+			return error;
+		}
+	}
+	setvbuf(output.file, NULL, _IOFBF, BUFFER_SIZE);
+	*ret = output;
+	return NULL;
+}
+
+/* The permissions the new file gets: those of the one it replaces, or the usual ones. */
+static void take_over_mode(int fd, const char *target)
+{
+	struct stat old;
+	mode_t mask = umask(0);
+
+	umask(mask);
+	if (stat(target, &old) < 0) {
+		(void)!fchmod(fd, 0666 & ~mask);
+		return;
+	}
+	/* Only root can give the file to its old owner; without, it is the writer's. */
+	(void)!fchown(fd, old.st_uid, old.st_gid);
+	(void)!fchmod(fd, old.st_mode & 07777);
+}
+
+static bool copy_all(int from, int to)
+{
+	char buffer[BUFFER_SIZE];
+	off_t at = 0;
+
+	for (;;) {
+		ssize_t got = pread(from, buffer, sizeof(buffer), at);
+
+		if (got <= 0)
+			return got == 0;
+		for (ssize_t written = 0; written < got;) {
+			ssize_t n = write(to, buffer + written, (size_t)(got - written));
+
+			if (n < 0)
+				return false;
+			written += n;
+		}
+		at += got;
+	}
+}
+
+/* Give the nameless file the name @temporary: by a link, or as a copy of it. */
+static bool give_name(int fd, char *temporary)
+{
+	char link[64];
+	size_t random_at = strlen(temporary) - 6;
+	int named;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	/* mkostemp finds a free name; linkat cannot replace, so the name is freed again. */
+	named = mkostemp(temporary, O_CLOEXEC);
+	if (named < 0)
+		return false;
+	unlink(temporary);
+	if (linkat(AT_FDCWD, link, AT_FDCWD, temporary, AT_SYMLINK_FOLLOW) == 0) {
+		close(named);
+		return true;
+	}
+	close(named);
+	memcpy(temporary + random_at, "XXXXXX", 6);
+	named = mkostemp(temporary, O_CLOEXEC);
+	if (named < 0)
+		return false;
+	if (!copy_all(fd, named) || fsync(named)) {
+		int problem = errno;
+
+		close(named);
+		unlink(temporary);
+		errno = problem;
+		return false;
+	}
+	close(named);
+	return true;
+}
+
+static struct segmap_error *replace_target(struct output *output)
+{
+	struct segmap_error *error = NULL;
+	char *directory = directory_of(output->target), *temporary = NULL;
+	sigset_t all, before;
+
+	if (!directory || asprintf(&temporary, "%s/.segmap-XXXXXX", directory) < 0) {
+		free(directory);
+		return segmap_error_no_memory();
+	}
+	take_over_mode(fileno(output->file), output->target);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	if (!give_name(fileno(output->file), temporary)) {
+		error = system_error(output->name, "write");
+	} else if (rename(temporary, output->target)) {
+		error = system_error(output->name, "replace");
+		unlink(temporary);
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	free(temporary);
+	free(directory);
+	return error;
+}
+
+struct segmap_error *output_commit(struct output *output, bool keep)
+{
+	struct segmap_error *error = NULL;
+
+	errno = 0;
+	if (fflush(output->file) || ferror(output->file))
+		error = segmap_error_system(errno ? errno : EIO, output->name, "write");
+	else if (output->target && keep)
+		error = replace_target(output);
+	/* NFS and quotas report what went wrong only now. */
+	if (fclose(output->file) && !error && !output->target)
+		error = system_error(output->name, "write");
+	free(output->target);
+	return error;
+}

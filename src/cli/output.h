@@ -1,0 +1,27 @@
+/* src/cli/output.h - where the output goes: standard output, or a file that is replaced whole. */
+#ifndef CLI_OUTPUT_H
+#define CLI_OUTPUT_H
+
+#include <segmap/error.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+struct output {
+	FILE *file;
+	const char *name; /* for errors */
+	char *target;	  /* the file to replace, links followed; NULL: written through */
+};
+
+/*
+ * Begin writing to @path, or to standard output if it is NULL. A regular or
+ * absent file is not touched before output_commit().
+ */
+SEGMAP_MUST_CHECK struct segmap_error *output_open(const char *path, struct output *ret);
+
+/*
+ * End it: everything has been written, or the error says why not. With @keep
+ * false nothing is put in the file's place.
+ */
+SEGMAP_MUST_CHECK struct segmap_error *output_commit(struct output *output, bool keep);
+
+#endif

@@ -1,0 +1,315 @@
+/* src/correlate/correlate.c - from VMAs and parsed files to images, and on to pieces. */
+#include "base/idmap.h"
+#include "base/range.h"
+#include "base/scope.h"
+#include "correlate/annotate.h"
+#include "correlate/bias.h"
+#include "correlate/kinds.h"
+#include <string.h>
+
+/* What one correlation works with. */
+struct correlation {
+	struct segmap_layout *layout;
+	struct extents **extents; /* one for each ELF object; freed at the end */
+	size_t n_extents, extents_capacity;
+	const struct extents **of_image; /* for each image; NULL without an ELF object */
+	size_t of_image_capacity;
+	unsigned char *claimed; /* for each VMA */
+	bool cut_short;
+};
+
+static void correlation_free(struct correlation *correlation)
+{
+	for (size_t i = 0; i < correlation->n_extents; i++) {
+		extents_free(correlation->extents[i]);
+		free(correlation->extents[i]);
+	}
+	free(correlation->extents);
+	free(correlation->of_image);
+	free(correlation->claimed);
+}
+
+static bool add_image(struct correlation *correlation, struct segmap_image image,
+		      const struct extents *extents)
+{
+	struct segmap_layout *layout = correlation->layout;
+
+	if (!grow(&layout->images, &layout->cap_images, layout->n_images,
+		  sizeof(*layout->images)) ||
+	    !grow(&correlation->of_image, &correlation->of_image_capacity, layout->n_images,
+		  sizeof(*correlation->of_image)))
+		return false;
+	correlation->of_image[layout->n_images] = extents;
+	layout->images[layout->n_images++] = image;
+	return true;
+}
+
+/* The extents of @elf; the correlation owns them. NULL if there is no memory. */
+static struct extents *make_extents(struct correlation *correlation, const struct segmap_elf *elf)
+{
+	struct extents *extents = malloc(sizeof(*extents));
+
+	if (!extents || !extents_make(elf, extents)) {
+		free(extents);
+		return NULL;
+	}
+	if (!grow(&correlation->extents, &correlation->extents_capacity, correlation->n_extents,
+		  sizeof(struct extents *))) {
+		extents_free(extents);
+		free(extents);
+		return NULL;
+	}
+	correlation->extents[correlation->n_extents++] = extents;
+	return extents;
+}
+
+/*
+ * A VMA of a loaded file that no load explains, alone and executable: a second
+ * mapping of its code (V8 makes one in every node process). It becomes an
+ * image of role alias with the bias that its file bytes would have.
+ */
+static bool add_aliases(struct correlation *correlation, int32_t backing_index,
+			const struct extents *extents)
+{
+	struct segmap_layout *layout = correlation->layout;
+	const struct segmap_backing *backing = &layout->backings[backing_index];
+	const struct segmap_elf *elf = extents->elf;
+
+	for (uint32_t i = 0; i < backing->n_vmas; i++) {
+		const struct segmap_vma *vma = &layout->vmas[backing->vmas[i]];
+		uint64_t off = vma->off - elf->elf_off;
+
+		if (correlation->claimed[backing->vmas[i]] || !(vma->prot & PROT_EXEC) ||
+		    vma->off < elf->elf_off)
+			continue;
+		for (size_t j = 0; j < elf->n_segments; j++) {
+			const struct segmap_segment *load = &elf->segments[j];
+			uint64_t into = off - load->map_off;
+
+			if (load->type != SEGMAP_SEGMENT_LOAD || !load->mappable ||
+			    !(load->prot & PROT_EXEC) || off < load->map_off ||
+			    into >= load->file_end - load->map_start)
+				continue;
+			correlation->claimed[backing->vmas[i]] = 1;
+			if (!add_image(correlation,
+				       (struct segmap_image){
+					       .elf = elf,
+					       .backing = backing_index,
+					       .role = SEGMAP_ROLE_ALIAS,
+					       .alias_of = -1,
+					       .bias = vma->start - (load->map_start + into),
+					       .start = vma->start,
+					       .end = vma->end,
+				       },
+				       extents))
+				return false;
+			break;
+		}
+	}
+	return true;
+}
+
+/* All images of the ELF objects in one file. */
+static bool find_images(struct correlation *correlation, int32_t backing_index)
+{
+	struct segmap_layout *layout = correlation->layout;
+	const struct segmap_backing *backing = &layout->backings[backing_index];
+	const struct segmap_file *file = backing->file;
+
+	for (size_t i = 0; file && i < file->n_elfs; i++) {
+		struct extents *extents = make_extents(correlation, file->elfs[i]);
+		__attribute__((cleanup(biases_free))) struct biases biases = { 0 };
+
+		if (!extents ||
+		    !biases_find(layout, backing, extents, correlation->claimed, &biases))
+			return false;
+		correlation->cut_short |= biases.cut_short;
+		for (size_t j = 0; j < biases.n; j++) {
+			struct segmap_image image = {
+				.elf = file->elfs[i],
+				.backing = backing_index,
+				.role = SEGMAP_ROLE_LIBRARY,
+				.alias_of = -1,
+				.bias = biases.array[j],
+				.start = segmap_addr(extents->array[0].start, biases.array[j]),
+				.end = segmap_addr(extents->array[extents->n - 1].end,
+						   biases.array[j]),
+			};
+
+			if (!add_image(correlation, image, extents))
+				return false;
+		}
+		if (biases.n && !add_aliases(correlation, backing_index, extents))
+			return false;
+	}
+	return true;
+}
+
+static bool add_vdso(struct correlation *correlation)
+{
+	struct segmap_layout *layout = correlation->layout;
+	struct extents *extents;
+
+	if (!layout->vdso)
+		return true;
+	extents = make_extents(correlation, layout->vdso);
+	if (!extents)
+		return false;
+	if (!extents->n)
+		return true;
+	for (size_t i = 0; i < layout->n_vmas; i++) {
+		const struct segmap_vma *vma = &layout->vmas[i];
+
+		if (strcmp(vma->name, "[vdso]") != 0)
+			continue;
+		return add_image(correlation,
+				 (struct segmap_image){
+					 .elf = layout->vdso,
+					 .backing = -1,
+					 .role = SEGMAP_ROLE_VDSO,
+					 .alias_of = -1,
+					 .bias = vma->start - extents->array[0].start,
+					 .start = vma->start,
+					 .end = vma->end,
+				 },
+				 extents);
+	}
+	return true;
+}
+
+/* Files with code that could not be read or parsed are images too, of which nothing is known. */
+static bool add_unknown(struct correlation *correlation, int32_t backing_index)
+{
+	struct segmap_layout *layout = correlation->layout;
+	const struct segmap_backing *backing = &layout->backings[backing_index];
+	bool has_code = false;
+
+	if (backing->status != SEGMAP_STATUS_UNREADABLE &&
+	    backing->status != SEGMAP_STATUS_MALFORMED)
+		return true;
+	for (uint32_t i = 0; i < backing->n_vmas; i++)
+		has_code |= (layout->vmas[backing->vmas[i]].prot & PROT_EXEC) != 0;
+	if (!has_code)
+		return true;
+	return add_image(correlation,
+			 (struct segmap_image){
+				 .backing = backing_index,
+				 .role = SEGMAP_ROLE_LIBRARY,
+				 .alias_of = -1,
+				 .start = layout->vmas[backing->vmas[0]].start,
+				 .end = layout->vmas[backing->vmas[backing->n_vmas - 1]].end,
+			 },
+			 NULL);
+}
+
+/* An image and its extents, for sorting them together. */
+struct sortable {
+	struct segmap_image image;
+	const struct extents *extents;
+};
+
+static int compare_images(const void *a, const void *b)
+{
+	const struct segmap_image *x = &((const struct sortable *)a)->image;
+	const struct segmap_image *y = &((const struct sortable *)b)->image;
+
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	return (x->backing > y->backing) - (x->backing < y->backing);
+}
+
+static bool sort_images(struct correlation *correlation)
+{
+	struct segmap_layout *layout = correlation->layout;
+	scope_free struct sortable *sorted =
+		reallocarray(NULL, layout->n_images + 1, sizeof(*sorted));
+
+	if (!sorted)
+		return false;
+	for (size_t i = 0; i < layout->n_images; i++)
+		sorted[i] = (struct sortable){ layout->images[i], correlation->of_image[i] };
+	qsort(sorted, layout->n_images, sizeof(*sorted), compare_images);
+	for (size_t i = 0; i < layout->n_images; i++) {
+		layout->images[i] = sorted[i].image;
+		correlation->of_image[i] = sorted[i].extents;
+	}
+	return true;
+}
+
+/*
+ * Which image is the program, which the interpreter. The auxiliary vector says
+ * where the kernel put both; without it /proc/PID/exe knows the program's file.
+ */
+static void assign_roles(struct segmap_layout *layout)
+{
+	bool has_program = false;
+
+	for (size_t i = 0; i < layout->n_images; i++) {
+		struct segmap_image *image = &layout->images[i];
+
+		if (image->role != SEGMAP_ROLE_LIBRARY)
+			continue;
+		if (layout->auxv_phdr >= image->start && layout->auxv_phdr < image->end) {
+			image->role = SEGMAP_ROLE_PROGRAM;
+			has_program = true;
+		} else if (layout->auxv_base && image->elf && image->bias == layout->auxv_base) {
+			image->role = SEGMAP_ROLE_INTERPRETER;
+		}
+	}
+	for (size_t i = 0; i < layout->n_images && !has_program && layout->exe_ino; i++) {
+		struct segmap_image *image = &layout->images[i];
+
+		if (image->role == SEGMAP_ROLE_LIBRARY && image->backing >= 0 &&
+		    layout->backings[image->backing].ino == layout->exe_ino) {
+			image->role = SEGMAP_ROLE_PROGRAM;
+			break;
+		}
+	}
+}
+
+/* An alias is one of the first load of the same ELF object. */
+static bool link_aliases(struct segmap_layout *layout)
+{
+	struct idmap firsts = { 0 };
+	bool done = true;
+
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < layout->n_images && done; i++) {
+			struct segmap_image *image = &layout->images[i];
+			uint32_t first;
+
+			if (!image->elf || (image->role == SEGMAP_ROLE_ALIAS) != (pass == 1))
+				continue;
+			done = idmap_find_or_add(&firsts, (uintptr_t)image->elf, 0, (uint32_t)i,
+						 &first);
+			if (done && pass == 1)
+				image->alias_of = (int32_t)first;
+		}
+	}
+	idmap_free(&firsts);
+	return done;
+}
+
+struct segmap_error *segmap_layout_correlate(struct segmap_layout *layout)
+{
+	__attribute__((cleanup(correlation_free))) struct correlation correlation = {
+		.layout = layout,
+	};
+
+	correlation.claimed = calloc(layout->n_vmas + 1, 1);
+	if (!correlation.claimed)
+		return segmap_error_no_memory();
+	for (size_t i = 0; i < layout->n_backings; i++)
+		if (!find_images(&correlation, (int32_t)i) || !add_unknown(&correlation, (int32_t)i))
+			return segmap_error_no_memory();
+	if (!add_vdso(&correlation) || !sort_images(&correlation))
+		return segmap_error_no_memory();
+	assign_roles(layout);
+	if (!link_aliases(layout) || !annotate(layout, correlation.of_image))
+		return segmap_error_no_memory();
+	if (correlation.cut_short)
+		return segmap_layout_note(layout,
+					  "a file is mapped in too many ways to try them all: "
+					  "some of its VMAs are shown as plain files");
+	return NULL;
+}

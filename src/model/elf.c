@@ -1,0 +1,257 @@
+/* src/model/elf.c - labels: what each byte of an ELF object is. */
+#include "model/elf.h"
+#include "base/range.h"
+#include "base/scope.h"
+#include <elf.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A header keeps its bytes from a section that starts in the same place. */
+static int compare_labels(const void *a, const void *b)
+{
+	const struct segmap_label *x = a, *y = b;
+
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	if ((x->kind == SEGMAP_LABEL_SECTION) != (y->kind == SEGMAP_LABEL_SECTION))
+		return x->kind == SEGMAP_LABEL_SECTION ? 1 : -1;
+	return x->section < y->section ? -1 : x->section > y->section;
+}
+
+/* Sort @labels and cut each where the one before it still goes on. Returns how many are left. */
+static size_t cut_overlaps(struct segmap_label *labels, size_t n_labels)
+{
+	uint64_t covered = 0;
+	size_t kept = 0;
+
+	qsort(labels, n_labels, sizeof(*labels), compare_labels);
+	for (size_t i = 0; i < n_labels; i++) {
+		struct segmap_label label = labels[i];
+
+		if (label.end <= covered)
+			continue;
+		if (label.start < covered) {
+			label.off += covered - label.start;
+			label.start = covered;
+		}
+		covered = label.end;
+		labels[kept++] = label;
+	}
+	return kept;
+}
+
+/*
+ * The PT_LOAD that loads @section as its header says: at its address, from its
+ * offset. NULL for a header that lies, or a section that nothing loads.
+ */
+static const struct segmap_segment *load_of(const struct segmap_section *section,
+					    struct segmap_segment *const *loads, size_t n_loads)
+{
+	/* PT_LOADs that overlap can make many candidates; no linker makes more than two. */
+	enum { MOST_CANDIDATES = 64 };
+	size_t low = 0, high = n_loads;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (loads[middle]->vaddr <= section->vaddr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (size_t i = low; i > 0 && low - i < MOST_CANDIDATES; i--) {
+		const struct segmap_segment *load = loads[i - 1];
+		uint64_t into = section->vaddr - load->vaddr;
+
+		if (into >= load->memsz)
+			continue;
+		if (section->nobits)
+			return load;
+		if (into < load->filesz && section->off == segmap_off(load, section->vaddr))
+			return load;
+	}
+	return NULL;
+}
+
+static int compare_loads(const void *a, const void *b)
+{
+	const struct segmap_segment *const *x = a, *const *y = b;
+
+	if ((*x)->vaddr != (*y)->vaddr)
+		return (*x)->vaddr < (*y)->vaddr ? -1 : 1;
+	return (*x)->index < (*y)->index ? -1 : 1;
+}
+
+/* A header of the file at [off, off + size), where PT_LOADs map it. */
+static size_t label_header_addresses(const struct segmap_elf *elf, enum segmap_label_kind kind,
+				     uint64_t off, uint64_t size, struct segmap_label *labels)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < elf->n_segments; i++) {
+		const struct segmap_segment *load = &elf->segments[i];
+		uint64_t start = max_u64(off, load->off);
+		uint64_t end = min_u64(off + size, load->off + load->filesz);
+
+		if (load->type != SEGMAP_SEGMENT_LOAD || start >= end)
+			continue;
+		labels[n++] = (struct segmap_label){
+			.start = load->vaddr + (start - load->off),
+			.end = load->vaddr + (end - load->off),
+			.kind = kind,
+			.off = start,
+		};
+	}
+	return n;
+}
+
+static bool label_addresses(struct segmap_elf *elf, const struct elf_headers *headers)
+{
+	scope_free struct segmap_segment **loads =
+		reallocarray(NULL, elf->n_segments + 1, sizeof(*loads));
+	struct segmap_label *labels =
+		reallocarray(NULL, elf->n_sections + 3 * elf->n_segments + 1, sizeof(*labels));
+	size_t n_loads = 0, n = 0;
+
+	elf->by_vaddr = labels;
+	if (!loads || !labels)
+		return false;
+	for (size_t i = 0; i < elf->n_segments; i++)
+		if (elf->segments[i].type == SEGMAP_SEGMENT_LOAD)
+			loads[n_loads++] = &elf->segments[i];
+	qsort(loads, n_loads, sizeof(*loads), compare_loads);
+
+	n += label_header_addresses(elf, SEGMAP_LABEL_EHDR, 0, headers->ehdr_size, labels + n);
+	n += label_header_addresses(elf, SEGMAP_LABEL_PHDRS, headers->phdrs_off,
+				    headers->phdrs_size, labels + n);
+	n += label_header_addresses(elf, SEGMAP_LABEL_SHDRS, headers->shdrs_off,
+				    headers->shdrs_size, labels + n);
+	for (size_t i = 0; i < elf->n_sections; i++) {
+		const struct segmap_section *section = &elf->sections[i];
+		const struct segmap_segment *load;
+		uint64_t load_end;
+
+		if (!section->alloc || !section->size || (section->tls && section->nobits))
+			continue;
+		load = load_of(section, loads, n_loads);
+		if (!load)
+			continue;
+		load_end = load->vaddr + (section->nobits ? load->memsz : load->filesz);
+		labels[n++] = (struct segmap_label){
+			.start = section->vaddr,
+			.end = min_u64(section->vaddr + section->size, load_end),
+			.kind = SEGMAP_LABEL_SECTION,
+			.section = (uint32_t)i,
+			.off = section->off,
+			.nobits = section->nobits,
+		};
+	}
+	elf->n_by_vaddr = cut_overlaps(labels, n);
+	return true;
+}
+
+static size_t label_header_offset(enum segmap_label_kind kind, uint64_t off, uint64_t size,
+				  struct segmap_label *labels)
+{
+	if (!size)
+		return 0;
+	labels[0] = (struct segmap_label){
+		.start = off, .end = off + size, .kind = kind, .off = off,
+	};
+	return 1;
+}
+
+static bool label_offsets(struct segmap_elf *elf, const struct elf_headers *headers)
+{
+	struct segmap_label *labels = reallocarray(NULL, elf->n_sections + 3, sizeof(*labels));
+	size_t n = 0;
+
+	elf->by_off = labels;
+	if (!labels)
+		return false;
+	n += label_header_offset(SEGMAP_LABEL_EHDR, 0, headers->ehdr_size, labels + n);
+	n += label_header_offset(SEGMAP_LABEL_PHDRS, headers->phdrs_off, headers->phdrs_size,
+				 labels + n);
+	n += label_header_offset(SEGMAP_LABEL_SHDRS, headers->shdrs_off, headers->shdrs_size,
+				 labels + n);
+	for (size_t i = 0; i < elf->n_sections; i++) {
+		const struct segmap_section *section = &elf->sections[i];
+
+		if (section->nobits || !section->size || section->off >= elf->size)
+			continue;
+		labels[n++] = (struct segmap_label){
+			.start = section->off,
+			.end = section->off + section->size,
+			.kind = SEGMAP_LABEL_SECTION,
+			.section = (uint32_t)i,
+			.off = section->off,
+		};
+	}
+	elf->n_by_off = cut_overlaps(labels, n);
+	return true;
+}
+
+bool elf_label(struct segmap_elf *elf, const struct elf_headers *headers)
+{
+	return label_addresses(elf, headers) && label_offsets(elf, headers);
+}
+
+const struct segmap_label *segmap_label_find(const struct segmap_label *labels, size_t n_labels,
+					     uint64_t at, uint64_t *until)
+{
+	size_t low = 0, high = n_labels;
+
+	/* The first label that ends after @at. */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (labels[middle].end > at)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	if (low < n_labels && labels[low].start <= at) {
+		*until = labels[low].end;
+		return &labels[low];
+	}
+	*until = low < n_labels ? labels[low].start : UINT64_MAX;
+	return NULL;
+}
+
+const char *segmap_machine_name(unsigned int machine)
+{
+#define MACHINE(name) { EM_##name, #name }
+	static const struct {
+		unsigned int number;
+		const char *name;
+	} machines[] = {
+		MACHINE(X86_64), MACHINE(386),	     MACHINE(AARCH64), MACHINE(ARM),
+		MACHINE(RISCV),	 MACHINE(PPC64),     MACHINE(PPC),     MACHINE(S390),
+		MACHINE(MIPS),	 MACHINE(SPARC),     MACHINE(SPARCV9), MACHINE(SPARC32PLUS),
+		MACHINE(IA_64),	 MACHINE(68K),	     MACHINE(SH),      MACHINE(ALPHA),
+		MACHINE(PARISC), MACHINE(LOONGARCH), MACHINE(OPENRISC), MACHINE(XTENSA),
+		MACHINE(MICROBLAZE), MACHINE(ARC_COMPACT), MACHINE(CSKY),
+		MACHINE(BPF),
+	};
+#undef MACHINE
+
+	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++)
+		if (machines[i].number == machine)
+			return machines[i].name;
+	return NULL;
+}
+
+void segmap_elf_free(struct segmap_elf *elf)
+{
+	if (!elf)
+		return;
+	free(elf->segments);
+	free(elf->sections);
+	free(elf->by_vaddr);
+	free(elf->by_off);
+	free(elf->build_id);
+	free(elf->soname);
+	free(elf->interp);
+	free(elf->names);
+	free(elf);
+}

@@ -1,0 +1,17 @@
+/* src/model/elf.h - building an ELF object once its headers are read. */
+#ifndef MODEL_ELF_H
+#define MODEL_ELF_H
+
+#include <segmap/elf.h>
+
+/* Where the file's own headers lie: bytes from the ELF header. Sums do not overflow. */
+struct elf_headers {
+	uint64_t ehdr_size;
+	uint64_t phdrs_off, phdrs_size;
+	uint64_t shdrs_off, shdrs_size; /* 0, 0 if there are none that can be believed */
+};
+
+/* Fill in @elf's labels from its segments and sections; false if there is no memory. */
+bool elf_label(struct segmap_elf *elf, const struct elf_headers *headers);
+
+#endif

@@ -1,0 +1,88 @@
+/* src/model/layout.c - VMAs, images and pieces together. */
+#include "base/scope.h"
+#include <segmap/layout.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct segmap_error *segmap_layout_new(struct segmap_layout **ret)
+{
+	struct segmap_layout *layout = calloc(1, sizeof(*layout));
+
+	if (!layout)
+		return segmap_error_no_memory();
+	*ret = layout;
+	return NULL;
+}
+
+void segmap_layout_free(struct segmap_layout *layout)
+{
+	if (!layout)
+		return;
+	for (size_t i = 0; i < layout->n_backings; i++) {
+		free(layout->backings[i].path);
+		free(layout->backings[i].path_build_id);
+		segmap_error_free(layout->backings[i].error);
+	}
+	for (size_t i = 0; i < layout->n_notes; i++)
+		free(layout->notes[i]);
+	segmap_elf_free(layout->vdso);
+	free(layout->comm);
+	free(layout->command);
+	free(layout->target);
+	free(layout->vmas);
+	free(layout->annotations);
+	free(layout->backings);
+	free(layout->images);
+	free(layout->pieces);
+	free(layout->notes);
+	free(layout->text);
+	free(layout->vma_lists);
+	free(layout);
+}
+
+struct segmap_error *segmap_layout_note(struct segmap_layout *layout, const char *format, ...)
+{
+	va_list arguments;
+	char *note;
+	int length;
+
+	if (!grow(&layout->notes, &layout->cap_notes, layout->n_notes, sizeof(*layout->notes)))
+		return segmap_error_no_memory();
+	va_start(arguments, format);
+	length = vasprintf(&note, format, arguments);
+	va_end(arguments);
+	if (length < 0)
+		return segmap_error_no_memory();
+	layout->notes[layout->n_notes++] = note;
+	return NULL;
+}
+
+int64_t segmap_layout_find(const struct segmap_layout *layout, uint64_t addr)
+{
+	size_t low = 0, high = layout->n_vmas;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (layout->vmas[middle].end > addr)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low < layout->n_vmas && layout->vmas[low].start <= addr ? (int64_t)low : -1;
+}
+
+const char *segmap_layout_image_path(const struct segmap_layout *layout, int32_t index)
+{
+	int32_t backing = layout->images[index].backing;
+
+	return backing < 0 ? "[vdso]" : layout->backings[backing].path;
+}
+
+enum segmap_status segmap_layout_image_status(const struct segmap_layout *layout, int32_t index)
+{
+	int32_t backing = layout->images[index].backing;
+
+	return backing < 0 ? SEGMAP_STATUS_OK : layout->backings[backing].status;
+}

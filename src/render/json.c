@@ -1,0 +1,423 @@
+/* src/render/json.c - the map as a JSON document, after docs/segmap.schema.json. */
+#include "render/json.h"
+#include "render/json_c.h"
+#include "render/words.h"
+#include <elf.h>
+#include <string.h>
+#include <time.h>
+
+/*
+ * json-c builds and writes every value; the writer only puts members and
+ * elements one behind the other, so that a VMA is freed before the next is made.
+ */
+struct writer {
+	struct json_c json_c;
+	FILE *file;
+	struct segmap_text text; /* for strings being made valid, and for output */
+	bool failed;		 /* out of memory */
+	bool begun;		 /* a comma is due before the next member or element */
+};
+
+static void writer_free(struct writer *writer)
+{
+	json_c_unload(&writer->json_c);
+	segmap_text_free(&writer->text);
+}
+
+static struct json_object *checked(struct writer *writer, struct json_object *value)
+{
+	writer->failed |= !value;
+	return value;
+}
+
+/*
+ * Serialized JSON, with the characters that can act on a terminal written as
+ * \u: json-c does so below U+0020 only. Outside of strings there are none.
+ */
+static void write_escaped(struct writer *writer, const char *json)
+{
+	const char *end = json + strlen(json), *plain = json;
+
+	while (json < end) {
+		uint32_t character;
+		size_t length;
+
+		if (*json > 0 && *json < 0x7f) {
+			json++;
+			continue;
+		}
+		length = segmap_utf8_decode(json, (size_t)(end - json), &character);
+		if (!length || !segmap_is_control(character)) {
+			json += length ? length : 1;
+			continue;
+		}
+		fwrite(plain, 1, (size_t)(json - plain), writer->file);
+		if (character >= 0x10000)
+			fprintf(writer->file, "\\u%04x\\u%04x",
+				0xd800 + ((character - 0x10000) >> 10),
+				0xdc00 + ((character - 0x10000) & 0x3ff));
+		else
+			fprintf(writer->file, "\\u%04x", character);
+		plain = json += length;
+	}
+	fwrite(plain, 1, (size_t)(end - plain), writer->file);
+}
+
+/* Write @value, which this takes, and forget it. */
+static void write_value(struct writer *writer, struct json_object *value)
+{
+	const char *json = value ? writer->json_c.json_object_to_json_string_ext(
+					   value, JSON_C_TO_STRING_PLAIN |
+							  JSON_C_TO_STRING_NOSLASHESCAPE) :
+				   "null";
+
+	if (json)
+		write_escaped(writer, json);
+	else
+		writer->failed = true;
+	if (value)
+		writer->json_c.json_object_put(value);
+}
+
+static void begin_next(struct writer *writer)
+{
+	if (writer->begun)
+		fputc(',', writer->file);
+	writer->begun = true;
+}
+
+/* A member of the document. @key is one of ours and needs no escapes. */
+static void write_member(struct writer *writer, const char *key, struct json_object *value)
+{
+	begin_next(writer);
+	fprintf(writer->file, "\"%s\":", key);
+	write_value(writer, value);
+}
+
+static void open_list(struct writer *writer, const char *key)
+{
+	begin_next(writer);
+	fprintf(writer->file, "\"%s\":[", key);
+	writer->begun = false;
+}
+
+static void close_list(struct writer *writer)
+{
+	fputc(']', writer->file);
+	writer->begun = true;
+}
+
+static void write_element(struct writer *writer, struct json_object *value)
+{
+	begin_next(writer);
+	write_value(writer, value);
+}
+
+/* Text of any bytes: what is not UTF-8 becomes U+FFFD. */
+static struct json_object *text_of(struct writer *writer, const char *bytes, size_t size)
+{
+	struct segmap_text *text = &writer->text;
+
+	text->size = 0;
+	while (size) {
+		uint32_t character;
+		size_t length = segmap_utf8_decode(bytes, size, &character);
+
+		if (length)
+			segmap_text_append_bytes(text, bytes, length);
+		else
+			segmap_text_append_trusted(text, "\xef\xbf\xbd");
+		bytes += length ? length : 1;
+		size -= length ? length : 1;
+	}
+	writer->failed |= text->failed || text->size > INT32_MAX;
+	if (writer->failed)
+		return NULL;
+	return checked(writer, writer->json_c.json_object_new_string_len(
+				       text->size ? text->bytes : "", (int)text->size));
+}
+
+static struct json_object *string_of(struct writer *writer, const char *string)
+{
+	return string ? text_of(writer, string, strlen(string)) : NULL;
+}
+
+static struct json_object *number_of(struct writer *writer, uint64_t number)
+{
+	return checked(writer, writer->json_c.json_object_new_uint64(number));
+}
+
+static struct json_object *address_of(struct writer *writer, uint64_t address)
+{
+	char text[2 + 16 + 1];
+
+	snprintf(text, sizeof(text), "0x%jx", (uintmax_t)address);
+	return string_of(writer, text);
+}
+
+static struct json_object *perms_of(struct writer *writer, int prot, bool shared)
+{
+	char perms[5];
+
+	segmap_perms_format(prot, shared, perms);
+	return string_of(writer, perms);
+}
+
+static struct json_object *dev_of(struct writer *writer, uint32_t major, uint32_t minor)
+{
+	char text[2 * 8 + 2];
+
+	snprintf(text, sizeof(text), "%02x:%02x", major, minor);
+	return string_of(writer, text);
+}
+
+static void add(struct writer *writer, struct json_object *object, const char *key,
+		struct json_object *value)
+{
+	if (object && writer->json_c.json_object_object_add(object, key, value))
+		writer->failed = true;
+}
+
+static struct json_object *new_object(struct writer *writer)
+{
+	return checked(writer, writer->json_c.json_object_new_object());
+}
+
+static struct json_object *new_array(struct writer *writer)
+{
+	return checked(writer, writer->json_c.json_object_new_array());
+}
+
+static void append(struct writer *writer, struct json_object *array, struct json_object *value)
+{
+	if (array && writer->json_c.json_object_array_add(array, value))
+		writer->failed = true;
+}
+
+static struct json_object *segment_of(struct writer *writer, const struct segmap_segment *segment)
+{
+	struct json_object *object = new_object(writer);
+	char flags[5];
+
+	segmap_perms_format(segment->prot, false, flags);
+	flags[3] = '\0';
+	add(writer, object, "index", number_of(writer, segment->index));
+	add(writer, object, "type",
+	    string_of(writer, segment->type == SEGMAP_SEGMENT_LOAD ? "LOAD" : "GNU_RELRO"));
+	add(writer, object, "flags", string_of(writer, flags));
+	add(writer, object, "offset", number_of(writer, segment->off));
+	add(writer, object, "vaddr", address_of(writer, segment->vaddr));
+	add(writer, object, "filesz", number_of(writer, segment->filesz));
+	add(writer, object, "memsz", number_of(writer, segment->memsz));
+	add(writer, object, "align", number_of(writer, segment->align));
+	return object;
+}
+
+static struct json_object *machine_of(struct writer *writer, unsigned int machine)
+{
+	const char *name = segmap_machine_name(machine);
+	char number[16];
+
+	snprintf(number, sizeof(number), "%u", machine);
+	return string_of(writer, name ? name : number);
+}
+
+/* What the ELF object itself says. */
+static void add_elf(struct writer *writer, struct json_object *object, const struct segmap_elf *elf)
+{
+	struct json_object *segments = new_array(writer);
+
+	add(writer, object, "build_id", string_of(writer, elf->build_id));
+	add(writer, object, "elf_offset", number_of(writer, elf->elf_off));
+	add(writer, object, "class", number_of(writer, elf->class));
+	add(writer, object, "machine", machine_of(writer, elf->machine));
+	add(writer, object, "type", string_of(writer, elf->type == ET_EXEC ? "EXEC" : "DYN"));
+	add(writer, object, "soname", string_of(writer, elf->soname));
+	for (size_t i = 0; i < elf->n_segments; i++)
+		append(writer, segments, segment_of(writer, &elf->segments[i]));
+	add(writer, object, "segments", segments);
+}
+
+static struct json_object *image_of(struct writer *writer, const struct segmap_layout *layout,
+				    int32_t index)
+{
+	const struct segmap_image *image = &layout->images[index];
+	const struct segmap_backing *backing =
+		image->backing < 0 ? NULL : &layout->backings[image->backing];
+	struct json_object *object = new_object(writer);
+
+	add(writer, object, "id", number_of(writer, (uint64_t)index));
+	add(writer, object, "path", string_of(writer, segmap_layout_image_path(layout, index)));
+	add(writer, object, "role", string_of(writer, word_of_role(image->role)));
+	if (image->alias_of >= 0)
+		add(writer, object, "alias_of", number_of(writer, (uint64_t)image->alias_of));
+	add(writer, object, "status",
+	    string_of(writer, word_of_status(segmap_layout_image_status(layout, index))));
+	if (backing && backing->error)
+		add(writer, object, "error", string_of(writer, backing->error->why));
+	else if (image->elf && image->elf->sections_problem)
+		add(writer, object, "error", string_of(writer, image->elf->sections_problem));
+	add(writer, object, "sections",
+	    string_of(writer, word_of_sections(image->elf ? image->elf->sections_from :
+							    SEGMAP_SECTIONS_NONE)));
+	add(writer, object, "opened",
+	    string_of(writer,
+		      word_of_opened(backing ? backing->opened : layout->vdso_opened)));
+	if (backing) {
+		add(writer, object, "dev", dev_of(writer, backing->dev_major, backing->dev_minor));
+		add(writer, object, "inode", number_of(writer, backing->ino));
+		if (backing->path_build_id)
+			add(writer, object, "path_build_id",
+			    string_of(writer, backing->path_build_id));
+	}
+	add(writer, object, "bias", image->elf ? address_of(writer, image->bias) : NULL);
+	if (image->elf)
+		add_elf(writer, object, image->elf);
+	return object;
+}
+
+static const struct segmap_segment *segment_at(const struct segmap_layout *layout, int32_t image,
+					       int32_t segment)
+{
+	return image < 0 || segment < 0 || !layout->images[image].elf ?
+		       NULL :
+		       &layout->images[image].elf->segments[segment];
+}
+
+static struct json_object *piece_of(struct writer *writer, const struct segmap_layout *layout,
+				    const struct segmap_annotation *annotation, bool shared,
+				    const struct segmap_piece *piece)
+{
+	const struct segmap_segment *segment = segment_at(layout, piece->image, piece->segment);
+	struct json_object *object = new_object(writer);
+
+	add(writer, object, "start", address_of(writer, piece->start));
+	add(writer, object, "end", address_of(writer, piece->end));
+	add(writer, object, "size", number_of(writer, piece->end - piece->start));
+	add(writer, object, "kind", string_of(writer, word_of_piece(piece->kind)));
+	add(writer, object, "name", string_of(writer, piece->name));
+	if (piece->image >= 0 && piece->image != annotation->image)
+		add(writer, object, "image", number_of(writer, (uint64_t)piece->image));
+	if (segment && (piece->segment != annotation->segment ||
+			piece->image != annotation->image))
+		add(writer, object, "segment", number_of(writer, segment->index));
+	if (piece->expected_prot != SEGMAP_NO_PROT &&
+	    piece->expected_prot != annotation->expected_prot)
+		add(writer, object, "expected_perms",
+		    perms_of(writer, piece->expected_prot, shared));
+	add(writer, object, "offset",
+	    piece->off == SEGMAP_NO_OFF ? NULL : number_of(writer, piece->off));
+	if (piece->comes_from || piece->goes_on)
+		add(writer, object, "clipped",
+		    checked(writer, writer->json_c.json_object_new_boolean(1)));
+	return object;
+}
+
+static struct json_object *vma_of(struct writer *writer, const struct segmap_layout *layout,
+				  size_t index)
+{
+	const struct segmap_annotation *annotation = &layout->annotations[index];
+	const struct segmap_segment *segment =
+		segment_at(layout, annotation->image, annotation->segment);
+	const struct segmap_vma *vma = &layout->vmas[index];
+	struct json_object *object = new_object(writer);
+	struct json_object *pieces = new_array(writer);
+
+	add(writer, object, "start", address_of(writer, vma->start));
+	add(writer, object, "end", address_of(writer, vma->end));
+	add(writer, object, "size", number_of(writer, segmap_vma_size(vma)));
+	add(writer, object, "perms", perms_of(writer, vma->prot, vma->shared));
+	add(writer, object, "offset", number_of(writer, vma->off));
+	add(writer, object, "dev",
+	    vma->ino ? dev_of(writer, vma->dev_major, vma->dev_minor) : NULL);
+	add(writer, object, "inode", vma->ino ? number_of(writer, vma->ino) : NULL);
+	add(writer, object, "name", vma->name[0] ? string_of(writer, vma->name) : NULL);
+	add(writer, object, "kind", string_of(writer, word_of_kind(annotation->kind)));
+	add(writer, object, "image",
+	    annotation->image < 0 ? NULL : number_of(writer, (uint64_t)annotation->image));
+	add(writer, object, "segment", segment ? number_of(writer, segment->index) : NULL);
+	add(writer, object, "expected_perms",
+	    annotation->expected_prot == SEGMAP_NO_PROT ?
+		    NULL :
+		    perms_of(writer, annotation->expected_prot, vma->shared));
+	for (uint32_t i = 0; i < annotation->n_pieces; i++)
+		append(writer, pieces,
+		       piece_of(writer, layout, annotation, vma->shared,
+				&layout->pieces[annotation->first_piece + i]));
+	add(writer, object, "pieces", pieces);
+	return object;
+}
+
+static struct json_object *command_of(struct writer *writer, const struct segmap_layout *layout)
+{
+	struct json_object *array = new_array(writer);
+	size_t at = 0;
+
+	while (at < layout->command_size) {
+		size_t size = strnlen(layout->command + at, layout->command_size - at);
+
+		append(writer, array, text_of(writer, layout->command + at, size));
+		at += size + 1;
+	}
+	return array;
+}
+
+/* RFC 3339 in UTC, to the millisecond. */
+static struct json_object *time_of(struct writer *writer, const struct timespec *time)
+{
+	char text[64];
+	struct tm utc;
+	size_t size;
+
+	if (!gmtime_r(&time->tv_sec, &utc))
+		return NULL;
+	size = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(text + size, sizeof(text) - size, ".%03dZ", (int)(time->tv_nsec / 1000000));
+	return string_of(writer, text);
+}
+
+static void write_head(struct writer *writer, const struct segmap_layout *layout)
+{
+	write_member(writer, "segmap", number_of(writer, 1));
+	write_member(writer, "source", string_of(writer, word_of_source(layout->source)));
+	if (layout->target)
+		write_member(writer, "target", string_of(writer, layout->target));
+	write_member(writer, "time", time_of(writer, &layout->time));
+	if (layout->pid)
+		write_member(writer, "pid", number_of(writer, (uint64_t)layout->pid));
+	if (layout->comm)
+		write_member(writer, "comm", string_of(writer, layout->comm));
+	if (layout->command)
+		write_member(writer, "command", command_of(writer, layout));
+	write_member(writer, "page_size", number_of(writer, layout->page_size));
+	if (layout->changed)
+		write_member(writer, "changed",
+			     checked(writer, writer->json_c.json_object_new_boolean(1)));
+}
+
+struct segmap_error *render_json(const struct segmap_layout *layout, const struct range *range,
+				 FILE *file)
+{
+	__attribute__((cleanup(writer_free))) struct writer writer = { .file = file };
+	struct segmap_error *error = json_c_load(&writer.json_c);
+
+	if (error)
+		return error;
+	fputc('{', file);
+	write_head(&writer, layout);
+	open_list(&writer, "images");
+	for (size_t i = 0; i < layout->n_images && !writer.failed; i++)
+		write_element(&writer, image_of(&writer, layout, (int32_t)i));
+	close_list(&writer);
+	open_list(&writer, "vmas");
+	for (size_t i = 0; i < layout->n_vmas && !writer.failed; i++)
+		if (range_overlaps(range, &layout->vmas[i]))
+			write_element(&writer, vma_of(&writer, layout, i));
+	close_list(&writer);
+	open_list(&writer, "notes");
+	for (size_t i = 0; i < layout->n_notes && !writer.failed; i++)
+		write_element(&writer, string_of(&writer, layout->notes[i]));
+	close_list(&writer);
+	fputs("}\n", file);
+	return writer.failed ? segmap_error_no_memory() : NULL;
+}

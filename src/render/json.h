@@ -1,0 +1,15 @@
+/* src/render/json.h - the map as a JSON document, after docs/segmap.schema.json. */
+#ifndef RENDER_JSON_H
+#define RENDER_JSON_H
+
+#include "render/columns.h"
+#include <stdio.h>
+
+/*
+ * Write @layout as one document on one line. VMA by VMA: what is held in memory
+ * does not grow with the map.
+ */
+SEGMAP_MUST_CHECK struct segmap_error *render_json(const struct segmap_layout *layout,
+						   const struct range *range, FILE *file);
+
+#endif

@@ -1,0 +1,39 @@
+/* src/render/json_c.c - json-c, loaded when JSON is asked for. */
+#include "render/json_c.h"
+#include <dlfcn.h>
+#include <string.h>
+
+/* The soname of the headers that this was compiled with: 5 since json-c 0.15. */
+#if JSON_C_VERSION_NUM < ((0 << 16) | (15 << 8))
+#error "json-c 0.15 or newer is needed"
+#endif
+#define SONAME "libjson-c.so.5"
+
+struct segmap_error *json_c_load(struct json_c *ret)
+{
+	struct json_c json_c = { .handle = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL) };
+	void *found;
+
+	if (!json_c.handle)
+		return segmap_error_new(SEGMAP_ERROR_SYSTEM, "JSON", "%s (install json-c)",
+					dlerror());
+#define JSON_C_FIND(name)                                                                \
+	found = dlsym(json_c.handle, #name);                                             \
+	if (!found) {                                                                    \
+		dlclose(json_c.handle);                                                  \
+		return segmap_error_new(SEGMAP_ERROR_SYSTEM, "JSON", "%s has no %s", SONAME, \
+					#name);                                          \
+	}                                                                                \
+	memcpy(&json_c.name, &found, sizeof(found));
+	JSON_C_FUNCTIONS(JSON_C_FIND)
+#undef JSON_C_FIND
+	*ret = json_c;
+	return NULL;
+}
+
+void json_c_unload(struct json_c *json_c)
+{
+	if (json_c->handle)
+		dlclose(json_c->handle);
+	json_c->handle = NULL;
+}

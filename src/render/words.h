@@ -1,0 +1,15 @@
+/* src/render/words.h - the words for each enum: those of the JSON schema. */
+#ifndef RENDER_WORDS_H
+#define RENDER_WORDS_H
+
+#include <segmap/layout.h>
+
+const char *word_of_kind(enum segmap_kind kind);
+const char *word_of_piece(enum segmap_piece_kind kind);
+const char *word_of_role(enum segmap_role role);
+const char *word_of_status(enum segmap_status status);
+const char *word_of_opened(enum segmap_opened opened); /* NULL for not opened */
+const char *word_of_sections(enum segmap_sections_from from);
+const char *word_of_source(enum segmap_source source);
+
+#endif
