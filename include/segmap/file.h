@@ -57,8 +57,12 @@ struct segmap_file {
 /* All files of one run. */
 struct segmap_files;
 
-SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *segmap_files_new(uint64_t page_size,
-								   struct segmap_files **ret);
+/*
+ * @page_size is that of the processes, in bytes. Only with @want_sonames do ELF
+ * objects have their DT_SONAME: few need it, and it costs two more reads each.
+ */
+SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
+segmap_files_new(uint64_t page_size, bool want_sonames, struct segmap_files **ret);
 SEGMAP_API void segmap_files_free(struct segmap_files *files);
 
 #endif

@@ -60,6 +60,13 @@ struct segmap_annotation {
 	uint32_t first_piece, n_pieces; /* in the layout's pieces */
 };
 
+/* A block of names. */
+struct segmap_names {
+	struct segmap_names *next;
+	size_t used, size;
+	char bytes[];
+};
+
 /*
  * The map of one process at one moment, from whatever source. Owns all of it
  * but the files, which must outlive it.
@@ -95,21 +102,25 @@ struct segmap_layout {
 	struct segmap_elf *vdso; /* NULL if there is none; owned */
 	enum segmap_opened vdso_opened;
 
-	char *text;	    /* what names point into */
-	uint32_t *vma_lists; /* what backings[].vmas point into */
-	size_t cap_pieces, cap_images, cap_notes;
+	struct segmap_names *names; /* what vmas[].name point into */
+	uint32_t *vma_lists;	    /* what backings[].vmas point into */
+	size_t n_lines;		    /* of maps, parsed so far */
+	size_t cap_vmas, cap_pieces, cap_images, cap_notes;
 };
 
 SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *segmap_layout_new(struct segmap_layout **ret);
 SEGMAP_API void segmap_layout_free(struct segmap_layout *layout);
 
 /*
- * Parse a whole maps text of @size bytes into @layout->vmas and group them by
- * file. Takes ownership of @text, which must have a NUL at text[size], on
- * success and on error. An error names @name and the line's number.
+ * Parse maps text into @layout->vmas as it comes: @text of @size bytes is
+ * changed, and not needed afterwards. A line that is not whole waits for the
+ * next call; *@taken becomes how many bytes were used. Call with @last for the
+ * end of the text: then its last line needs no newline, all is used, and VMAs
+ * are grouped by file. An error names @name and the line's number.
  */
 SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
-segmap_layout_parse_maps(struct segmap_layout *layout, const char *name, char *text, size_t size);
+segmap_layout_parse_maps(struct segmap_layout *layout, const char *name, char *text, size_t size,
+			 bool last, size_t *taken);
 
 /* Add a note; @format as for printf. */
 SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *

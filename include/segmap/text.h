@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /*
  * Bytes that grow. Zero-initialize, or keep and reset @size to use the memory
@@ -21,16 +22,36 @@ struct segmap_text {
 
 SEGMAP_API void segmap_text_free(struct segmap_text *text);
 
-/* Make room for @more bytes; false if there is no memory (and @failed is set). */
-SEGMAP_API bool segmap_text_reserve(struct segmap_text *text, size_t more);
+/* What segmap_text_reserve() does when there is no room. */
+SEGMAP_API bool segmap_text_grow(struct segmap_text *text, size_t more);
 
-SEGMAP_API void segmap_text_append_bytes(struct segmap_text *text, const char *bytes, size_t size);
-SEGMAP_API void segmap_text_append_char(struct segmap_text *text, char c);
+/* Make room for @more bytes; false if there is no memory (and @failed is set). */
+static inline bool segmap_text_reserve(struct segmap_text *text, size_t more)
+{
+	return more <= text->capacity - text->size || segmap_text_grow(text, more);
+}
+
+static inline void segmap_text_append_bytes(struct segmap_text *text, const char *bytes, size_t size)
+{
+	if (!size || !segmap_text_reserve(text, size))
+		return;
+	memcpy(text->bytes + text->size, bytes, size);
+	text->size += size;
+}
+
+static inline void segmap_text_append_char(struct segmap_text *text, char c)
+{
+	if (segmap_text_reserve(text, 1))
+		text->bytes[text->size++] = c;
+}
 
 /* Append a constant or otherwise trusted string as it is. */
-SEGMAP_API void segmap_text_append_trusted(struct segmap_text *text, const char *string);
+static inline void segmap_text_append_trusted(struct segmap_text *text, const char *string)
+{
+	segmap_text_append_bytes(text, string, strlen(string));
+}
 
-/* Append @value in lower-case hex, with leading zeros up to @width digits. */
+/* Append @value in lower-case hex, with leading zeros up to @width digits (at most 16). */
 SEGMAP_API void segmap_text_append_hex(struct segmap_text *text, uint64_t value, unsigned int width);
 SEGMAP_API void segmap_text_append_decimal(struct segmap_text *text, uint64_t value);
 

@@ -1,6 +1,7 @@
 /* src/base/text.c - growing text, and names that can do nothing to a terminal. */
 #define LIBBSD_NETBSD_VIS /* only vis() is used, which all agree on */
 #include <bsd/vis.h>
+#include <endian.h>
 #include <segmap/text.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,15 +13,13 @@ void segmap_text_free(struct segmap_text *text)
 	*text = (struct segmap_text){ 0 };
 }
 
-bool segmap_text_reserve(struct segmap_text *text, size_t more)
+bool segmap_text_grow(struct segmap_text *text, size_t more)
 {
 	size_t needed, capacity;
 	char *moved;
 
 	if (text->failed)
 		return false;
-	if (more <= text->capacity - text->size)
-		return true;
 	if (__builtin_add_overflow(text->size, more, &needed) || needed > SIZE_MAX / 2)
 		goto failed;
 	capacity = needed < 256 ? 256 : needed + needed / 2;
@@ -35,38 +34,45 @@ failed:
 	return false;
 }
 
-void segmap_text_append_bytes(struct segmap_text *text, const char *bytes, size_t size)
+/*
+ * The eight hex digits of @value, the first in the lowest byte of memory but
+ * for the @skip that are left out.
+ */
+static uint64_t hex_digits(uint32_t value, unsigned int skip)
 {
-	if (!size || !segmap_text_reserve(text, size))
-		return;
-	memcpy(text->bytes + text->size, bytes, size);
-	text->size += size;
-}
+	uint64_t nibbles = value, above_nine;
 
-void segmap_text_append_char(struct segmap_text *text, char c)
-{
-	if (segmap_text_reserve(text, 1))
-		text->bytes[text->size++] = c;
-}
-
-void segmap_text_append_trusted(struct segmap_text *text, const char *string)
-{
-	segmap_text_append_bytes(text, string, strlen(string));
+	/* One nibble to each byte, the first digit in the highest byte. */
+	nibbles = (nibbles << 16 | nibbles) & 0x0000ffff0000ffff;
+	nibbles = (nibbles << 8 | nibbles) & 0x00ff00ff00ff00ff;
+	nibbles = (nibbles << 4 | nibbles) & 0x0f0f0f0f0f0f0f0f;
+	above_nine = (nibbles + 0x0606060606060606) >> 4 & 0x0101010101010101;
+	nibbles += 0x3030303030303030 + above_nine * ('a' - '0' - 10);
+	return htobe64(nibbles << 8 * skip);
 }
 
 void segmap_text_append_hex(struct segmap_text *text, uint64_t value, unsigned int width)
 {
-	unsigned int digits = value ? (67 - (unsigned int)__builtin_clzll(value)) / 4 : 1;
+	unsigned int digits = (67 - (unsigned int)__builtin_clzll(value | 1)) / 4;
+	uint64_t eight;
 	char *at;
 
+	if (width > 16)
+		width = 16;
 	if (digits < width)
 		digits = width;
-	if (!segmap_text_reserve(text, digits))
+	if (!segmap_text_reserve(text, 16))
 		return;
-	at = text->bytes + text->size + digits;
+	at = text->bytes + text->size;
 	text->size += digits;
-	for (; digits; digits--, value >>= 4)
-		*--at = "0123456789abcdef"[value & 15];
+	if (digits > 8) {
+		eight = hex_digits((uint32_t)(value >> 32), 16 - digits);
+		memcpy(at, &eight, 8);
+		at += digits - 8;
+		digits = 8;
+	}
+	eight = hex_digits((uint32_t)value, 8 - digits);
+	memcpy(at, &eight, 8);
 }
 
 void segmap_text_append_decimal(struct segmap_text *text, uint64_t value)
@@ -74,6 +80,10 @@ void segmap_text_append_decimal(struct segmap_text *text, uint64_t value)
 	char digits[20];
 	size_t at = sizeof(digits);
 
+	if (value < 10) {
+		segmap_text_append_char(text, (char)('0' + value));
+		return;
+	}
 	do
 		digits[--at] = (char)('0' + value % 10);
 	while (value /= 10);
@@ -175,7 +185,15 @@ size_t segmap_text_columns(const char *bytes, size_t size)
 {
 	size_t columns = 0;
 
-	for (size_t at = 0; at < size;) {
+	/* ASCII, eight at a time: nearly all there is. */
+	for (uint64_t eight; size - columns >= sizeof(eight); columns += sizeof(eight)) {
+		memcpy(&eight, bytes + columns, sizeof(eight));
+		if (eight & 0x8080808080808080)
+			break;
+	}
+	while (columns < size && (unsigned char)bytes[columns] < 0x80)
+		columns++;
+	for (size_t at = columns; at < size;) {
 		uint32_t character;
 		size_t length = segmap_utf8_decode(bytes + at, size - at, &character);
 		int width = 1;

@@ -160,7 +160,7 @@ static bool add_vdso(struct correlation *correlation)
 	for (size_t i = 0; i < layout->n_vmas; i++) {
 		const struct segmap_vma *vma = &layout->vmas[i];
 
-		if (strcmp(vma->name, "[vdso]") != 0)
+		if (vma->name[0] != '[' || strcmp(vma->name, "[vdso]") != 0)
 			continue;
 		return add_image(correlation,
 				 (struct segmap_image){

@@ -36,7 +36,10 @@ void segmap_layout_free(struct segmap_layout *layout)
 	free(layout->images);
 	free(layout->pieces);
 	free(layout->notes);
-	free(layout->text);
+	for (struct segmap_names *names = layout->names, *next; names; names = next) {
+		next = names->next;
+		free(names);
+	}
 	free(layout->vma_lists);
 	free(layout);
 }

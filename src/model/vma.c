@@ -1,29 +1,27 @@
 /* src/model/vma.c - one line of /proc/PID/maps. */
 #include <segmap/vma.h>
-#include <string.h>
+#include <stddef.h>
 #include <sys/mman.h>
 
-/* Lower-case hex as the kernel prints it: no sign, no 0x, at least one digit. */
+/* The value of each lower-case hex digit, plus one; 0 for every other byte. */
+static const unsigned char hex_figures[256] = {
+	['0'] = 1,  ['1'] = 2,	['2'] = 3,  ['3'] = 4,	['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,	['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
+
+/* Lower-case hex as the kernel prints it: no sign, no 0x, 1 to 16 digits. */
 static bool parse_hex(const char **at, uint64_t *ret)
 {
-	const char *start = *at;
+	const unsigned char *start = (const unsigned char *)*at, *digit = start;
 	uint64_t value = 0;
+	unsigned int figure;
 
-	for (;; ++*at) {
-		unsigned int digit;
-
-		if (**at >= '0' && **at <= '9')
-			digit = (unsigned int)(**at - '0');
-		else if (**at >= 'a' && **at <= 'f')
-			digit = (unsigned int)(**at - 'a' + 10);
-		else
-			break;
-		if (value >> 60)
-			return false;
-		value = value << 4 | digit;
-	}
+	for (; (figure = hex_figures[*digit]); digit++)
+		value = (value << 4) + figure - 1;
+	*at = (const char *)digit;
 	*ret = value;
-	return *at > start;
+	return digit > start && digit - start <= 16;
 }
 
 static bool parse_decimal(const char **at, uint64_t *ret)
@@ -50,19 +48,16 @@ static bool parse_char(const char **at, char expected)
 /* "r-xp": each place has its letter or a dash. */
 static bool parse_perms(const char **at, struct segmap_vma *vma)
 {
-	static const struct {
-		char letter;
-		int prot;
-	} places[] = { { 'r', PROT_READ }, { 'w', PROT_WRITE }, { 'x', PROT_EXEC } };
+	const char *text = *at;
 
-	for (size_t i = 0; i < 3; i++) {
-		if (parse_char(at, places[i].letter))
-			vma->prot |= places[i].prot;
-		else if (!parse_char(at, '-'))
-			return false;
-	}
-	vma->shared = **at == 's';
-	return parse_char(at, 's') || parse_char(at, 'p');
+	if ((text[0] != 'r' && text[0] != '-') || (text[1] != 'w' && text[1] != '-') ||
+	    (text[2] != 'x' && text[2] != '-') || (text[3] != 'p' && text[3] != 's'))
+		return false;
+	vma->prot = (text[0] == 'r' ? PROT_READ : 0) | (text[1] == 'w' ? PROT_WRITE : 0) |
+		    (text[2] == 'x' ? PROT_EXEC : 0);
+	vma->shared = text[3] == 's';
+	*at += 4;
+	return true;
 }
 
 static const char *parse_fields(const char *at, struct segmap_vma *vma)
@@ -87,13 +82,15 @@ static const char *parse_fields(const char *at, struct segmap_vma *vma)
 	/* The kernel pads to column 73 with blanks; a name begins with none (seq_pad). */
 	if (*at && *at != ' ')
 		return "something other than a blank follows the inode number";
-	vma->name = at + strspn(at, " ");
+	while (*at == ' ')
+		at++;
+	vma->name = at;
 	return NULL;
 }
 
 struct segmap_error *segmap_vma_parse(const char *line, struct segmap_vma *ret)
 {
-	struct segmap_vma vma = { 0 };
+	struct segmap_vma vma;
 	const char *problem = parse_fields(line, &vma);
 
 	if (problem)

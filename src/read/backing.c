@@ -24,18 +24,22 @@ struct entry {
 
 struct segmap_files {
 	uint64_t page_size;
+	bool want_sonames;
+	struct elf_scratch scratch;
 	struct entry **entries; /* each on its own: layouts point to them */
 	size_t n_entries, capacity;
 	struct idmap by_id; /* (st_dev, st_ino) to index */
 };
 
-struct segmap_error *segmap_files_new(uint64_t page_size, struct segmap_files **ret)
+struct segmap_error *segmap_files_new(uint64_t page_size, bool want_sonames,
+				      struct segmap_files **ret)
 {
 	struct segmap_files *files = calloc(1, sizeof(*files));
 
 	if (!files)
 		return segmap_error_no_memory();
 	files->page_size = page_size;
+	files->want_sonames = want_sonames;
 	*ret = files;
 	return NULL;
 }
@@ -58,6 +62,7 @@ void segmap_files_free(struct segmap_files *files)
 	}
 	free(files->entries);
 	idmap_free(&files->by_id);
+	elf_scratch_free(&files->scratch);
 	free(files);
 }
 
@@ -452,8 +457,8 @@ static bool is_explained(const struct segmap_file *file, uint64_t off)
 }
 
 /* Parse the ELF object at @off, if there is one, into @file. */
-static struct segmap_error *parse_at(struct segmap_file *file, const char *path, uint64_t off,
-				     uint64_t page_size)
+static struct segmap_error *parse_at(struct segmap_files *files, struct segmap_file *file,
+				     const char *path, uint64_t off)
 {
 	struct bytes bytes = {
 		.read = file_read,
@@ -465,7 +470,8 @@ static struct segmap_error *parse_at(struct segmap_file *file, const char *path,
 	struct segmap_error *error;
 	struct segmap_elf *elf, **elfs;
 
-	error = elf_parse(&bytes, off, page_size, &elf);
+	error = elf_parse(&bytes, off, files->page_size, files->want_sonames, &files->scratch,
+			  &elf);
 	if (error && error->code == SEGMAP_ERROR_NO_MEMORY)
 		return error;
 	if (error) {
@@ -512,7 +518,7 @@ static struct segmap_error *parse_embedded(struct segmap_files *files,
 		if (fd_read(file->fd, start, sizeof(start), vma->off) != sizeof(start) ||
 		    !elf_has_magic(start, sizeof(start)))
 			continue;
-		error = parse_at(file, backing->path, vma->off, files->page_size);
+		error = parse_at(files, file, backing->path, vma->off);
 		if (error)
 			return error;
 	}
@@ -529,7 +535,7 @@ struct segmap_error *segmap_files_parse(struct segmap_files *files, struct segma
 		if (!file || file->fd < 0)
 			continue;
 		if (!file->parsed)
-			error = parse_at(file, backing->path, 0, files->page_size);
+			error = parse_at(files, file, backing->path, 0);
 		file->parsed = true;
 		if (!error)
 			error = parse_embedded(files, layout, backing);

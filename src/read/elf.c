@@ -8,34 +8,38 @@
 #include <gelf.h>
 #include <segmap/limits.h>
 #include <string.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 /*
- * libelf never sees the file. It is given a window: anonymous memory of the
- * file's size, zero but for the ranges that were found sane and read into it.
+ * libelf never sees the file. It is given a window: memory into which only the
+ * ranges that were found sane are read, one behind the other, with a copy of
+ * the ELF header that says where they are now.
+ *
+ *   file    |ehdr|phdrs|.note|  …   |.dynamic| … |names|shdrs|
+ *   window  |  head (4 KiB)  |shdrs|.dynamic|
+ *
  * So a file that is truncated meanwhile is a short read and no SIGBUS, a count
  * in a header costs nothing before it is believed, and a file, a range of a
- * file, and a process's memory are parsed by the same code.
+ * file, and a process's memory are parsed by the same code. The memory is used
+ * again for the next file.
  */
 struct window {
 	const struct bytes *bytes;
-	uint64_t elf_off; /* of the window's first byte in @bytes */
-	unsigned char *base;
-	size_t size;
-	size_t head; /* the first so many bytes are read already */
+	uint64_t elf_off; /* of the ELF header in @bytes */
+	uint64_t size;	  /* bytes there from the ELF header on */
+	struct elf_scratch *scratch;
+	size_t head; /* the first so many bytes are those of the file */
+	size_t used; /* bytes of the scratch memory */
 };
 
 enum {
 	HEAD_SIZE = 4096, /* of the file, read at once: mostly holds program headers and notes too */
-	/* No table of a sane file lies further in; mapping more address space would fail. */
-	MAX_WINDOW_GIB = 64,
+	/* Once libelf points into the window it cannot move: what may still come must fit. */
+	ROOM_FOR_REST = SEGMAP_MAX_DYNAMIC_BYTES + SEGMAP_MAX_NOTES * SEGMAP_MAX_NOTES_BYTES +
+			(SEGMAP_MAX_NOTES + 8) * 16,
+	ALIGNMENT = 16,
 };
-
-static void window_unmap(struct window *window)
-{
-	if (window->base)
-		munmap(window->base, window->size);
-}
 
 static void scope_elf_end_(Elf **elf)
 {
@@ -48,6 +52,12 @@ static void scope_segmap_elf_free_(struct segmap_elf **elf)
 	segmap_elf_free(*elf);
 }
 
+void elf_scratch_free(struct elf_scratch *scratch)
+{
+	free(scratch->memory);
+	*scratch = (struct elf_scratch){ 0 };
+}
+
 static struct segmap_error *format_error(const struct window *window, const char *problem)
 {
 	return segmap_error_new(SEGMAP_ERROR_FORMAT, window->bytes->name, "%s", problem);
@@ -58,51 +68,46 @@ bool elf_has_magic(const void *start, size_t size)
 	return size >= EI_NIDENT && memcmp(start, ELFMAG, SELFMAG) == 0;
 }
 
-static struct segmap_error *window_map(struct window *window)
+static unsigned char *window_at(const struct window *window, size_t at)
 {
-	uint64_t rest = window->bytes->size - window->elf_off;
+	return window->scratch->memory + at;
+}
 
-	window->size = (size_t)min_u64(rest, (uint64_t)MAX_WINDOW_GIB << 30);
-	window->base = mmap(NULL, window->size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (window->base == MAP_FAILED) {
-		window->base = NULL;
-		return segmap_error_system(errno, window->bytes->name, "room to parse it");
-	}
+/* Make room for @size bytes more and what may come after them. */
+static struct segmap_error *window_grow(struct window *window, uint64_t size)
+{
+	uint64_t needed = window->used + size + ROOM_FOR_REST + 2 * ALIGNMENT;
+	unsigned char *moved;
+
+	if (needed <= window->scratch->size)
+		return NULL;
+	moved = realloc(window->scratch->memory, needed);
+	if (!moved)
+		return segmap_error_no_memory();
+	window->scratch->memory = moved;
+	window->scratch->size = needed;
 	return NULL;
 }
 
 /*
  * Whether @size bytes at @off can be believed to be there: inside the file, and
- * not more than the file has on disk. NULL, or the problem.
+ * not more than the file has on disk.
  */
-static const char *window_check(const struct window *window, uint64_t off, uint64_t size)
+static bool is_there(const struct window *window, uint64_t off, uint64_t size)
 {
 	uint64_t end;
 
-	if (!checked_add(off, size, &end) || end > window->size)
-		return "goes past the end of the file";
-	if (size > SEGMAP_SMALL_TABLE && size > window->bytes->on_disk)
-		return "is larger than what the file has on disk";
-	return NULL;
+	return checked_add(off, size, &end) && end <= window->size &&
+	       (size <= SEGMAP_SMALL_TABLE || size <= window->bytes->on_disk);
 }
 
-/*
- * Bring @size bytes at @off into the window. The range has passed window_check().
- * The head is read once only: what was checked in it cannot change any more.
- */
-static struct segmap_error *window_read(struct window *window, uint64_t off, uint64_t size)
+/* Read @size bytes at @off of the file, all of them, into @buffer. */
+static struct segmap_error *read_exactly(const struct window *window, void *buffer, uint64_t size,
+					 uint64_t off)
 {
 	const struct bytes *bytes = window->bytes;
-	int64_t got;
+	int64_t got = bytes->read(bytes, buffer, size, window->elf_off + off);
 
-	if (off + size <= window->head || !size)
-		return NULL;
-	if (off < window->head) {
-		size -= window->head - off;
-		off = window->head;
-	}
-	got = bytes->read(bytes, window->base + off, size, window->elf_off + off);
 	if (got < 0)
 		return segmap_error_system((int)-got, bytes->name, "read");
 	if ((uint64_t)got < size)
@@ -110,19 +115,34 @@ static struct segmap_error *window_read(struct window *window, uint64_t off, uin
 	return NULL;
 }
 
-/* As window_read() for a range from the file that was not checked; *@ret says if it is there. */
-static struct segmap_error *window_try(struct window *window, uint64_t off, uint64_t size,
-				       bool *ret)
+/*
+ * Bring @size bytes at @off, which are there, into the window; *@at is where
+ * they stand. What is in the head is read once only: what was checked in it
+ * cannot change any more.
+ */
+static struct segmap_error *window_read(struct window *window, uint64_t off, uint64_t size,
+					size_t *at)
 {
-	*ret = !window_check(window, off, size);
-	return *ret ? window_read(window, off, size) : NULL;
+	struct segmap_error *error;
+
+	if (off + size <= window->head) {
+		*at = (size_t)off;
+		return NULL;
+	}
+	window->used = (window->used + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+	error = read_exactly(window, window_at(window, window->used), size, off);
+	if (error)
+		return error;
+	*at = window->used;
+	window->used += size;
+	return NULL;
 }
 
 /* The ELF header in either class and byte order. There is no Elf yet that gelf could use. */
 static bool decode_ehdr(const struct window *window, GElf_Ehdr *ret)
 {
-	const unsigned char *ident = window->base;
-	Elf_Data in = { .d_buf = window->base, .d_type = ELF_T_EHDR, .d_version = EV_CURRENT };
+	unsigned char *ident = window_at(window, 0);
+	Elf_Data in = { .d_buf = ident, .d_type = ELF_T_EHDR, .d_version = EV_CURRENT };
 	Elf_Data out = { .d_type = ELF_T_EHDR, .d_version = EV_CURRENT };
 
 	if (ident[EI_CLASS] == ELFCLASS64) {
@@ -154,6 +174,40 @@ static bool decode_ehdr(const struct window *window, GElf_Ehdr *ret)
 		return true;
 	}
 	return false;
+}
+
+/* Put @ehdr, which says where the tables are in the window, in the place of the file's own. */
+static bool encode_ehdr(struct window *window, const GElf_Ehdr *ehdr)
+{
+	Elf_Data in = { .d_type = ELF_T_EHDR, .d_version = EV_CURRENT };
+	Elf_Data out = { .d_buf = window_at(window, 0), .d_type = ELF_T_EHDR,
+			 .d_version = EV_CURRENT };
+
+	if (ehdr->e_ident[EI_CLASS] == ELFCLASS64) {
+		in.d_size = out.d_size = sizeof(Elf64_Ehdr);
+		in.d_buf = (void *)ehdr;
+		return elf64_xlatetof(&out, &in, ehdr->e_ident[EI_DATA]);
+	}
+	Elf32_Ehdr ehdr_32 = {
+		.e_type = ehdr->e_type,
+		.e_machine = ehdr->e_machine,
+		.e_version = ehdr->e_version,
+		.e_entry = (Elf32_Addr)ehdr->e_entry,
+		.e_phoff = (Elf32_Off)ehdr->e_phoff,
+		.e_shoff = (Elf32_Off)ehdr->e_shoff,
+		.e_flags = ehdr->e_flags,
+		.e_ehsize = ehdr->e_ehsize,
+		.e_phentsize = ehdr->e_phentsize,
+		.e_phnum = ehdr->e_phnum,
+		.e_shentsize = ehdr->e_shentsize,
+		.e_shnum = ehdr->e_shnum,
+		.e_shstrndx = ehdr->e_shstrndx,
+	};
+
+	memcpy(ehdr_32.e_ident, ehdr->e_ident, EI_NIDENT);
+	in.d_size = out.d_size = sizeof(ehdr_32);
+	in.d_buf = &ehdr_32;
+	return elf32_xlatetof(&out, &in, ehdr->e_ident[EI_DATA]);
 }
 
 /* Whether this machine's kernel runs programs for @machine itself, without an emulator. */
@@ -192,94 +246,98 @@ static int prot_of(GElf_Word flags)
 	       (flags & PF_X ? PROT_EXEC : 0);
 }
 
-/* Hide the section headers from libelf, which would believe their count. */
-static void forget_section_headers(struct window *window, struct elf_headers *headers)
-{
-	if (window->base[EI_CLASS] == ELFCLASS64) {
-		Elf64_Ehdr *ehdr = (Elf64_Ehdr *)(void *)window->base;
-
-		ehdr->e_shoff = 0;
-		ehdr->e_shnum = ehdr->e_shstrndx = 0;
-	} else {
-		Elf32_Ehdr *ehdr = (Elf32_Ehdr *)(void *)window->base;
-
-		ehdr->e_shoff = 0;
-		ehdr->e_shnum = ehdr->e_shstrndx = 0;
-	}
-	headers->shdrs_off = headers->shdrs_size = 0;
-}
-
 /*
- * Bring the section header table into the window if it can be believed;
- * otherwise *@problem says why not (NULL if the file has none) and
- * headers->shdrs_size stays 0.
+ * How many section headers there are: gABI, 65280 and more are counted in
+ * sh_size of the first. 0 if there are none.
  */
-static struct segmap_error *read_section_headers(struct window *window, const GElf_Ehdr *ehdr,
-						 struct elf_headers *headers,
-						 const char **problem)
+static struct segmap_error *count_section_headers(struct window *window, const GElf_Ehdr *ehdr,
+						  size_t entry_size, uint64_t *ret)
 {
-	bool is_64 = window->base[EI_CLASS] == ELFCLASS64;
-	size_t entry_size = is_64 ? sizeof(Elf64_Shdr) : sizeof(Elf32_Shdr);
-	uint64_t count = ehdr->e_shnum;
+	union {
+		Elf64_Shdr shdr_64;
+		Elf32_Shdr shdr_32;
+	} file, memory;
+	Elf_Data in = { .d_buf = &file, .d_size = entry_size, .d_type = ELF_T_SHDR,
+			.d_version = EV_CURRENT };
+	Elf_Data out = { .d_buf = &memory, .d_size = entry_size, .d_type = ELF_T_SHDR,
+			 .d_version = EV_CURRENT };
+	unsigned int encoding = ehdr->e_ident[EI_DATA];
 	struct segmap_error *error;
 
-	*problem = NULL;
-	if (!ehdr->e_shoff)
+	*ret = ehdr->e_shnum;
+	if (ehdr->e_shnum || !is_there(window, ehdr->e_shoff, entry_size))
 		return NULL;
-	if (ehdr->e_shentsize != entry_size) {
-		*problem = "the section headers have an unknown size";
-		return NULL;
-	}
-	if (!count) {
-		/* gABI: 65280 sections and more are counted in sh_size of the first header. */
-		Elf64_Shdr first;
-		Elf_Data in = { .d_type = ELF_T_SHDR, .d_version = EV_CURRENT, .d_size = entry_size };
-		Elf_Data out = { .d_type = ELF_T_SHDR, .d_version = EV_CURRENT,
-				 .d_size = entry_size, .d_buf = &first };
-
-		if (window_check(window, ehdr->e_shoff, entry_size)) {
-			*problem = "the section headers go past the end of the file";
-			return NULL;
-		}
-		error = window_read(window, ehdr->e_shoff, entry_size);
-		if (error)
-			return error;
-		in.d_buf = window->base + ehdr->e_shoff;
-		if (is_64 && elf64_xlatetom(&out, &in, window->base[EI_DATA])) {
-			count = first.sh_size;
-		} else if (!is_64) {
-			Elf32_Shdr first_32;
-
-			out.d_buf = &first_32;
-			if (elf32_xlatetom(&out, &in, window->base[EI_DATA]))
-				count = first_32.sh_size;
-		}
-		if (!count)
-			return NULL;
-	}
-	if (count > SEGMAP_MAX_SECTIONS) {
-		*problem = "it claims more sections than any linker makes";
-		return NULL;
-	}
-	*problem = window_check(window, ehdr->e_shoff, count * entry_size);
-	if (*problem) {
-		*problem = "the section header table is not all in the file";
-		return NULL;
-	}
-	error = window_read(window, ehdr->e_shoff, count * entry_size);
+	error = read_exactly(window, &file, entry_size, ehdr->e_shoff);
 	if (error)
 		return error;
-	headers->shdrs_off = ehdr->e_shoff;
-	headers->shdrs_size = count * entry_size;
+	if (ehdr->e_ident[EI_CLASS] == ELFCLASS64) {
+		if (elf64_xlatetom(&out, &in, encoding))
+			*ret = memory.shdr_64.sh_size;
+	} else if (elf32_xlatetom(&out, &in, encoding)) {
+		*ret = memory.shdr_32.sh_size;
+	}
 	return NULL;
 }
 
-static struct segmap_error *read_program_headers(struct window *window, const GElf_Ehdr *ehdr,
+/*
+ * Bring the section header table into the window if it can be believed, and
+ * say in @ehdr where it is. Else *@problem says why not (NULL if the file just
+ * has none), and @ehdr says that there is none: libelf would believe its count.
+ */
+static struct segmap_error *read_section_headers(struct window *window, GElf_Ehdr *ehdr,
+						 struct elf_headers *headers,
+						 const char **problem)
+{
+	bool is_64 = ehdr->e_ident[EI_CLASS] == ELFCLASS64;
+	size_t entry_size = is_64 ? sizeof(Elf64_Shdr) : sizeof(Elf32_Shdr);
+	uint64_t off = ehdr->e_shoff, count = 0;
+	struct segmap_error *error;
+	size_t at;
+
+	*problem = NULL;
+	ehdr->e_shoff = 0;
+	if (!off)
+		goto none;
+	*problem = "the section headers have an unknown size";
+	if (ehdr->e_shentsize != entry_size)
+		goto none;
+	ehdr->e_shoff = off;
+	error = count_section_headers(window, ehdr, entry_size, &count);
+	ehdr->e_shoff = 0;
+	if (error)
+		return error;
+	*problem = NULL;
+	if (!count)
+		goto none;
+	*problem = "it claims more sections than any linker makes";
+	if (count > SEGMAP_MAX_SECTIONS)
+		goto none;
+	*problem = "the section header table is not all in the file";
+	if (!is_there(window, off, count * entry_size))
+		goto none;
+	*problem = NULL;
+	error = window_grow(window, count * entry_size);
+	if (!error)
+		error = window_read(window, off, count * entry_size, &at);
+	if (error)
+		return error;
+	headers->shdrs_off = off;
+	headers->shdrs_size = count * entry_size;
+	ehdr->e_shoff = at;
+	return NULL;
+none:
+	ehdr->e_shnum = ehdr->e_shstrndx = 0;
+	return NULL;
+}
+
+static struct segmap_error *read_program_headers(struct window *window, GElf_Ehdr *ehdr,
 						 struct elf_headers *headers)
 {
-	bool is_64 = window->base[EI_CLASS] == ELFCLASS64;
+	bool is_64 = ehdr->e_ident[EI_CLASS] == ELFCLASS64;
 	size_t entry_size = is_64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
 	uint64_t size = (uint64_t)ehdr->e_phnum * entry_size;
+	struct segmap_error *error;
+	size_t at;
 
 	if (!ehdr->e_phnum)
 		return NULL;
@@ -288,11 +346,16 @@ static struct segmap_error *read_program_headers(struct window *window, const GE
 		return format_error(window, "the program headers have an unknown size");
 	if (size > SEGMAP_MAX_PHDRS_BYTES)
 		return format_error(window, "it has more program headers than the kernel accepts");
-	if (window_check(window, ehdr->e_phoff, size))
+	if (!is_there(window, ehdr->e_phoff, size))
 		return format_error(window, "the program headers go past the end of the file");
 	headers->phdrs_off = ehdr->e_phoff;
 	headers->phdrs_size = size;
-	return window_read(window, ehdr->e_phoff, size);
+	error = window_grow(window, size);
+	if (!error)
+		error = window_read(window, ehdr->e_phoff, size, &at);
+	if (!error)
+		ehdr->e_phoff = at;
+	return error;
 }
 
 /* PT_LOAD and PT_GNU_RELRO. */
@@ -336,18 +399,16 @@ static struct segmap_error *parse_segments(const struct window *window, Elf *lib
 static struct segmap_error *read_names(struct window *window, Elf *libelf, struct segmap_elf *elf,
 				       uint64_t *size, const char **problem)
 {
-	const struct bytes *bytes = window->bytes;
 	GElf_Shdr shdr;
 	Elf_Scn *scn;
 	size_t index;
-	int64_t got;
 
 	*problem = "there is no section name table";
 	if (elf_getshdrstrndx(libelf, &index) || !(scn = elf_getscn(libelf, index)) ||
 	    !gelf_getshdr(scn, &shdr) || shdr.sh_type != SHT_STRTAB)
 		return NULL;
 	*problem = "the section name table is not all in the file";
-	if (window_check(window, shdr.sh_offset, shdr.sh_size) ||
+	if (!is_there(window, shdr.sh_offset, shdr.sh_size) ||
 	    shdr.sh_size > SEGMAP_MAX_NAMES_BYTES)
 		return NULL;
 	*problem = NULL;
@@ -356,16 +417,7 @@ static struct segmap_error *read_names(struct window *window, Elf *libelf, struc
 	if (!elf->names)
 		return segmap_error_no_memory();
 	elf->names[shdr.sh_size] = '\0';
-	if (shdr.sh_offset + shdr.sh_size <= window->head) {
-		memcpy(elf->names, window->base + shdr.sh_offset, shdr.sh_size);
-		return NULL;
-	}
-	got = bytes->read(bytes, elf->names, shdr.sh_size, window->elf_off + shdr.sh_offset);
-	if (got < 0)
-		return segmap_error_system((int)-got, bytes->name, "read");
-	if ((uint64_t)got < shdr.sh_size)
-		return format_error(window, "it was truncated while it was read");
-	return NULL;
+	return read_exactly(window, elf->names, shdr.sh_size, shdr.sh_offset);
 }
 
 static struct segmap_error *parse_sections(struct window *window, Elf *libelf, size_t n_shdrs,
@@ -416,18 +468,19 @@ static struct segmap_error *parse_notes(struct window *window, Elf *libelf, cons
 					struct segmap_elf *elf)
 {
 	struct segmap_error *error;
-	size_t at = 0, next, name_at, desc_at;
+	size_t at, next, name_at, desc_at;
 	Elf_Data *data;
 	GElf_Nhdr note;
-	bool there;
 
-	if (phdr->p_filesz > SEGMAP_MAX_NOTES_BYTES)
+	if (phdr->p_filesz > SEGMAP_MAX_NOTES_BYTES ||
+	    !is_there(window, phdr->p_offset, phdr->p_filesz))
 		return NULL;
-	error = window_try(window, phdr->p_offset, phdr->p_filesz, &there);
-	if (error || !there)
+	error = window_read(window, phdr->p_offset, phdr->p_filesz, &at);
+	if (error)
 		return error;
-	data = elf_getdata_rawchunk(libelf, (int64_t)phdr->p_offset, phdr->p_filesz,
+	data = elf_getdata_rawchunk(libelf, (int64_t)at, phdr->p_filesz,
 				    phdr->p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
+	at = 0;
 	while (data && (next = gelf_getnote(data, at, &note, &name_at, &desc_at)) > 0) {
 		const unsigned char *desc = (unsigned char *)data->d_buf + desc_at;
 
@@ -465,21 +518,22 @@ static bool off_of_vaddr(const struct segmap_elf *elf, uint64_t vaddr, uint64_t 
 }
 
 /* The string at @off, of at most @most bytes, into *@ret; not a string or not there: NULL. */
-static struct segmap_error *read_string(struct window *window, uint64_t off, uint64_t most,
+static struct segmap_error *read_string(const struct window *window, uint64_t off, uint64_t most,
 					char **ret)
 {
 	uint64_t size = off < window->size ? min_u64(most, window->size - off) : 0;
+	scope_free char *string = malloc(size + 1);
 	struct segmap_error *error;
 
-	if (!size)
-		return NULL;
-	error = window_read(window, off, size);
-	if (error)
+	if (!string)
+		return segmap_error_no_memory();
+	if (off + size <= window->head && window->head - size >= off)
+		memcpy(string, window_at(window, (size_t)off), size);
+	else if ((error = read_exactly(window, string, size, off)))
 		return error;
-	if (!memchr(window->base + off, '\0', size))
-		return NULL;
-	*ret = strdup((char *)window->base + off);
-	return *ret ? NULL : segmap_error_no_memory();
+	if (memchr(string, '\0', size))
+		*ret = return_ptr(string);
+	return NULL;
 }
 
 /* What segmap wants of the dynamic section: DT_SONAME. */
@@ -488,16 +542,18 @@ static struct segmap_error *parse_dynamic(struct window *window, Elf *libelf,
 {
 	uint64_t strtab = 0, strtab_size = 0, soname = 0, off;
 	struct segmap_error *error;
-	bool there, named = false;
+	bool named = false;
 	Elf_Data *data;
 	GElf_Dyn dyn;
+	size_t at;
 
-	if (phdr->p_filesz > SEGMAP_MAX_DYNAMIC_BYTES)
+	if (phdr->p_filesz > SEGMAP_MAX_DYNAMIC_BYTES ||
+	    !is_there(window, phdr->p_offset, phdr->p_filesz))
 		return NULL;
-	error = window_try(window, phdr->p_offset, phdr->p_filesz, &there);
-	if (error || !there)
+	error = window_read(window, phdr->p_offset, phdr->p_filesz, &at);
+	if (error)
 		return error;
-	data = elf_getdata_rawchunk(libelf, (int64_t)phdr->p_offset, phdr->p_filesz, ELF_T_DYN);
+	data = elf_getdata_rawchunk(libelf, (int64_t)at, phdr->p_filesz, ELF_T_DYN);
 	for (int i = 0; data && gelf_getdyn(data, i, &dyn) && dyn.d_tag != DT_NULL; i++) {
 		if (dyn.d_tag == DT_STRTAB)
 			strtab = dyn.d_un.d_ptr;
@@ -515,10 +571,10 @@ static struct segmap_error *parse_dynamic(struct window *window, Elf *libelf,
 
 /* The program headers beside PT_LOAD and PT_GNU_RELRO that tell something of the file. */
 static struct segmap_error *parse_properties(struct window *window, Elf *libelf, size_t n_phdrs,
-					     struct segmap_elf *elf)
+					     bool want_soname, struct segmap_elf *elf)
 {
 	struct segmap_error *error = NULL;
-	size_t notes = 0;
+	size_t notes = 0, dynamics = 0;
 
 	for (size_t i = 0; i < n_phdrs && !error; i++) {
 		GElf_Phdr phdr;
@@ -527,7 +583,7 @@ static struct segmap_error *parse_properties(struct window *window, Elf *libelf,
 			break;
 		if (phdr.p_type == PT_NOTE && !elf->build_id && notes++ < SEGMAP_MAX_NOTES)
 			error = parse_notes(window, libelf, &phdr, elf);
-		else if (phdr.p_type == PT_DYNAMIC && !elf->soname)
+		else if (phdr.p_type == PT_DYNAMIC && want_soname && !dynamics++)
 			error = parse_dynamic(window, libelf, &phdr, elf);
 		else if (phdr.p_type == PT_INTERP && !elf->interp)
 			error = read_string(window, phdr.p_offset,
@@ -538,7 +594,7 @@ static struct segmap_error *parse_properties(struct window *window, Elf *libelf,
 }
 
 static struct segmap_error *parse_window(struct window *window, uint64_t page_size,
-					 struct segmap_elf **ret)
+					 bool want_soname, struct segmap_elf **ret)
 {
 	__attribute__((cleanup(scope_segmap_elf_free_))) struct segmap_elf *elf = NULL;
 	__attribute__((cleanup(scope_elf_end_))) Elf *libelf = NULL;
@@ -559,7 +615,7 @@ static struct segmap_error *parse_window(struct window *window, uint64_t page_si
 	elf->foreign = is_foreign(ehdr.e_machine, ehdr.e_ident[EI_DATA]);
 	elf->entry = ehdr.e_entry;
 	elf->elf_off = window->elf_off;
-	elf->size = window->bytes->size - window->elf_off;
+	elf->size = window->size;
 	headers.ehdr_size = elf->class == 64 ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr);
 
 	error = read_program_headers(window, &ehdr, &headers);
@@ -567,20 +623,18 @@ static struct segmap_error *parse_window(struct window *window, uint64_t page_si
 		error = read_section_headers(window, &ehdr, &headers, &elf->sections_problem);
 	if (error)
 		return error;
-	if (!headers.shdrs_size)
-		forget_section_headers(window, &headers);
-
+	if (!encode_ehdr(window, &ehdr))
+		return format_error(window, "its byte order is unknown");
 	elf_version(EV_CURRENT);
-	libelf = elf_memory((char *)window->base, window->size);
+	libelf = elf_memory((char *)window->scratch->memory, window->scratch->size);
 	if (!libelf || elf_kind(libelf) != ELF_K_ELF)
 		return segmap_error_new(SEGMAP_ERROR_FORMAT, window->bytes->name, "libelf: %s",
 					elf_errmsg(-1));
 	error = parse_segments(window, libelf, ehdr.e_phnum, page_size, elf);
 	if (!error)
-		error = parse_properties(window, libelf, ehdr.e_phnum, elf);
+		error = parse_properties(window, libelf, ehdr.e_phnum, want_soname, elf);
 	if (!error && headers.shdrs_size)
-		error = parse_sections(window, libelf,
-				       headers.shdrs_size / ehdr.e_shentsize, elf,
+		error = parse_sections(window, libelf, headers.shdrs_size / ehdr.e_shentsize, elf,
 				       &elf->sections_problem);
 	if (error)
 		return error;
@@ -592,11 +646,14 @@ static struct segmap_error *parse_window(struct window *window, uint64_t page_si
 }
 
 struct segmap_error *elf_parse(const struct bytes *bytes, uint64_t elf_off, uint64_t page_size,
+			       bool want_soname, struct elf_scratch *scratch,
 			       struct segmap_elf **ret)
 {
-	__attribute__((cleanup(window_unmap))) struct window window = {
+	struct window window = {
 		.bytes = bytes,
 		.elf_off = elf_off,
+		.scratch = scratch,
+		.used = HEAD_SIZE,
 	};
 	struct segmap_error *error;
 	int64_t got;
@@ -604,14 +661,15 @@ struct segmap_error *elf_parse(const struct bytes *bytes, uint64_t elf_off, uint
 	*ret = NULL;
 	if (elf_off >= bytes->size || bytes->size - elf_off < EI_NIDENT)
 		return NULL;
-	error = window_map(&window);
+	window.size = bytes->size - elf_off;
+	error = window_grow(&window, 0);
 	if (error)
 		return error;
-	got = bytes->read(bytes, window.base, min_u64(HEAD_SIZE, window.size), elf_off);
+	got = bytes->read(bytes, scratch->memory, min_u64(HEAD_SIZE, window.size), elf_off);
 	if (got < 0)
 		return segmap_error_system((int)-got, bytes->name, "read");
 	window.head = (size_t)got;
-	if (!elf_has_magic(window.base, window.head))
+	if (!elf_has_magic(scratch->memory, window.head))
 		return NULL;
-	return parse_window(&window, page_size, ret);
+	return parse_window(&window, page_size, want_soname, ret);
 }

@@ -9,13 +9,52 @@ static void scope_idmap_free_(struct idmap *map)
 	idmap_free(map);
 }
 
+/*
+ * Make the name of the last VMA the layout's own. Neighbours mostly share a
+ * name, and then its memory.
+ */
+static bool keep_name(struct segmap_layout *layout)
+{
+	enum { BLOCK_SIZE = 16384 };
+	struct segmap_vma *vma = &layout->vmas[layout->n_vmas];
+	struct segmap_names *names = layout->names;
+	size_t size;
+
+	if (!vma->name[0]) {
+		vma->name = "";
+		return true;
+	}
+	if (layout->n_vmas && strcmp(vma[-1].name, vma->name) == 0) {
+		vma->name = vma[-1].name;
+		return true;
+	}
+	size = strlen(vma->name) + 1;
+	if (!names || names->size - names->used < size) {
+		size_t block = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+
+		names = malloc(sizeof(*names) + block);
+		if (!names)
+			return false;
+		*names = (struct segmap_names){ .next = layout->names, .size = block };
+		layout->names = names;
+	}
+	vma->name = memcpy(names->bytes + names->used, vma->name, size);
+	names->used += size;
+	return true;
+}
+
 /* The line's own VMA, checked against the one before it: maps is ascending. */
 static struct segmap_error *parse_line(struct segmap_layout *layout, const char *name,
-				       const char *line, size_t number)
+				       const char *line)
 {
-	struct segmap_vma *vma = &layout->vmas[layout->n_vmas];
-	scope_error struct segmap_error *error = segmap_vma_parse(line, vma);
+	scope_error struct segmap_error *error = NULL;
+	size_t number = ++layout->n_lines;
+	struct segmap_vma *vma;
 
+	if (!grow(&layout->vmas, &layout->cap_vmas, layout->n_vmas, sizeof(*layout->vmas)))
+		return segmap_error_no_memory();
+	vma = &layout->vmas[layout->n_vmas];
+	error = segmap_vma_parse(line, vma);
 	if (error && error->code == SEGMAP_ERROR_NO_MEMORY)
 		return return_ptr(error);
 	if (error)
@@ -25,34 +64,11 @@ static struct segmap_error *parse_line(struct segmap_layout *layout, const char 
 		return segmap_error_new(SEGMAP_ERROR_FORMAT, name,
 					"line %zu: it overlaps or precedes the line before it",
 					number);
+	if (layout->n_vmas == INT32_MAX)
+		return segmap_error_new(SEGMAP_ERROR_LIMIT, name, "it has too many lines");
+	if (!keep_name(layout))
+		return segmap_error_no_memory();
 	layout->n_vmas++;
-	return NULL;
-}
-
-static struct segmap_error *parse_lines(struct segmap_layout *layout, const char *name, char *text,
-					size_t size)
-{
-	size_t capacity = 0, number = 0;
-	char *end = text + size;
-
-	for (char *line = text; line < end; number++) {
-		char *newline = memchr(line, '\n', (size_t)(end - line));
-		struct segmap_error *error;
-
-		if (newline)
-			*newline = '\0';
-		if (strlen(line) != (size_t)((newline ? newline : end) - line))
-			return segmap_error_new(SEGMAP_ERROR_FORMAT, name,
-						"line %zu: there is a NUL byte in it", number + 1);
-		if (layout->n_vmas == INT32_MAX)
-			return segmap_error_new(SEGMAP_ERROR_LIMIT, name, "it has too many lines");
-		if (!grow(&layout->vmas, &capacity, layout->n_vmas, sizeof(*layout->vmas)))
-			return segmap_error_no_memory();
-		error = parse_line(layout, name, line, number + 1);
-		if (error)
-			return error;
-		line = newline ? newline + 1 : end;
-	}
 	return NULL;
 }
 
@@ -128,20 +144,47 @@ static struct segmap_error *list_vmas(struct segmap_layout *layout)
 	return NULL;
 }
 
-struct segmap_error *segmap_layout_parse_maps(struct segmap_layout *layout, const char *name,
-					      char *text, size_t size)
+static struct segmap_error *finish(struct segmap_layout *layout)
 {
 	struct segmap_error *error;
 
-	layout->text = text;
-	error = parse_lines(layout, name, text, size);
-	if (error)
-		return error;
 	layout->annotations = calloc(layout->n_vmas + 1, sizeof(*layout->annotations));
 	if (!layout->annotations)
 		return segmap_error_no_memory();
 	error = group_by_file(layout);
-	if (error)
-		return error;
-	return list_vmas(layout);
+	return error ? error : list_vmas(layout);
+}
+
+struct segmap_error *segmap_layout_parse_maps(struct segmap_layout *layout, const char *name,
+					      char *text, size_t size, bool last, size_t *taken)
+{
+	char *line = text, *end = text + size;
+
+	if (memchr(text, '\0', size))
+		return segmap_error_new(SEGMAP_ERROR_FORMAT, name, "there is a NUL byte in it");
+	while (line < end) {
+		char *newline = memchr(line, '\n', (size_t)(end - line));
+		struct segmap_error *error;
+
+		if (!newline)
+			break;
+		*newline = '\0';
+		error = parse_line(layout, name, line);
+		if (error)
+			return error;
+		line = newline + 1;
+	}
+	*taken = (size_t)(line - text);
+	if (!last)
+		return NULL;
+	if (line < end) {
+		scope_free char *rest = strndup(line, (size_t)(end - line));
+		struct segmap_error *error =
+			rest ? parse_line(layout, name, rest) : segmap_error_no_memory();
+
+		if (error)
+			return error;
+		*taken = size;
+	}
+	return finish(layout);
 }

@@ -102,19 +102,45 @@ static struct segmap_error *explain_empty_map(int dir, const char *name)
 	return segmap_error_new(SEGMAP_ERROR_NO_MEMORY_MAP, name, "its memory map is empty");
 }
 
+/*
+ * Read and parse the map page by page: with very many VMAs most of the time
+ * goes into memory, so the text is not kept.
+ */
 static struct segmap_error *read_maps(struct segmap_layout *layout, int dir, const char *name)
 {
-	char *text;
-	size_t size;
-	int result = read_whole(dir, "maps", SIZE_MAX / 4, &text, &size);
+	scope_close int fd = openat(dir, "maps", O_RDONLY | O_CLOEXEC);
+	size_t capacity = 65536, size = 0, taken;
+	scope_free char *text = malloc(capacity);
+	struct segmap_error *error;
 
-	if (result < 0)
-		return read_error(-result, name, "read its map");
-	if (!size) {
-		free(text);
-		return explain_empty_map(dir, name);
+	if (!text)
+		return segmap_error_no_memory();
+	if (fd < 0)
+		return read_error(errno, name, "read its map");
+	for (;;) {
+		ssize_t got = read(fd, text + size, capacity - size);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return read_error(errno, name, "read its map");
+		size += (size_t)got;
+		error = segmap_layout_parse_maps(layout, name, text, size, got == 0, &taken);
+		if (error)
+			return error;
+		if (got == 0)
+			break;
+		size -= taken;
+		memmove(text, text + taken, size);
+		if (size == capacity) { /* one line, with a very long name */
+			char *moved = realloc(text, capacity *= 2);
+
+			if (!moved)
+				return segmap_error_no_memory();
+			text = moved;
+		}
 	}
-	return segmap_layout_parse_maps(layout, name, text, size);
+	return layout->n_vmas ? NULL : explain_empty_map(dir, name);
 }
 
 /* Name and arguments. They are the process's own to write, so they are only shown. */
@@ -205,7 +231,7 @@ static int64_t memory_read(const struct bytes *bytes, void *buffer, size_t size,
 static const struct segmap_vma *find_vdso(const struct segmap_layout *layout)
 {
 	for (size_t i = 0; i < layout->n_vmas; i++)
-		if (strcmp(layout->vmas[i].name, "[vdso]") == 0)
+		if (layout->vmas[i].name[0] == '[' && strcmp(layout->vmas[i].name, "[vdso]") == 0)
 			return &layout->vmas[i];
 	return NULL;
 }
@@ -222,6 +248,7 @@ static struct segmap_error *read_vdso(struct segmap_layout *layout, int dir)
 	const struct segmap_vma *vma = find_vdso(layout);
 	struct bytes bytes = { .read = memory_read, .name = "[vdso]" };
 	scope_error struct segmap_error *error = NULL;
+	struct elf_scratch scratch = { 0 };
 	scope_free void *copy = NULL;
 	scope_close int mem = -1;
 
@@ -238,7 +265,8 @@ static struct segmap_error *read_vdso(struct segmap_layout *layout, int dir)
 	} else {
 		return NULL;
 	}
-	error = elf_parse(&bytes, 0, layout->page_size, &layout->vdso);
+	error = elf_parse(&bytes, 0, layout->page_size, true, &scratch, &layout->vdso);
+	elf_scratch_free(&scratch);
 	return error && error->code == SEGMAP_ERROR_NO_MEMORY ? return_ptr(error) : NULL;
 }
 

@@ -34,16 +34,38 @@ static const struct segmap_backing *backing_of(const struct row *row)
 	return index < 0 ? NULL : &row->layout->backings[index];
 }
 
+static uint64_t start_of(const struct row *row)
+{
+	return row->piece ? row->piece->start : vma_of(row)->start;
+}
+
+static uint64_t end_of(const struct row *row)
+{
+	return row->piece ? row->piece->end : vma_of(row)->end;
+}
+
+static uint64_t size_of(const struct row *row)
+{
+	return end_of(row) - start_of(row);
+}
+
+static uint64_t off_of(const struct row *row)
+{
+	if (!row->piece)
+		return vma_of(row)->off;
+	return row->piece->off == SEGMAP_NO_OFF ? 0 : row->piece->off;
+}
+
 static void get_address(const struct row *row, const struct style *style, struct segmap_text *cell)
 {
 	(void)style;
-	segmap_text_append_hex(cell, row->piece ? row->piece->start : vma_of(row)->start, 8);
+	segmap_text_append_hex(cell, start_of(row), 8);
 }
 
 static void get_end(const struct row *row, const struct style *style, struct segmap_text *cell)
 {
 	(void)style;
-	segmap_text_append_hex(cell, row->piece ? row->piece->end : vma_of(row)->end, 8);
+	segmap_text_append_hex(cell, end_of(row), 8);
 }
 
 void append_size(struct segmap_text *text, const struct style *style, uint64_t bytes)
@@ -66,8 +88,7 @@ void append_size(struct segmap_text *text, const struct style *style, uint64_t b
 
 static void get_size(const struct row *row, const struct style *style, struct segmap_text *cell)
 {
-	append_size(cell, style,
-		    row->piece ? row->piece->end - row->piece->start : segmap_vma_size(vma_of(row)));
+	append_size(cell, style, size_of(row));
 }
 
 static void append_perms(struct segmap_text *cell, int prot, bool shared)
@@ -88,10 +109,8 @@ static void get_perm(const struct row *row, const struct style *style, struct se
 static void get_offset(const struct row *row, const struct style *style, struct segmap_text *cell)
 {
 	(void)style;
-	if (!row->piece)
-		segmap_text_append_hex(cell, vma_of(row)->off, 8);
-	else if (row->piece->off != SEGMAP_NO_OFF)
-		segmap_text_append_hex(cell, row->piece->off, 8);
+	if (!row->piece || row->piece->off != SEGMAP_NO_OFF)
+		segmap_text_append_hex(cell, off_of(row), 8);
 }
 
 static void get_dev(const struct row *row, const struct style *style, struct segmap_text *cell)
@@ -191,6 +210,8 @@ static void get_segment(const struct row *row, const struct style *style, struct
 	const char *explanation = explanations[annotation->kind];
 
 	(void)style;
+	if (annotation->image < 0)
+		return;
 	if (row->piece) {
 		if (row->piece->kind != SEGMAP_PIECE_SECTION)
 			segmap_text_append_trusted(cell, word_of_piece(row->piece->kind));
@@ -308,11 +329,9 @@ static void get_bias(const struct row *row, const struct style *style, struct se
 
 static void get_vaddr(const struct row *row, const struct style *style, struct segmap_text *cell)
 {
-	uint64_t addr = row->piece ? row->piece->start : vma_of(row)->start;
-
 	(void)style;
 	if (image_of(row) && image_of(row)->elf)
-		segmap_text_append_hex(cell, segmap_vaddr(addr, image_of(row)->bias), 1);
+		segmap_text_append_hex(cell, segmap_vaddr(start_of(row), image_of(row)->bias), 1);
 }
 
 static void get_phdr(const struct row *row, const struct style *style, struct segmap_text *cell)
@@ -371,17 +390,22 @@ static void get_build_id(const struct row *row, const struct style *style, struc
 }
 
 const struct column all_columns[] = {
-	{ "ADDRESS", "first address, hexadecimal", true, .get = get_address },
-	{ "END", "first address behind it", true, .get = get_end },
-	{ "SIZE", "in KiB, with a K; bytes without one", true, .get = get_size },
-	{ "PERM", "r read, w write, x execute; p private or s shared", .get = get_perm },
-	{ "OFFSET", "into the file, hexadecimal, bytes", true, .get = get_offset },
+	{ "ADDRESS", "first address, hexadecimal", .monotone = true, .ascii = true,
+	  .number = start_of, .get = get_address },
+	{ "END", "first address behind it", .monotone = true, .ascii = true, .number = end_of,
+	  .get = get_end },
+	{ "SIZE", "in KiB, with a K; bytes without one", true, .number = size_of, .ascii = true,
+	  .get = get_size },
+	{ "PERM", "r read, w write, x execute; p private or s shared", .width = 4, .ascii = true,
+	  .get = get_perm },
+	{ "OFFSET", "into the file, hexadecimal, bytes", true, .monotone = true, .ascii = true,
+	  .number = off_of, .get = get_offset },
 	{ "DEV", "device of the file, major:minor as in maps", .get = get_dev },
 	{ "INODE", "inode of the file", true, .get = get_inode },
 	{ "MAPPING", "file or [label]; .bss has the name of the file it belongs to",
-	  .shrinks = true, .get = get_mapping },
+	  .shrinks = true, .by_name = true, .get = get_mapping },
 	{ "SEGMENT", "row of the program header table (readelf -l), and what became of it",
-	  .get = get_segment },
+	  .by_name = true, .get = get_segment },
 	{ "SECTIONS", "names of the sections in it; > marks one that begins before or goes on behind",
 	  .under = true, .get = get_sections },
 	{ "KIND", "segment, relro, bss, gap, heap, stack, anon …; with -S also of the piece",

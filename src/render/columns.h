@@ -31,6 +31,13 @@ struct column {
 	bool right;	/* aligned */
 	bool shrinks;	/* cut in the middle where the terminal is too narrow */
 	bool under;	/* in a table, written under the row */
+	size_t width;	/* of every cell; 0: it differs */
+	/* What the cell is made of, if it is a number. The greatest makes the widest cell: among
+	 * VMAs always, among their pieces if @monotone. */
+	uint64_t (*number)(const struct row *row);
+	bool monotone;
+	bool ascii;	/* a byte is a column of the terminal */
+	bool by_name;	/* the same for neighbours of one name that belong to no image */
 	/* Append the cell's text; nothing where it does not apply. Sees to hostile bytes itself. */
 	void (*get)(const struct row *row, const struct style *style, struct segmap_text *cell);
 };

@@ -3,93 +3,127 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Cells as they are written, row after row; widths are known when all are there. */
+/*
+ * A table is written in two passes over the map, the first only for the widths
+ * of its columns: to keep the cells of a process with very many VMAs takes
+ * more time than to make them again.
+ */
 struct table {
+	const struct segmap_layout *layout;
 	const struct selection *selection;
 	const struct style *style;
-	struct segmap_text text;
-	size_t *ends; /* in text, of each cell */
-	size_t n_cells, cells_capacity;
-	struct row *rows;
-	size_t n_rows, rows_capacity;
+	const struct range *range;
 	size_t *widths; /* of each column */
-	uint64_t total; /* bytes in the VMAs */
-	bool failed;
+	uint64_t total; /* bytes in the VMAs shown */
 };
 
-static void table_free(struct table *table)
+/* Call @visit for every row. */
+static void each_row(const struct table *table,
+		     void (*visit)(void *context, const struct row *row), void *context)
 {
-	segmap_text_free(&table->text);
-	free(table->ends);
-	free(table->rows);
-	free(table->widths);
+	const struct segmap_layout *layout = table->layout;
+
+	for (size_t i = 0; i < layout->n_vmas; i++) {
+		const struct segmap_annotation *annotation = &layout->annotations[i];
+		struct row row = { layout, i, NULL };
+
+		if (!range_overlaps(table->range, &layout->vmas[i]))
+			continue;
+		visit(context, &row);
+		for (uint32_t j = 0; table->style->pieces && j < annotation->n_pieces; j++) {
+			row.piece = &layout->pieces[annotation->first_piece + j];
+			visit(context, &row);
+		}
+	}
 }
 
-static bool make_room(void *array, size_t *capacity, size_t count, size_t size)
-{
-	void **at = array, *moved;
-	size_t bigger = *capacity ? *capacity * 2 : 256;
+/* The first pass. */
+struct measure {
+	struct table *table;
+	struct {
+		uint64_t number;
+		struct row row;
+	} *greatest; /* for each column of numbers */
+	struct segmap_text cell;
+	const char *name; /* of the row before, if it belongs to no image; else NULL */
+};
 
-	if (count <= *capacity)
-		return true;
-	while (bigger < count)
-		bigger *= 2;
-	moved = reallocarray(*at, bigger, size);
-	if (!moved)
-		return false;
-	*at = moved;
-	*capacity = bigger;
-	return true;
+static bool is_measured_by_number(const struct table *table, const struct column *column)
+{
+	return column->number && (column->monotone || !table->style->pieces);
 }
 
-static void add_row(struct table *table, struct row row)
+static void measure_cell(struct measure *measure, size_t index, const struct row *row)
+{
+	struct table *table = measure->table;
+	size_t width;
+
+	measure->cell.size = 0;
+	table->selection->array[index]->get(row, table->style, &measure->cell);
+	width = segmap_text_columns(measure->cell.bytes, measure->cell.size);
+	if (width > table->widths[index])
+		table->widths[index] = width;
+}
+
+static void measure_row(void *context, const struct row *row)
+{
+	struct measure *measure = context;
+	struct table *table = measure->table;
+
+	const char *name = row->layout->vmas[row->vma].name;
+	bool has_image = row->piece || row->layout->annotations[row->vma].image >= 0;
+	bool is_same = !has_image && name == measure->name;
+
+	measure->name = has_image ? NULL : name;
+	if (!row->piece)
+		table->total += segmap_vma_size(&row->layout->vmas[row->vma]);
+	for (size_t i = 0; i < table->selection->n; i++) {
+		const struct column *column = table->selection->array[i];
+		uint64_t number;
+
+		if (column->width || column->under || (is_same && column->by_name))
+			continue;
+		if (!is_measured_by_number(table, column)) {
+			measure_cell(measure, i, row);
+			continue;
+		}
+		number = column->number(row);
+		if (number >= measure->greatest[i].number) {
+			measure->greatest[i].number = number;
+			measure->greatest[i].row = *row;
+		}
+	}
+}
+
+static struct segmap_error *measure(struct table *table)
 {
 	const struct selection *selection = table->selection;
+	struct measure measure = { .table = table };
+	bool failed;
 
-	if (!make_room(&table->rows, &table->rows_capacity, table->n_rows + 1, sizeof(row)) ||
-	    !make_room(&table->ends, &table->cells_capacity, table->n_cells + selection->n,
-		       sizeof(*table->ends))) {
-		table->failed = true;
-		return;
+	table->widths = calloc(selection->n + 1, sizeof(*table->widths));
+	measure.greatest = calloc(selection->n + 1, sizeof(*measure.greatest));
+	if (!table->widths || !measure.greatest) {
+		free(measure.greatest);
+		return segmap_error_no_memory();
 	}
-	table->rows[table->n_rows++] = row;
 	for (size_t i = 0; i < selection->n; i++) {
-		size_t start = table->text.size, columns;
+		const struct column *column = selection->array[i];
 
-		if (!selection->array[i]->under)
-			selection->array[i]->get(&row, table->style, &table->text);
-		table->ends[table->n_cells++] = table->text.size;
-		columns = segmap_text_columns(table->text.bytes + start, table->text.size - start);
-		if (columns > table->widths[i])
-			table->widths[i] = columns;
+		if (!column->under)
+			table->widths[i] = column->width;
+		if (!column->under && table->style->heading && strlen(column->name) > column->width)
+			table->widths[i] = strlen(column->name);
 	}
-}
-
-/* All rows of @layout that are in @range. */
-static void fill(struct table *table, const struct segmap_layout *layout, const struct range *range)
-{
-	for (size_t i = 0; i < layout->n_vmas && !table->failed; i++) {
-		const struct segmap_annotation *annotation = &layout->annotations[i];
-
-		if (!range_overlaps(range, &layout->vmas[i]))
-			continue;
-		table->total += segmap_vma_size(&layout->vmas[i]);
-		add_row(table, (struct row){ layout, i, NULL });
-		for (uint32_t j = 0; table->style->pieces && j < annotation->n_pieces; j++)
-			add_row(table, (struct row){ layout, i,
-						     &layout->pieces[annotation->first_piece + j] });
-	}
-}
-
-/* The index of the last column that stands in the row itself. */
-static size_t last_column(const struct selection *selection)
-{
-	size_t last = 0;
-
+	each_row(table, measure_row, &measure);
 	for (size_t i = 0; i < selection->n; i++)
-		if (!selection->array[i]->under)
-			last = i;
-	return last;
+		if (is_measured_by_number(table, selection->array[i]) &&
+		    measure.greatest[i].row.layout)
+			measure_cell(&measure, i, &measure.greatest[i].row);
+	failed = measure.cell.failed;
+	segmap_text_free(&measure.cell);
+	free(measure.greatest);
+	return failed ? segmap_error_no_memory() : NULL;
 }
 
 /* Narrow the columns that may be, until the table fits. */
@@ -114,12 +148,13 @@ static void fit(struct table *table)
 	}
 }
 
+/* Mostly a few blanks, for which a call of memset() costs more than they do. */
 static void pad(struct segmap_text *line, size_t columns)
 {
 	if (!segmap_text_reserve(line, columns))
 		return;
-	memset(line->bytes + line->size, ' ', columns);
-	line->size += columns;
+	while (columns--)
+		line->bytes[line->size++] = ' ';
 }
 
 /* The longest beginning of @bytes that takes at most @columns. */
@@ -159,21 +194,49 @@ static void append_cut(struct segmap_text *line, const char *bytes, size_t size,
 	segmap_text_append_bytes(line, bytes + tail, size - tail);
 }
 
-static void append_cell(struct segmap_text *line, const struct table *table, size_t column,
-			const char *bytes, size_t size, bool is_last)
+/* Replace what is in @line from @start on by as much of it as is @width wide. */
+static void cut_cell(struct segmap_text *line, size_t start, size_t width, bool utf8)
 {
-	size_t columns = segmap_text_columns(bytes, size), width = table->widths[column];
-	bool right = table->selection->array[column]->right;
+	size_t size = line->size - start;
+	char *whole = malloc(size);
 
-	if (columns > width) {
-		append_cut(line, bytes, size, width, table->style->utf8);
+	if (!whole) {
+		line->failed = true;
 		return;
 	}
-	if (right)
-		pad(line, width - columns);
-	segmap_text_append_bytes(line, bytes, size);
-	if (!right && !is_last)
-		pad(line, width - columns);
+	memcpy(whole, line->bytes + start, size);
+	line->size = start;
+	append_cut(line, whole, size, width, utf8);
+	free(whole);
+}
+
+/*
+ * Bring the cell that begins at @start of @line to its column's width. Returns
+ * the blanks that are due before the next cell: lines do not end in them.
+ */
+static inline size_t align_cell(struct segmap_text *line, size_t start, const struct table *table,
+				size_t index)
+{
+	const struct column *column = table->selection->array[index];
+	size_t size = line->size - start, width = table->widths[index], columns = size;
+
+	if (!column->ascii)
+		columns = segmap_text_columns(line->bytes + start, size);
+	if (columns > width) {
+		cut_cell(line, start, width, table->style->utf8);
+		return 0;
+	}
+	if (columns == width || !column->right)
+		return width - columns;
+	if (segmap_text_reserve(line, width - columns)) {
+		char *cell = line->bytes + start;
+
+		memmove(cell + (width - columns), cell, size);
+		for (size_t i = 0; i < width - columns; i++)
+			cell[i] = ' ';
+		line->size += width - columns;
+	}
+	return 0;
 }
 
 /*
@@ -223,34 +286,41 @@ static void end_colour(struct segmap_text *line)
 	segmap_text_append_trusted(line, "\033[0m");
 }
 
-static void trim(struct segmap_text *line, size_t from)
+/* A line of the table: the cells of @row, or the columns' names if it is NULL. */
+static void append_cells(struct segmap_text *line, const struct table *table, const struct row *row)
 {
-	while (line->size > from && line->bytes[line->size - 1] == ' ')
-		line->size--;
+	const struct selection *selection = table->selection;
+	size_t blanks = 0;
+
+	for (size_t i = 0; i < selection->n; i++) {
+		const struct column *column = selection->array[i];
+		size_t start;
+
+		if (column->under)
+			continue;
+		start = line->size;
+		pad(line, blanks);
+		if (row)
+			column->get(row, table->style, line);
+		else
+			segmap_text_append_trusted(line, column->name);
+		if (line->size == start + blanks && !column->right) {
+			/* An empty cell is only more blanks. */
+			line->size = start;
+			blanks += table->widths[i] + 1;
+		} else {
+			blanks = align_cell(line, start + blanks, table, i) + 1;
+		}
+	}
 }
 
-static void append_row(struct segmap_text *line, const struct table *table, size_t index)
+static void append_row(struct segmap_text *line, const struct table *table, const struct row *row)
 {
-	const char *colour = table->style->colour ? colour_of(&table->rows[index]) : NULL;
-	size_t n = table->selection->n, last = last_column(table->selection);
-	size_t begins = line->size;
-	bool begun = false;
+	const char *colour = !table->style->colour ? NULL : row ? colour_of(row) : "1";
 
 	if (colour)
 		begin_colour(line, colour);
-	for (size_t i = 0; i < n; i++) {
-		size_t cell = index * n + i;
-		size_t start = cell ? table->ends[cell - 1] : 0;
-
-		if (table->selection->array[i]->under)
-			continue;
-		if (begun)
-			segmap_text_append_char(line, ' ');
-		append_cell(line, table, i, table->text.bytes + start, table->ends[cell] - start,
-			    i == last);
-		begun = true;
-	}
-	trim(line, begins);
+	append_cells(line, table, row);
 	if (colour)
 		end_colour(line);
 	segmap_text_append_char(line, '\n');
@@ -282,40 +352,15 @@ static void append_wrapped(void *context, const char *name, size_t size)
 	wrapped->column += columns;
 }
 
-static void append_under(struct segmap_text *line, const struct table *table, size_t index,
-			 size_t indent)
+static void append_under(struct segmap_text *line, const struct table *table,
+			 const struct row *row, size_t indent)
 {
 	struct wrapped wrapped = { line, indent, table->style->wrap, 0 };
-
-	if (table->rows[index].piece)
-		return;
 	for (size_t i = 0; i < table->selection->n; i++)
 		if (table->selection->array[i]->under)
-			sections_each(&table->rows[index], append_wrapped, &wrapped);
+			sections_each(row, append_wrapped, &wrapped);
 	if (wrapped.column)
 		segmap_text_append_char(line, '\n');
-}
-
-static void append_heading(struct segmap_text *line, const struct table *table)
-{
-	size_t begins = line->size;
-	size_t last = last_column(table->selection);
-
-	if (table->style->colour)
-		begin_colour(line, "1");
-	for (size_t i = 0; i < table->selection->n; i++) {
-		const struct column *column = table->selection->array[i];
-
-		if (column->under)
-			continue;
-		if (i)
-			segmap_text_append_char(line, ' ');
-		append_cell(line, table, i, column->name, strlen(column->name), i == last);
-	}
-	trim(line, begins);
-	if (table->style->colour)
-		end_colour(line);
-	segmap_text_append_char(line, '\n');
 }
 
 /* "4242: program argument argument", as pmap has it. */
@@ -386,53 +431,60 @@ static void flush(struct segmap_text *line, FILE *file)
 	line->size = 0;
 }
 
-static struct segmap_error *make_table(struct table *table, const struct segmap_layout *layout,
-				       const struct range *range)
-{
-	const struct selection *selection = table->selection;
+/* The second pass. */
+struct writing {
+	const struct table *table;
+	struct segmap_text line;
+	size_t indent; /* of names under a row */
+	FILE *file;
+};
 
-	table->widths = calloc(selection->n + 1, sizeof(*table->widths));
-	if (!table->widths)
-		return segmap_error_no_memory();
-	for (size_t i = 0; i < selection->n && table->style->heading; i++)
-		if (!selection->array[i]->under)
-			table->widths[i] = strlen(selection->array[i]->name);
-	fill(table, layout, range);
-	return table->failed || table->text.failed ? segmap_error_no_memory() : NULL;
+static void write_row(void *context, const struct row *row)
+{
+	enum { ENOUGH = 32768 };
+	struct writing *writing = context;
+
+	append_row(&writing->line, writing->table, row);
+	if (!row->piece && row->layout->annotations[row->vma].n_pieces)
+		append_under(&writing->line, writing->table, row, writing->indent);
+	if (writing->line.size > ENOUGH)
+		flush(&writing->line, writing->file);
 }
 
 struct segmap_error *render_table(const struct segmap_layout *layout,
 				  const struct selection *selection, const struct style *style,
 				  const struct range *range, FILE *file)
 {
-	__attribute__((cleanup(table_free))) struct table table = {
+	struct table table = {
+		.layout = layout,
 		.selection = selection,
 		.style = style,
+		.range = range,
 	};
-	__attribute__((cleanup(segmap_text_free))) struct segmap_text line = { 0 };
-	struct segmap_error *error = make_table(&table, layout, range);
-	size_t indent = 0;
+	struct writing writing = { .table = &table, .file = file };
+	struct segmap_error *error = measure(&table);
+	bool failed;
 
-	if (error)
+	if (error) {
+		free(table.widths);
 		return error;
-	fit(&table);
-	/* Names stand two columns in from the second column, clear of the addresses. */
-	if (selection->n)
-		indent = table.widths[0] + 3;
-	if (style->frame)
-		append_process(&line, layout, style);
-	if (style->heading)
-		append_heading(&line, &table);
-	for (size_t i = 0; i < table.n_rows; i++) {
-		append_row(&line, &table, i);
-		append_under(&line, &table, i, indent);
-		if (line.size > 32768)
-			flush(&line, file);
 	}
+	fit(&table);
+	/* Names stand a little in from the second column, clear of the addresses. */
+	if (selection->n)
+		writing.indent = table.widths[0] + 3;
 	if (style->frame)
-		append_footer(&line, &table, layout);
-	flush(&line, file);
-	return line.failed ? segmap_error_no_memory() : NULL;
+		append_process(&writing.line, layout, style);
+	if (style->heading)
+		append_row(&writing.line, &table, NULL);
+	each_row(&table, write_row, &writing);
+	if (style->frame)
+		append_footer(&writing.line, &table, layout);
+	flush(&writing.line, file);
+	failed = writing.line.failed;
+	segmap_text_free(&writing.line);
+	free(table.widths);
+	return failed ? segmap_error_no_memory() : NULL;
 }
 
 static void append_raw(struct segmap_text *line, const char *bytes, size_t size)
