@@ -99,7 +99,8 @@ struct segmap_layout {
 	uint64_t auxv_phdr;	 /* AT_PHDR: address of the program's headers */
 	uint64_t auxv_base;	 /* AT_BASE: bias of the dynamic linker */
 	uint64_t exe_ino;	 /* of /proc/PID/exe */
-	struct segmap_elf *vdso; /* NULL if there is none; owned */
+	int64_t vdso_vma;	 /* index of [vdso]; -1 if there is none */
+	struct segmap_elf *vdso; /* what it holds; NULL if there is none; owned */
 	enum segmap_opened vdso_opened;
 
 	struct segmap_names *names; /* what vmas[].name point into */

@@ -5,6 +5,7 @@
 #include <segmap/error.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/mman.h>
 
 struct segmap_vma {
 	uint64_t start, end; /* runtime addresses, [start, end), start < end, page-aligned */
@@ -33,6 +34,13 @@ static inline uint64_t segmap_vma_size(const struct segmap_vma *vma)
 }
 
 /* Write "rwxp" and a NUL for @prot and @shared. */
-SEGMAP_API void segmap_perms_format(int prot, bool shared, char ret[static 5]);
+static inline void segmap_perms_format(int prot, bool shared, char ret[static 5])
+{
+	ret[0] = prot & PROT_READ ? 'r' : '-';
+	ret[1] = prot & PROT_WRITE ? 'w' : '-';
+	ret[2] = prot & PROT_EXEC ? 'x' : '-';
+	ret[3] = shared ? 's' : 'p';
+	ret[4] = '\0';
+}
 
 #endif

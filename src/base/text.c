@@ -65,6 +65,10 @@ void segmap_text_append_hex(struct segmap_text *text, uint64_t value, unsigned i
 		return;
 	at = text->bytes + text->size;
 	text->size += digits;
+	if (!value && digits <= 8) { /* the offset of all that has no file */
+		memcpy(at, "00000000", 8);
+		return;
+	}
 	if (digits > 8) {
 		eight = hex_digits((uint32_t)(value >> 32), 16 - digits);
 		memcpy(at, &eight, 8);

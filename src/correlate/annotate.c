@@ -395,6 +395,17 @@ static enum segmap_kind kind_of_fragment(const struct work *work, const struct f
 	}
 }
 
+/* A VMA without an image. */
+static void annotate_plain(struct segmap_layout *layout, size_t index, enum segmap_kind kind)
+{
+	struct segmap_annotation *annotation = &layout->annotations[index];
+
+	annotation->image = annotation->segment = -1;
+	annotation->expected_prot = SEGMAP_NO_PROT;
+	annotation->first_piece = (uint32_t)layout->n_pieces;
+	annotation->kind = kind;
+}
+
 static bool cut_vma(struct cutter *cutter, size_t index)
 {
 	struct segmap_layout *layout = cutter->layout;
@@ -408,11 +419,8 @@ static bool cut_vma(struct cutter *cutter, size_t index)
 	struct fragment fragment;
 	bool same = true;
 
-	annotation->image = annotation->segment = -1;
-	annotation->expected_prot = SEGMAP_NO_PROT;
-	annotation->first_piece = (uint32_t)layout->n_pieces;
-	annotation->kind = kind_of_vma(vma, work.backing < 0 ? NULL :
-							       &layout->backings[work.backing]);
+	annotate_plain(layout, index,
+		       kind_of_vma(vma, work.backing < 0 ? NULL : &layout->backings[work.backing]));
 	if (!work.anonymous && work.backing < 0)
 		return true;
 	for (uint64_t addr = vma->start; addr < vma->end; addr = fragment.end) {
@@ -483,6 +491,7 @@ bool annotate(struct segmap_layout *layout, const struct extents *const *extents
 {
 	scope_free uint64_t *furthest = reallocarray(NULL, layout->n_images + 1, sizeof(*furthest));
 	struct cutter cutter = { .layout = layout, .extents = extents, .furthest = furthest };
+	size_t nearest = 0;
 	int32_t vdso = -1;
 
 	if (!furthest)
@@ -493,8 +502,18 @@ bool annotate(struct segmap_layout *layout, const struct extents *const *extents
 			vdso = (int32_t)i;
 	}
 	for (size_t i = 0; i < layout->n_vmas; i++) {
-		bool is_vdso = vdso >= 0 && layout->vmas[i].start == layout->images[vdso].start;
+		const struct segmap_vma *vma = &layout->vmas[i];
+		bool is_vdso = vdso >= 0 && vma->start == layout->images[vdso].start;
 
+		/* Both lists ascend: images that end before this VMA are done with. */
+		while (nearest < layout->n_images && furthest[nearest] <= vma->start)
+			nearest++;
+		if (!vma->ino && !vma->name[0] &&
+		    (nearest == layout->n_images || layout->images[nearest].start >= vma->end)) {
+			/* Most of a map with very many VMAs. */
+			annotate_plain(layout, i, vma->shared ? SEGMAP_KIND_SHM : SEGMAP_KIND_ANON);
+			continue;
+		}
 		if (!(is_vdso ? cut_vdso(&cutter, i, vdso) : cut_vma(&cutter, i)))
 			return false;
 	}

@@ -148,6 +148,7 @@ static bool find_images(struct correlation *correlation, int32_t backing_index)
 static bool add_vdso(struct correlation *correlation)
 {
 	struct segmap_layout *layout = correlation->layout;
+	const struct segmap_vma *vma;
 	struct extents *extents;
 
 	if (!layout->vdso)
@@ -157,24 +158,18 @@ static bool add_vdso(struct correlation *correlation)
 		return false;
 	if (!extents->n)
 		return true;
-	for (size_t i = 0; i < layout->n_vmas; i++) {
-		const struct segmap_vma *vma = &layout->vmas[i];
-
-		if (vma->name[0] != '[' || strcmp(vma->name, "[vdso]") != 0)
-			continue;
-		return add_image(correlation,
-				 (struct segmap_image){
-					 .elf = layout->vdso,
-					 .backing = -1,
-					 .role = SEGMAP_ROLE_VDSO,
-					 .alias_of = -1,
-					 .bias = vma->start - extents->array[0].start,
-					 .start = vma->start,
-					 .end = vma->end,
-				 },
-				 extents);
-	}
-	return true;
+	vma = &layout->vmas[layout->vdso_vma];
+	return add_image(correlation,
+			 (struct segmap_image){
+				 .elf = layout->vdso,
+				 .backing = -1,
+				 .role = SEGMAP_ROLE_VDSO,
+				 .alias_of = -1,
+				 .bias = vma->start - extents->array[0].start,
+				 .start = vma->start,
+				 .end = vma->end,
+			 },
+			 extents);
 }
 
 /* Files with code that could not be read or parsed are images too, of which nothing is known. */

@@ -41,8 +41,6 @@ enum segmap_kind kind_of_vma(const struct segmap_vma *vma, const struct segmap_b
 		{ "/anon_hugepage", SEGMAP_KIND_ANON },
 	};
 
-	if (!vma->name[0] && !backing) /* most of a map with very many VMAs */
-		return vma->shared ? SEGMAP_KIND_SHM : SEGMAP_KIND_ANON;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (begins_with(vma->name, names[i].prefix))
 			return names[i].kind;

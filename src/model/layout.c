@@ -11,6 +11,7 @@ struct segmap_error *segmap_layout_new(struct segmap_layout **ret)
 
 	if (!layout)
 		return segmap_error_no_memory();
+	layout->vdso_vma = -1;
 	*ret = layout;
 	return NULL;
 }

@@ -1,6 +1,7 @@
 /* src/model/vma.c - one line of /proc/PID/maps. */
+#include <endian.h>
 #include <segmap/vma.h>
-#include <stddef.h>
+#include <string.h>
 #include <sys/mman.h>
 
 /* The value of each lower-case hex digit, plus one; 0 for every other byte. */
@@ -10,18 +11,49 @@ static const unsigned char hex_figures[256] = {
 	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
 };
 
+/*
+ * The value of the eight lower-case hex digits at @text, all at once; false if
+ * they are not. The digits that the value would be written with are compared
+ * with those that are there, so whatever else stands there is found out.
+ */
+static inline bool parse_eight(const char *text, uint64_t *ret)
+{
+	const uint64_t ones = 0x0101010101010101;
+	uint64_t bytes, nibbles, above_nine;
+
+	memcpy(&bytes, text, sizeof(bytes));
+	bytes = be64toh(bytes);
+	nibbles = (bytes & 15 * ones) + (bytes >> 6 & ones) * 9;
+	above_nine = (nibbles + 6 * ones) >> 4 & ones;
+	if (nibbles + '0' * ones + above_nine * ('a' - '0' - 10) != bytes)
+		return false;
+	nibbles = (nibbles | nibbles >> 4) & 0x00ff00ff00ff00ff;
+	nibbles = (nibbles | nibbles >> 8) & 0x0000ffff0000ffff;
+	*ret = (nibbles | nibbles >> 16) & 0xffffffff;
+	return true;
+}
+
 /* Lower-case hex as the kernel prints it: no sign, no 0x, 1 to 16 digits. */
-static bool parse_hex(const char **at, uint64_t *ret)
+static inline bool parse_hex(const char **at, const char *end, uint64_t *ret)
 {
 	const unsigned char *start = (const unsigned char *)*at, *digit = start;
 	uint64_t value = 0;
 	unsigned int figure;
 
+	/* Addresses and offsets have eight digits at least. */
+	if (end - *at >= 8 && parse_eight(*at, &value))
+		digit += 8;
 	for (; (figure = hex_figures[*digit]); digit++)
 		value = (value << 4) + figure - 1;
 	*at = (const char *)digit;
 	*ret = value;
 	return digit > start && digit - start <= 16;
+}
+
+/* As parse_hex() for a number of a few digits. */
+static inline bool parse_short_hex(const char **at, uint64_t *ret)
+{
+	return parse_hex(at, *at, ret);
 }
 
 static bool parse_decimal(const char **at, uint64_t *ret)
@@ -60,20 +92,20 @@ static bool parse_perms(const char **at, struct segmap_vma *vma)
 	return true;
 }
 
-static const char *parse_fields(const char *at, struct segmap_vma *vma)
+static const char *parse_fields(const char *at, const char *end, struct segmap_vma *vma)
 {
 	uint64_t major, minor;
 
-	if (!parse_hex(&at, &vma->start) || !parse_char(&at, '-') || !parse_hex(&at, &vma->end))
+	if (!parse_hex(&at, end, &vma->start) || !parse_char(&at, '-') || !parse_hex(&at, end, &vma->end))
 		return "it does not begin with an address range";
 	if (vma->start >= vma->end)
 		return "its address range is empty or turned round";
 	if (!parse_char(&at, ' ') || !parse_perms(&at, vma))
 		return "permissions like r-xp are missing after the range";
-	if (!parse_char(&at, ' ') || !parse_hex(&at, &vma->off))
+	if (!parse_char(&at, ' ') || !parse_hex(&at, end, &vma->off))
 		return "a hexadecimal offset is missing after the permissions";
-	if (!parse_char(&at, ' ') || !parse_hex(&at, &major) || !parse_char(&at, ':') ||
-	    !parse_hex(&at, &minor) || major > UINT32_MAX || minor > UINT32_MAX)
+	if (!parse_char(&at, ' ') || !parse_short_hex(&at, &major) || !parse_char(&at, ':') ||
+	    !parse_short_hex(&at, &minor) || major > UINT32_MAX || minor > UINT32_MAX)
 		return "a device like fe:01 is missing after the offset";
 	if (!parse_char(&at, ' ') || !parse_decimal(&at, &vma->ino))
 		return "an inode number is missing after the device";
@@ -91,7 +123,7 @@ static const char *parse_fields(const char *at, struct segmap_vma *vma)
 struct segmap_error *segmap_vma_parse(const char *line, struct segmap_vma *ret)
 {
 	struct segmap_vma vma;
-	const char *problem = parse_fields(line, &vma);
+	const char *problem = parse_fields(line, line + strlen(line), &vma);
 
 	if (problem)
 		return segmap_error_new(SEGMAP_ERROR_FORMAT, "", "%s", problem);
@@ -99,11 +131,3 @@ struct segmap_error *segmap_vma_parse(const char *line, struct segmap_vma *ret)
 	return NULL;
 }
 
-void segmap_perms_format(int prot, bool shared, char ret[static 5])
-{
-	ret[0] = prot & PROT_READ ? 'r' : '-';
-	ret[1] = prot & PROT_WRITE ? 'w' : '-';
-	ret[2] = prot & PROT_EXEC ? 'x' : '-';
-	ret[3] = shared ? 's' : 'p';
-	ret[4] = '\0';
-}

@@ -4,11 +4,6 @@
 #include <segmap/layout.h>
 #include <string.h>
 
-static void scope_idmap_free_(struct idmap *map)
-{
-	idmap_free(map);
-}
-
 /*
  * Make the name of the last VMA the layout's own. Neighbours mostly share a
  * name, and then its memory.
@@ -68,91 +63,113 @@ static struct segmap_error *parse_line(struct segmap_layout *layout, const char 
 		return segmap_error_new(SEGMAP_ERROR_LIMIT, name, "it has too many lines");
 	if (!keep_name(layout))
 		return segmap_error_no_memory();
+	if (vma->name[0] == '[' && strcmp(vma->name, "[vdso]") == 0)
+		layout->vdso_vma = (int64_t)layout->n_vmas;
 	layout->n_vmas++;
 	return NULL;
 }
 
-/* Give each file its backing; first only counting its VMAs. */
-static struct segmap_error *group_by_file(struct segmap_layout *layout)
+/* The VMAs that have a file, and how many of them each has. */
+struct grouping {
+	struct idmap by_id; /* (device, inode) to backing */
+	uint32_t *vmas;
+	size_t n_vmas, vmas_capacity, backings_capacity;
+};
+
+static void grouping_free(struct grouping *grouping)
 {
-	__attribute__((cleanup(scope_idmap_free_))) struct idmap by_id = { 0 };
-	struct segmap_vma *before = NULL;
-	size_t capacity = 0;
+	idmap_free(&grouping->by_id);
+	free(grouping->vmas);
+}
+
+static bool find_backing(struct segmap_layout *layout, struct grouping *grouping,
+			 const struct segmap_vma *vma, int32_t *ret)
+{
+	uint64_t dev = (uint64_t)vma->dev_major << 32 | vma->dev_minor;
+	uint32_t found;
+
+	if (!grow(&layout->backings, &grouping->backings_capacity, layout->n_backings,
+		  sizeof(*layout->backings)) ||
+	    !idmap_find_or_add(&grouping->by_id, dev, vma->ino, (uint32_t)layout->n_backings,
+			       &found))
+		return false;
+	if (found == layout->n_backings)
+		layout->backings[layout->n_backings++] = (struct segmap_backing){
+			.dev_major = vma->dev_major,
+			.dev_minor = vma->dev_minor,
+			.ino = vma->ino,
+		};
+	*ret = (int32_t)found;
+	return true;
+}
+
+static bool group_by_file(struct segmap_layout *layout, struct grouping *grouping)
+{
+	const struct segmap_vma *before = NULL;
 	int32_t index = -1;
 
 	for (size_t i = 0; i < layout->n_vmas; i++) {
-		struct segmap_vma *vma = &layout->vmas[i];
-		uint32_t found;
+		const struct segmap_vma *vma = &layout->vmas[i];
 
 		if (!vma->ino) {
 			layout->annotations[i].backing = -1;
 			before = NULL;
 			continue;
 		}
-		if (!before || before->ino != vma->ino || before->dev_minor != vma->dev_minor ||
-		    before->dev_major != vma->dev_major) {
-			uint64_t dev = (uint64_t)vma->dev_major << 32 | vma->dev_minor;
-
-			if (!grow(&layout->backings, &capacity, layout->n_backings,
-				  sizeof(*layout->backings)) ||
-			    !idmap_find_or_add(&by_id, dev, vma->ino,
-					       (uint32_t)layout->n_backings, &found))
-				return segmap_error_no_memory();
-			index = (int32_t)found;
-			if (found == layout->n_backings)
-				layout->backings[layout->n_backings++] = (struct segmap_backing){
-					.dev_major = vma->dev_major,
-					.dev_minor = vma->dev_minor,
-					.ino = vma->ino,
-				};
-		}
+		if ((!before || before->ino != vma->ino || before->dev_minor != vma->dev_minor ||
+		     before->dev_major != vma->dev_major) &&
+		    !find_backing(layout, grouping, vma, &index))
+			return false;
 		before = vma;
 		layout->annotations[i].backing = index;
 		layout->backings[index].n_vmas++;
+		if (!grow(&grouping->vmas, &grouping->vmas_capacity, grouping->n_vmas,
+			  sizeof(*grouping->vmas)))
+			return false;
+		grouping->vmas[grouping->n_vmas++] = (uint32_t)i;
 	}
-	return NULL;
+	return true;
 }
 
 /* Hand each backing its slice of one array, then fill the slices in the order of the VMAs. */
-static struct segmap_error *list_vmas(struct segmap_layout *layout)
+static bool list_vmas(struct segmap_layout *layout, const struct grouping *grouping)
 {
-	uint32_t *next = reallocarray(NULL, layout->n_vmas + 1, sizeof(*next));
+	uint32_t *next = reallocarray(NULL, grouping->n_vmas + 1, sizeof(*next));
 
 	layout->vma_lists = next;
 	if (!next)
-		return segmap_error_no_memory();
+		return false;
 	for (size_t i = 0; i < layout->n_backings; i++) {
 		layout->backings[i].vmas = next;
 		next += layout->backings[i].n_vmas;
 		layout->backings[i].n_vmas = 0;
 	}
-	for (size_t i = 0; i < layout->n_vmas; i++) {
-		struct segmap_backing *backing;
+	for (size_t i = 0; i < grouping->n_vmas; i++) {
+		uint32_t vma = grouping->vmas[i];
+		struct segmap_backing *backing =
+			&layout->backings[layout->annotations[vma].backing];
 
-		if (layout->annotations[i].backing < 0)
-			continue;
-		backing = &layout->backings[layout->annotations[i].backing];
-		backing->vmas[backing->n_vmas++] = (uint32_t)i;
+		backing->vmas[backing->n_vmas++] = vma;
 	}
 	for (size_t i = 0; i < layout->n_backings; i++) {
 		struct segmap_backing *backing = &layout->backings[i];
 
 		backing->path = strdup(layout->vmas[backing->vmas[0]].name);
 		if (!backing->path)
-			return segmap_error_no_memory();
+			return false;
 	}
-	return NULL;
+	return true;
 }
 
 static struct segmap_error *finish(struct segmap_layout *layout)
 {
-	struct segmap_error *error;
+	__attribute__((cleanup(grouping_free))) struct grouping grouping = { 0 };
 
 	layout->annotations = calloc(layout->n_vmas + 1, sizeof(*layout->annotations));
-	if (!layout->annotations)
+	if (!layout->annotations || !group_by_file(layout, &grouping) ||
+	    !list_vmas(layout, &grouping))
 		return segmap_error_no_memory();
-	error = group_by_file(layout);
-	return error ? error : list_vmas(layout);
+	return NULL;
 }
 
 struct segmap_error *segmap_layout_parse_maps(struct segmap_layout *layout, const char *name,

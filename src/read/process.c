@@ -228,14 +228,6 @@ static int64_t memory_read(const struct bytes *bytes, void *buffer, size_t size,
 	return (int64_t)size;
 }
 
-static const struct segmap_vma *find_vdso(const struct segmap_layout *layout)
-{
-	for (size_t i = 0; i < layout->n_vmas; i++)
-		if (layout->vmas[i].name[0] == '[' && strcmp(layout->vmas[i].name, "[vdso]") == 0)
-			return &layout->vmas[i];
-	return NULL;
-}
-
 /*
  * The vdso is an ELF object that no file holds: the kernel has copied it into
  * the process, headers and all. Where its memory cannot be read, segmap's own
@@ -245,7 +237,8 @@ static struct segmap_error *read_vdso(struct segmap_layout *layout, int dir)
 {
 	/* The kernel's are of one to four pages; believe no more than this. */
 	enum { MAX_VDSO = 1 << 20 };
-	const struct segmap_vma *vma = find_vdso(layout);
+	const struct segmap_vma *vma =
+		layout->vdso_vma < 0 ? NULL : &layout->vmas[layout->vdso_vma];
 	struct bytes bytes = { .read = memory_read, .name = "[vdso]" };
 	scope_error struct segmap_error *error = NULL;
 	struct elf_scratch scratch = { 0 };

@@ -4,19 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
-static const struct segmap_vma *vma_of(const struct row *row)
-{
-	return &row->layout->vmas[row->vma];
-}
-
-static const struct segmap_annotation *annotation_of(const struct row *row)
-{
-	return &row->layout->annotations[row->vma];
-}
-
 static int32_t image_index(const struct row *row)
 {
-	return row->piece && row->piece->image >= 0 ? row->piece->image : annotation_of(row)->image;
+	return row->piece && row->piece->image >= 0 ? row->piece->image : row->annotation->image;
 }
 
 static const struct segmap_image *image_of(const struct row *row)
@@ -29,19 +19,19 @@ static const struct segmap_image *image_of(const struct row *row)
 static const struct segmap_backing *backing_of(const struct row *row)
 {
 	const struct segmap_image *image = image_of(row);
-	int32_t index = image ? image->backing : annotation_of(row)->backing;
+	int32_t index = image ? image->backing : row->annotation->backing;
 
 	return index < 0 ? NULL : &row->layout->backings[index];
 }
 
 static uint64_t start_of(const struct row *row)
 {
-	return row->piece ? row->piece->start : vma_of(row)->start;
+	return row->piece ? row->piece->start : row->vma->start;
 }
 
 static uint64_t end_of(const struct row *row)
 {
-	return row->piece ? row->piece->end : vma_of(row)->end;
+	return row->piece ? row->piece->end : row->vma->end;
 }
 
 static uint64_t size_of(const struct row *row)
@@ -52,7 +42,7 @@ static uint64_t size_of(const struct row *row)
 static uint64_t off_of(const struct row *row)
 {
 	if (!row->piece)
-		return vma_of(row)->off;
+		return row->vma->off;
 	return row->piece->off == SEGMAP_NO_OFF ? 0 : row->piece->off;
 }
 
@@ -93,17 +83,17 @@ static void get_size(const struct row *row, const struct style *style, struct se
 
 static void append_perms(struct segmap_text *cell, int prot, bool shared)
 {
-	char perms[5];
-
-	segmap_perms_format(prot, shared, perms);
-	segmap_text_append_bytes(cell, perms, 4);
+	if (!segmap_text_reserve(cell, 5))
+		return;
+	segmap_perms_format(prot, shared, cell->bytes + cell->size);
+	cell->size += 4;
 }
 
 static void get_perm(const struct row *row, const struct style *style, struct segmap_text *cell)
 {
 	(void)style;
 	if (!row->piece)
-		append_perms(cell, vma_of(row)->prot, vma_of(row)->shared);
+		append_perms(cell, row->vma->prot, row->vma->shared);
 }
 
 static void get_offset(const struct row *row, const struct style *style, struct segmap_text *cell)
@@ -116,18 +106,18 @@ static void get_offset(const struct row *row, const struct style *style, struct 
 static void get_dev(const struct row *row, const struct style *style, struct segmap_text *cell)
 {
 	(void)style;
-	if (!vma_of(row)->ino)
+	if (!row->vma->ino)
 		return;
-	segmap_text_append_hex(cell, vma_of(row)->dev_major, 2);
+	segmap_text_append_hex(cell, row->vma->dev_major, 2);
 	segmap_text_append_char(cell, ':');
-	segmap_text_append_hex(cell, vma_of(row)->dev_minor, 2);
+	segmap_text_append_hex(cell, row->vma->dev_minor, 2);
 }
 
 static void get_inode(const struct row *row, const struct style *style, struct segmap_text *cell)
 {
 	(void)style;
-	if (vma_of(row)->ino)
-		segmap_text_append_decimal(cell, vma_of(row)->ino);
+	if (row->vma->ino)
+		segmap_text_append_decimal(cell, row->vma->ino);
 }
 
 static void append_name(struct segmap_text *cell, const char *name, const struct style *style)
@@ -146,7 +136,7 @@ static void append_name(struct segmap_text *cell, const char *name, const struct
 static void get_mapping(const struct row *row, const struct style *style, struct segmap_text *cell)
 {
 	const struct segmap_image *image = image_of(row);
-	const struct segmap_vma *vma = vma_of(row);
+	const struct segmap_vma *vma = row->vma;
 
 	if (row->piece) {
 		segmap_text_append_trusted(cell, "  ");
@@ -167,7 +157,7 @@ static void get_mapping(const struct row *row, const struct style *style, struct
 static const struct segmap_segment *segment_of(const struct row *row)
 {
 	const struct segmap_image *image = image_of(row);
-	int32_t index = row->piece ? row->piece->segment : annotation_of(row)->segment;
+	int32_t index = row->piece ? row->piece->segment : row->annotation->segment;
 
 	return image && image->elf && index >= 0 ? &image->elf->segments[index] : NULL;
 }
@@ -175,7 +165,7 @@ static const struct segmap_segment *segment_of(const struct row *row)
 /* Every PT_LOAD that has a piece here, as readelf -l counts them: "LOAD 2", "LOAD 2+3". */
 static void append_loads(const struct row *row, struct segmap_text *cell)
 {
-	const struct segmap_annotation *annotation = annotation_of(row);
+	const struct segmap_annotation *annotation = row->annotation;
 	const struct segmap_piece *pieces = &row->layout->pieces[annotation->first_piece];
 	int32_t last = -1;
 
@@ -193,8 +183,8 @@ static void append_loads(const struct row *row, struct segmap_text *cell)
 
 static bool drifts(const struct row *row)
 {
-	return annotation_of(row)->expected_prot != SEGMAP_NO_PROT &&
-	       annotation_of(row)->expected_prot != vma_of(row)->prot;
+	return row->annotation->expected_prot != SEGMAP_NO_PROT &&
+	       row->annotation->expected_prot != row->vma->prot;
 }
 
 static void get_segment(const struct row *row, const struct style *style, struct segmap_text *cell)
@@ -206,7 +196,7 @@ static void get_segment(const struct row *row, const struct style *style, struct
 		[SEGMAP_KIND_ALIAS] = ", mapped again",
 		[SEGMAP_KIND_OTHER] = NULL,
 	};
-	const struct segmap_annotation *annotation = annotation_of(row);
+	const struct segmap_annotation *annotation = row->annotation;
 	const char *explanation = explanations[annotation->kind];
 
 	(void)style;
@@ -226,14 +216,14 @@ static void get_segment(const struct row *row, const struct style *style, struct
 		segmap_text_append_trusted(cell, explanation);
 	if (drifts(row)) {
 		segmap_text_append_trusted(cell, ", expected ");
-		append_perms(cell, annotation->expected_prot, vma_of(row)->shared);
+		append_perms(cell, annotation->expected_prot, row->vma->shared);
 	}
 }
 
 void sections_each(const struct row *row,
 		   void (*append)(void *context, const char *name, size_t size), void *context)
 {
-	const struct segmap_annotation *annotation = annotation_of(row);
+	const struct segmap_annotation *annotation = row->annotation;
 	const struct segmap_piece *pieces = &row->layout->pieces[annotation->first_piece];
 	struct segmap_text name = { 0 };
 
@@ -287,7 +277,7 @@ static void get_kind(const struct row *row, const struct style *style, struct se
 {
 	(void)style;
 	segmap_text_append_trusted(cell, row->piece ? word_of_piece(row->piece->kind) :
-						      word_of_kind(annotation_of(row)->kind));
+						      word_of_kind(row->annotation->kind));
 }
 
 static void get_piece(const struct row *row, const struct style *style, struct segmap_text *cell)
@@ -299,7 +289,7 @@ static void get_piece(const struct row *row, const struct style *style, struct s
 
 static void get_expected(const struct row *row, const struct style *style, struct segmap_text *cell)
 {
-	int prot = row->piece ? row->piece->expected_prot : annotation_of(row)->expected_prot;
+	int prot = row->piece ? row->piece->expected_prot : row->annotation->expected_prot;
 
 	(void)style;
 	if (prot != SEGMAP_NO_PROT)

@@ -21,9 +21,16 @@ struct style {
 /* What a row shows: a VMA, or one of its pieces. */
 struct row {
 	const struct segmap_layout *layout;
-	size_t vma;
-	const struct segmap_piece *piece; /* NULL: the VMA */
+	const struct segmap_vma *vma;
+	const struct segmap_annotation *annotation; /* of the VMA */
+	const struct segmap_piece *piece;	    /* NULL: the VMA itself */
 };
+
+/* The row of VMA @index itself. */
+static inline struct row row_of_vma(const struct segmap_layout *layout, size_t index)
+{
+	return (struct row){ layout, &layout->vmas[index], &layout->annotations[index], NULL };
+}
 
 struct column {
 	const char *name;

@@ -13,117 +13,133 @@ struct table {
 	const struct selection *selection;
 	const struct style *style;
 	const struct range *range;
-	size_t *widths; /* of each column */
+	struct slot {
+		const struct column *column;
+		size_t width;
+	} *slots; /* the columns that stand in the row itself */
+	size_t n_slots;
 	uint64_t total; /* bytes in the VMAs shown */
 };
 
 /* Call @visit for every row. */
-static void each_row(const struct table *table,
-		     void (*visit)(void *context, const struct row *row), void *context)
+static inline __attribute__((always_inline)) void
+each_row(const struct table *table, void (*visit)(void *context, const struct row *row),
+	 void *context)
 {
 	const struct segmap_layout *layout = table->layout;
 
 	for (size_t i = 0; i < layout->n_vmas; i++) {
-		const struct segmap_annotation *annotation = &layout->annotations[i];
-		struct row row = { layout, i, NULL };
+		struct row row = row_of_vma(layout, i);
 
-		if (!range_overlaps(table->range, &layout->vmas[i]))
+		if (!range_overlaps(table->range, row.vma))
 			continue;
 		visit(context, &row);
-		for (uint32_t j = 0; table->style->pieces && j < annotation->n_pieces; j++) {
-			row.piece = &layout->pieces[annotation->first_piece + j];
+		for (uint32_t j = 0; table->style->pieces && j < row.annotation->n_pieces; j++) {
+			row.piece = &layout->pieces[row.annotation->first_piece + j];
 			visit(context, &row);
 		}
 	}
 }
 
-/* The first pass. */
+/* The first pass, for one column. */
 struct measure {
-	struct table *table;
-	struct {
-		uint64_t number;
-		struct row row;
-	} *greatest; /* for each column of numbers */
+	const struct table *table;
+	struct slot *slot;
 	struct segmap_text cell;
 	const char *name; /* of the row before, if it belongs to no image; else NULL */
+	uint64_t greatest;
+	struct row widest; /* the row with the greatest number, of a column of numbers */
 };
 
-static bool is_measured_by_number(const struct table *table, const struct column *column)
+static void measure_cell(struct measure *measure, const struct row *row)
 {
-	return column->number && (column->monotone || !table->style->pieces);
-}
-
-static void measure_cell(struct measure *measure, size_t index, const struct row *row)
-{
-	struct table *table = measure->table;
+	struct slot *slot = measure->slot;
 	size_t width;
 
 	measure->cell.size = 0;
-	table->selection->array[index]->get(row, table->style, &measure->cell);
+	slot->column->get(row, measure->table->style, &measure->cell);
 	width = segmap_text_columns(measure->cell.bytes, measure->cell.size);
-	if (width > table->widths[index])
-		table->widths[index] = width;
+	if (width > slot->width)
+		slot->width = width;
 }
 
-static void measure_row(void *context, const struct row *row)
+static void measure_number(void *context, const struct row *row)
 {
 	struct measure *measure = context;
-	struct table *table = measure->table;
+	uint64_t number = measure->slot->column->number(row);
 
-	const char *name = row->layout->vmas[row->vma].name;
-	bool has_image = row->piece || row->layout->annotations[row->vma].image >= 0;
-	bool is_same = !has_image && name == measure->name;
-
-	measure->name = has_image ? NULL : name;
-	if (!row->piece)
-		table->total += segmap_vma_size(&row->layout->vmas[row->vma]);
-	for (size_t i = 0; i < table->selection->n; i++) {
-		const struct column *column = table->selection->array[i];
-		uint64_t number;
-
-		if (column->width || column->under || (is_same && column->by_name))
-			continue;
-		if (!is_measured_by_number(table, column)) {
-			measure_cell(measure, i, row);
-			continue;
-		}
-		number = column->number(row);
-		if (number >= measure->greatest[i].number) {
-			measure->greatest[i].number = number;
-			measure->greatest[i].row = *row;
-		}
+	if (number >= measure->greatest) {
+		measure->greatest = number;
+		measure->widest = *row;
 	}
+}
+
+static void measure_text(void *context, const struct row *row)
+{
+	struct measure *measure = context;
+	bool has_image = row->piece || row->annotation->image >= 0;
+
+	if (measure->slot->column->by_name && !has_image && row->vma->name == measure->name)
+		return;
+	measure->name = has_image ? NULL : row->vma->name;
+	measure_cell(measure, row);
+}
+
+static bool measure_slot(const struct table *table, struct slot *slot)
+{
+	struct measure measure = { .table = table, .slot = slot };
+	const struct column *column = slot->column;
+	bool done;
+
+	if (!column->width && column->number && (column->monotone || !table->style->pieces)) {
+		each_row(table, measure_number, &measure);
+		if (measure.widest.layout)
+			measure_cell(&measure, &measure.widest);
+	} else if (!column->width) {
+		each_row(table, measure_text, &measure);
+	}
+	done = !measure.cell.failed;
+	segmap_text_free(&measure.cell);
+	return done;
+}
+
+static void add_size(void *context, const struct row *row)
+{
+	struct table *table = context;
+
+	if (!row->piece)
+		table->total += segmap_vma_size(row->vma);
+}
+
+static bool make_slots(struct table *table)
+{
+	const struct selection *selection = table->selection;
+
+	table->slots = calloc(selection->n + 1, sizeof(*table->slots));
+	for (size_t i = 0; table->slots && i < selection->n; i++) {
+		const struct column *column = selection->array[i];
+		struct slot *slot = &table->slots[table->n_slots];
+
+		if (column->under)
+			continue;
+		slot->column = column;
+		slot->width = column->width;
+		if (table->style->heading && strlen(column->name) > slot->width)
+			slot->width = strlen(column->name);
+		table->n_slots++;
+	}
+	return table->slots;
 }
 
 static struct segmap_error *measure(struct table *table)
 {
-	const struct selection *selection = table->selection;
-	struct measure measure = { .table = table };
-	bool failed;
-
-	table->widths = calloc(selection->n + 1, sizeof(*table->widths));
-	measure.greatest = calloc(selection->n + 1, sizeof(*measure.greatest));
-	if (!table->widths || !measure.greatest) {
-		free(measure.greatest);
+	if (!make_slots(table))
 		return segmap_error_no_memory();
-	}
-	for (size_t i = 0; i < selection->n; i++) {
-		const struct column *column = selection->array[i];
-
-		if (!column->under)
-			table->widths[i] = column->width;
-		if (!column->under && table->style->heading && strlen(column->name) > column->width)
-			table->widths[i] = strlen(column->name);
-	}
-	each_row(table, measure_row, &measure);
-	for (size_t i = 0; i < selection->n; i++)
-		if (is_measured_by_number(table, selection->array[i]) &&
-		    measure.greatest[i].row.layout)
-			measure_cell(&measure, i, &measure.greatest[i].row);
-	failed = measure.cell.failed;
-	segmap_text_free(&measure.cell);
-	free(measure.greatest);
-	return failed ? segmap_error_no_memory() : NULL;
+	for (size_t i = 0; i < table->n_slots; i++)
+		if (!measure_slot(table, &table->slots[i]))
+			return segmap_error_no_memory();
+	each_row(table, add_size, table);
+	return NULL;
 }
 
 /* Narrow the columns that may be, until the table fits. */
@@ -132,29 +148,32 @@ static void fit(struct table *table)
 	enum { NARROWEST = 12 };
 	size_t wanted = 0;
 
-	for (size_t i = 0; i < table->selection->n; i++)
-		if (!table->selection->array[i]->under)
-			wanted += table->widths[i] + (wanted > 0);
+	for (size_t i = 0; i < table->n_slots; i++)
+		wanted += table->slots[i].width + (i > 0);
 	if (!table->style->width || table->style->full_paths)
 		return;
-	for (size_t i = 0; i < table->selection->n && wanted > table->style->width; i++) {
+	for (size_t i = 0; i < table->n_slots && wanted > table->style->width; i++) {
 		size_t excess = wanted - table->style->width, spare;
+		struct slot *slot = &table->slots[i];
 
-		if (!table->selection->array[i]->shrinks || table->widths[i] <= NARROWEST)
+		if (!slot->column->shrinks || slot->width <= NARROWEST)
 			continue;
-		spare = table->widths[i] - NARROWEST;
-		table->widths[i] -= spare < excess ? spare : excess;
+		spare = slot->width - NARROWEST;
+		slot->width -= spare < excess ? spare : excess;
 		wanted -= spare < excess ? spare : excess;
 	}
 }
 
-/* Mostly a few blanks, for which a call of memset() costs more than they do. */
+/* Mostly a few blanks: they are written sixteen at a time, as many as count stay. */
 static void pad(struct segmap_text *line, size_t columns)
 {
-	if (!segmap_text_reserve(line, columns))
+	enum { STEP = 16 };
+
+	if (!columns || !segmap_text_reserve(line, columns + STEP))
 		return;
-	while (columns--)
-		line->bytes[line->size++] = ' ';
+	for (size_t i = 0; i < columns; i += STEP)
+		memcpy(line->bytes + line->size + i, "                ", STEP);
+	line->size += columns;
 }
 
 /* The longest beginning of @bytes that takes at most @columns. */
@@ -214,27 +233,27 @@ static void cut_cell(struct segmap_text *line, size_t start, size_t width, bool 
  * Bring the cell that begins at @start of @line to its column's width. Returns
  * the blanks that are due before the next cell: lines do not end in them.
  */
-static inline size_t align_cell(struct segmap_text *line, size_t start, const struct table *table,
-				size_t index)
+static inline size_t align_cell(struct segmap_text *line, size_t start, const struct slot *slot,
+				bool utf8)
 {
-	const struct column *column = table->selection->array[index];
-	size_t size = line->size - start, width = table->widths[index], columns = size;
+	size_t size = line->size - start, columns = size, missing;
+	char *cell;
 
-	if (!column->ascii)
+	if (!slot->column->ascii)
 		columns = segmap_text_columns(line->bytes + start, size);
-	if (columns > width) {
-		cut_cell(line, start, width, table->style->utf8);
+	if (columns > slot->width) {
+		cut_cell(line, start, slot->width, utf8);
 		return 0;
 	}
-	if (columns == width || !column->right)
-		return width - columns;
-	if (segmap_text_reserve(line, width - columns)) {
-		char *cell = line->bytes + start;
-
-		memmove(cell + (width - columns), cell, size);
-		for (size_t i = 0; i < width - columns; i++)
+	missing = slot->width - columns;
+	if (!missing || !slot->column->right)
+		return missing;
+	if (segmap_text_reserve(line, missing)) {
+		cell = line->bytes + start;
+		memmove(cell + missing, cell, size);
+		for (size_t i = 0; i < missing; i++)
 			cell[i] = ' ';
-		line->size += width - columns;
+		line->size += missing;
 	}
 	return 0;
 }
@@ -245,8 +264,8 @@ static inline size_t align_cell(struct segmap_text *line, size_t start, const st
  */
 static const char *colour_of(const struct row *row)
 {
-	const struct segmap_annotation *annotation = &row->layout->annotations[row->vma];
-	const struct segmap_vma *vma = &row->layout->vmas[row->vma];
+	const struct segmap_annotation *annotation = row->annotation;
+	const struct segmap_vma *vma = row->vma;
 
 	if (row->piece)
 		return NULL;
@@ -289,27 +308,24 @@ static void end_colour(struct segmap_text *line)
 /* A line of the table: the cells of @row, or the columns' names if it is NULL. */
 static void append_cells(struct segmap_text *line, const struct table *table, const struct row *row)
 {
-	const struct selection *selection = table->selection;
+	const struct style *style = table->style;
 	size_t blanks = 0;
 
-	for (size_t i = 0; i < selection->n; i++) {
-		const struct column *column = selection->array[i];
-		size_t start;
+	for (size_t i = 0; i < table->n_slots; i++) {
+		const struct slot *slot = &table->slots[i];
+		size_t start = line->size;
 
-		if (column->under)
-			continue;
-		start = line->size;
 		pad(line, blanks);
 		if (row)
-			column->get(row, table->style, line);
+			slot->column->get(row, style, line);
 		else
-			segmap_text_append_trusted(line, column->name);
-		if (line->size == start + blanks && !column->right) {
+			segmap_text_append_trusted(line, slot->column->name);
+		if (line->size == start + blanks && !slot->column->right) {
 			/* An empty cell is only more blanks. */
 			line->size = start;
-			blanks += table->widths[i] + 1;
+			blanks += slot->width + 1;
 		} else {
-			blanks = align_cell(line, start + blanks, table, i) + 1;
+			blanks = align_cell(line, start + blanks, slot, style->utf8) + 1;
 		}
 	}
 }
@@ -399,14 +415,11 @@ static void append_footer(struct segmap_text *line, const struct table *table,
 	size_t indent = 0;
 
 	/* Under SIZE, as pmap has it. */
-	for (size_t i = 0; i < table->selection->n; i++) {
-		const struct column *column = table->selection->array[i];
-
-		if (strcmp(column->name, "SIZE") == 0) {
-			indent += table->widths[i];
+	for (size_t i = 0; i < table->n_slots; i++) {
+		indent += table->slots[i].width;
+		if (strcmp(table->slots[i].column->name, "SIZE") == 0)
 			break;
-		}
-		indent += column->under ? 0 : table->widths[i] + 1;
+		indent++;
 	}
 	append_size(&total, table->style, table->total);
 	segmap_text_append_trusted(line, "total");
@@ -445,7 +458,7 @@ static void write_row(void *context, const struct row *row)
 	struct writing *writing = context;
 
 	append_row(&writing->line, writing->table, row);
-	if (!row->piece && row->layout->annotations[row->vma].n_pieces)
+	if (!row->piece && row->annotation->n_pieces)
 		append_under(&writing->line, writing->table, row, writing->indent);
 	if (writing->line.size > ENOUGH)
 		flush(&writing->line, writing->file);
@@ -466,13 +479,13 @@ struct segmap_error *render_table(const struct segmap_layout *layout,
 	bool failed;
 
 	if (error) {
-		free(table.widths);
+		free(table.slots);
 		return error;
 	}
 	fit(&table);
 	/* Names stand a little in from the second column, clear of the addresses. */
-	if (selection->n)
-		writing.indent = table.widths[0] + 3;
+	if (table.n_slots)
+		writing.indent = table.slots[0].width + 3;
 	if (style->frame)
 		append_process(&writing.line, layout, style);
 	if (style->heading)
@@ -483,7 +496,7 @@ struct segmap_error *render_table(const struct segmap_layout *layout,
 	flush(&writing.line, file);
 	failed = writing.line.failed;
 	segmap_text_free(&writing.line);
-	free(table.widths);
+	free(table.slots);
 	return failed ? segmap_error_no_memory() : NULL;
 }
 
@@ -532,14 +545,13 @@ struct segmap_error *render_raw(const struct segmap_layout *layout,
 	if (style->heading)
 		segmap_text_append_char(&line, '\n');
 	for (size_t i = 0; i < layout->n_vmas; i++) {
-		const struct segmap_annotation *annotation = &layout->annotations[i];
-		struct row row = { layout, i, NULL };
+		struct row row = row_of_vma(layout, i);
 
-		if (!range_overlaps(range, &layout->vmas[i]))
+		if (!range_overlaps(range, row.vma))
 			continue;
 		append_raw_row(&line, &cell, selection, style, &row);
-		for (uint32_t j = 0; style->pieces && j < annotation->n_pieces; j++) {
-			row.piece = &layout->pieces[annotation->first_piece + j];
+		for (uint32_t j = 0; style->pieces && j < row.annotation->n_pieces; j++) {
+			row.piece = &layout->pieces[row.annotation->first_piece + j];
 			append_raw_row(&line, &cell, selection, style, &row);
 		}
 		flush(&line, file);
