@@ -1,6 +1,6 @@
 /* src/model/vma.c - one line of /proc/PID/maps. */
+#include "model/vma.h"
 #include <endian.h>
-#include <segmap/vma.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -33,84 +33,79 @@ static inline bool parse_eight(const char *text, uint64_t *ret)
 	return true;
 }
 
-/* Lower-case hex as the kernel prints it: no sign, no 0x, 1 to 16 digits. */
-static inline bool parse_hex(const char **at, const char *end, uint64_t *ret)
+/*
+ * The number of 1 to 16 lower-case hex digits at @at, as the kernel prints it:
+ * no sign, no 0x. Returns what follows it, or NULL.
+ */
+static inline const char *parse_hex(const char *at, const char *end, uint64_t *ret)
 {
-	const unsigned char *start = (const unsigned char *)*at, *digit = start;
+	const char *start = at;
 	uint64_t value = 0;
 	unsigned int figure;
 
 	/* Addresses and offsets have eight digits at least. */
-	if (end - *at >= 8 && parse_eight(*at, &value))
-		digit += 8;
-	for (; (figure = hex_figures[*digit]); digit++)
+	if (end - at >= 8 && parse_eight(at, &value))
+		at += 8;
+	for (; (figure = hex_figures[(unsigned char)*at]); at++)
 		value = (value << 4) + figure - 1;
-	*at = (const char *)digit;
 	*ret = value;
-	return digit > start && digit - start <= 16;
+	return at > start && at - start <= 16 ? at : NULL;
 }
 
-/* As parse_hex() for a number of a few digits. */
-static inline bool parse_short_hex(const char **at, uint64_t *ret)
+/* As parse_hex() for a device number: a few digits. */
+static inline const char *parse_device(const char *at, uint32_t *ret)
 {
-	return parse_hex(at, *at, ret);
+	const char *start = at;
+	uint32_t value = 0, figure;
+
+	for (; (figure = hex_figures[(unsigned char)*at]); at++)
+		value = (value << 4) + figure - 1;
+	*ret = value;
+	return at > start && at - start <= 8 ? at : NULL;
 }
 
-static bool parse_decimal(const char **at, uint64_t *ret)
+static inline const char *parse_decimal(const char *at, uint64_t *ret)
 {
-	const char *start = *at;
+	const char *start = at;
 	uint64_t value = 0;
 
-	for (; **at >= '0' && **at <= '9'; ++*at)
+	for (; *at >= '0' && *at <= '9'; at++)
 		if (__builtin_mul_overflow(value, 10, &value) ||
-		    __builtin_add_overflow(value, (uint64_t)(**at - '0'), &value))
-			return false;
+		    __builtin_add_overflow(value, (uint64_t)(*at - '0'), &value))
+			return NULL;
 	*ret = value;
-	return *at > start;
-}
-
-static bool parse_char(const char **at, char expected)
-{
-	if (**at != expected)
-		return false;
-	++*at;
-	return true;
+	return at > start ? at : NULL;
 }
 
 /* "r-xp": each place has its letter or a dash. */
-static bool parse_perms(const char **at, struct segmap_vma *vma)
+static inline const char *parse_perms(const char *at, struct segmap_vma *vma)
 {
-	const char *text = *at;
-
-	if ((text[0] != 'r' && text[0] != '-') || (text[1] != 'w' && text[1] != '-') ||
-	    (text[2] != 'x' && text[2] != '-') || (text[3] != 'p' && text[3] != 's'))
-		return false;
-	vma->prot = (text[0] == 'r' ? PROT_READ : 0) | (text[1] == 'w' ? PROT_WRITE : 0) |
-		    (text[2] == 'x' ? PROT_EXEC : 0);
-	vma->shared = text[3] == 's';
-	*at += 4;
-	return true;
+	if ((at[0] != 'r' && at[0] != '-') || (at[1] != 'w' && at[1] != '-') ||
+	    (at[2] != 'x' && at[2] != '-') || (at[3] != 'p' && at[3] != 's'))
+		return NULL;
+	vma->prot = (at[0] == 'r' ? PROT_READ : 0) | (at[1] == 'w' ? PROT_WRITE : 0) |
+		    (at[2] == 'x' ? PROT_EXEC : 0);
+	vma->shared = at[3] == 's';
+	return at + 4;
 }
 
+/* Fill in @vma; NULL, or what is wrong. */
 static const char *parse_fields(const char *at, const char *end, struct segmap_vma *vma)
 {
-	uint64_t major, minor;
-
-	if (!parse_hex(&at, end, &vma->start) || !parse_char(&at, '-') || !parse_hex(&at, end, &vma->end))
+	at = parse_hex(at, end, &vma->start);
+	if (!at || *at != '-' || !(at = parse_hex(at + 1, end, &vma->end)))
 		return "it does not begin with an address range";
 	if (vma->start >= vma->end)
 		return "its address range is empty or turned round";
-	if (!parse_char(&at, ' ') || !parse_perms(&at, vma))
+	if (*at != ' ' || !(at = parse_perms(at + 1, vma)))
 		return "permissions like r-xp are missing after the range";
-	if (!parse_char(&at, ' ') || !parse_hex(&at, end, &vma->off))
+	if (*at != ' ' || !(at = parse_hex(at + 1, end, &vma->off)))
 		return "a hexadecimal offset is missing after the permissions";
-	if (!parse_char(&at, ' ') || !parse_short_hex(&at, &major) || !parse_char(&at, ':') ||
-	    !parse_short_hex(&at, &minor) || major > UINT32_MAX || minor > UINT32_MAX)
+	if (*at != ' ' || !(at = parse_device(at + 1, &vma->dev_major)) || *at != ':' ||
+	    !(at = parse_device(at + 1, &vma->dev_minor)))
 		return "a device like fe:01 is missing after the offset";
-	if (!parse_char(&at, ' ') || !parse_decimal(&at, &vma->ino))
+	if (*at != ' ' || !(at = parse_decimal(at + 1, &vma->ino)))
 		return "an inode number is missing after the device";
-	vma->dev_major = (uint32_t)major;
-	vma->dev_minor = (uint32_t)minor;
 	/* The kernel pads to column 73 with blanks; a name begins with none (seq_pad). */
 	if (*at && *at != ' ')
 		return "something other than a blank follows the inode number";
@@ -120,14 +115,19 @@ static const char *parse_fields(const char *at, const char *end, struct segmap_v
 	return NULL;
 }
 
+struct segmap_error *vma_parse(const char *line, const char *end, struct segmap_vma *ret)
+{
+	const char *problem = parse_fields(line, end, ret);
+
+	return problem ? segmap_error_new(SEGMAP_ERROR_FORMAT, "", "%s", problem) : NULL;
+}
+
 struct segmap_error *segmap_vma_parse(const char *line, struct segmap_vma *ret)
 {
 	struct segmap_vma vma;
-	const char *problem = parse_fields(line, line + strlen(line), &vma);
+	struct segmap_error *error = vma_parse(line, line + strlen(line), &vma);
 
-	if (problem)
-		return segmap_error_new(SEGMAP_ERROR_FORMAT, "", "%s", problem);
-	*ret = vma;
-	return NULL;
+	if (!error)
+		*ret = vma;
+	return error;
 }
-

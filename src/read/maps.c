@@ -1,6 +1,7 @@
 /* src/read/maps.c - a whole maps text into VMAs, grouped by the file behind them. */
 #include "base/idmap.h"
 #include "base/scope.h"
+#include "model/vma.h"
 #include <segmap/layout.h>
 #include <string.h>
 
@@ -38,23 +39,32 @@ static bool keep_name(struct segmap_layout *layout)
 	return true;
 }
 
+/* @error, which says what is wrong with a line, with the name of the file and the line's number. */
+static struct segmap_error *name_line(struct segmap_error *error, const char *name, size_t number)
+{
+	struct segmap_error *named;
+
+	if (error->code == SEGMAP_ERROR_NO_MEMORY)
+		return error;
+	named = segmap_error_new(SEGMAP_ERROR_FORMAT, name, "line %zu: %s", number, error->why);
+	segmap_error_free(error);
+	return named;
+}
+
 /* The line's own VMA, checked against the one before it: maps is ascending. */
 static struct segmap_error *parse_line(struct segmap_layout *layout, const char *name,
-				       const char *line)
+				       const char *line, const char *end)
 {
-	scope_error struct segmap_error *error = NULL;
 	size_t number = ++layout->n_lines;
+	struct segmap_error *error;
 	struct segmap_vma *vma;
 
 	if (!grow(&layout->vmas, &layout->cap_vmas, layout->n_vmas, sizeof(*layout->vmas)))
 		return segmap_error_no_memory();
 	vma = &layout->vmas[layout->n_vmas];
-	error = segmap_vma_parse(line, vma);
-	if (error && error->code == SEGMAP_ERROR_NO_MEMORY)
-		return return_ptr(error);
+	error = vma_parse(line, end, vma);
 	if (error)
-		return segmap_error_new(SEGMAP_ERROR_FORMAT, name, "line %zu: %s", number,
-					error->why);
+		return name_line(error, name, number);
 	if (layout->n_vmas && vma->start < vma[-1].end)
 		return segmap_error_new(SEGMAP_ERROR_FORMAT, name,
 					"line %zu: it overlaps or precedes the line before it",
@@ -186,7 +196,7 @@ struct segmap_error *segmap_layout_parse_maps(struct segmap_layout *layout, cons
 		if (!newline)
 			break;
 		*newline = '\0';
-		error = parse_line(layout, name, line);
+		error = parse_line(layout, name, line, newline);
 		if (error)
 			return error;
 		line = newline + 1;
@@ -197,7 +207,8 @@ struct segmap_error *segmap_layout_parse_maps(struct segmap_layout *layout, cons
 	if (line < end) {
 		scope_free char *rest = strndup(line, (size_t)(end - line));
 		struct segmap_error *error =
-			rest ? parse_line(layout, name, rest) : segmap_error_no_memory();
+			rest ? parse_line(layout, name, rest, rest + (end - line)) :
+			       segmap_error_no_memory();
 
 		if (error)
 			return error;

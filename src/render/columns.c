@@ -380,9 +380,9 @@ static void get_build_id(const struct row *row, const struct style *style, struc
 }
 
 const struct column all_columns[] = {
-	{ "ADDRESS", "first address, hexadecimal", .monotone = true, .ascii = true,
+	{ "ADDRESS", "first address, hexadecimal", .monotone = true, .ascending = true, .ascii = true,
 	  .number = start_of, .get = get_address },
-	{ "END", "first address behind it", .monotone = true, .ascii = true, .number = end_of,
+	{ "END", "first address behind it", .monotone = true, .ascending = true, .ascii = true, .number = end_of,
 	  .get = get_end },
 	{ "SIZE", "in KiB, with a K; bytes without one", true, .number = size_of, .ascii = true,
 	  .get = get_size },

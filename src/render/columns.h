@@ -43,6 +43,7 @@ struct column {
 	 * VMAs always, among their pieces if @monotone. */
 	uint64_t (*number)(const struct row *row);
 	bool monotone;
+	bool ascending;	/* numbers grow from row to row */
 	bool ascii;	/* a byte is a column of the terminal */
 	bool by_name;	/* the same for neighbours of one name that belong to no image */
 	/* Append the cell's text; nothing where it does not apply. Sees to hostile bytes itself. */

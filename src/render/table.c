@@ -16,6 +16,14 @@ struct table {
 	struct slot {
 		const struct column *column;
 		size_t width;
+		enum {
+			BY_NAME,   /* all cells are of one width */
+			BY_TEXT,   /* each cell is written to see */
+			BY_NUMBER, /* the greatest number is the widest */
+			BY_LAST,   /* and the greatest is in the last row */
+		} measured;
+		uint64_t greatest;
+		struct row widest; /* where it was */
 	} *slots; /* the columns that stand in the row itself */
 	size_t n_slots;
 	uint64_t total; /* bytes in the VMAs shown */
@@ -41,19 +49,16 @@ each_row(const struct table *table, void (*visit)(void *context, const struct ro
 	}
 }
 
-/* The first pass, for one column. */
+/* The first pass. */
 struct measure {
-	const struct table *table;
-	struct slot *slot;
+	struct table *table;
 	struct segmap_text cell;
+	struct row last;
 	const char *name; /* of the row before, if it belongs to no image; else NULL */
-	uint64_t greatest;
-	struct row widest; /* the row with the greatest number, of a column of numbers */
 };
 
-static void measure_cell(struct measure *measure, const struct row *row)
+static void measure_cell(struct measure *measure, struct slot *slot, const struct row *row)
 {
-	struct slot *slot = measure->slot;
 	size_t width;
 
 	measure->cell.size = 0;
@@ -63,52 +68,30 @@ static void measure_cell(struct measure *measure, const struct row *row)
 		slot->width = width;
 }
 
-static void measure_number(void *context, const struct row *row)
+static inline void measure_row(void *context, const struct row *row)
 {
 	struct measure *measure = context;
-	uint64_t number = measure->slot->column->number(row);
-
-	if (number >= measure->greatest) {
-		measure->greatest = number;
-		measure->widest = *row;
-	}
-}
-
-static void measure_text(void *context, const struct row *row)
-{
-	struct measure *measure = context;
+	struct table *table = measure->table;
 	bool has_image = row->piece || row->annotation->image >= 0;
+	bool is_same = !has_image && row->vma->name == measure->name;
 
-	if (measure->slot->column->by_name && !has_image && row->vma->name == measure->name)
-		return;
 	measure->name = has_image ? NULL : row->vma->name;
-	measure_cell(measure, row);
-}
-
-static bool measure_slot(const struct table *table, struct slot *slot)
-{
-	struct measure measure = { .table = table, .slot = slot };
-	const struct column *column = slot->column;
-	bool done;
-
-	if (!column->width && column->number && (column->monotone || !table->style->pieces)) {
-		each_row(table, measure_number, &measure);
-		if (measure.widest.layout)
-			measure_cell(&measure, &measure.widest);
-	} else if (!column->width) {
-		each_row(table, measure_text, &measure);
-	}
-	done = !measure.cell.failed;
-	segmap_text_free(&measure.cell);
-	return done;
-}
-
-static void add_size(void *context, const struct row *row)
-{
-	struct table *table = context;
-
+	measure->last = *row;
 	if (!row->piece)
 		table->total += segmap_vma_size(row->vma);
+	for (struct slot *slot = table->slots; slot < table->slots + table->n_slots; slot++) {
+		if (slot->measured == BY_TEXT) {
+			if (!is_same || !slot->column->by_name)
+				measure_cell(measure, slot, row);
+		} else if (slot->measured == BY_NUMBER) {
+			uint64_t number = slot->column->number(row);
+
+			if (number > slot->greatest || !slot->widest.layout) {
+				slot->greatest = number;
+				slot->widest = *row;
+			}
+		}
+	}
 }
 
 static bool make_slots(struct table *table)
@@ -126,6 +109,12 @@ static bool make_slots(struct table *table)
 		slot->width = column->width;
 		if (table->style->heading && strlen(column->name) > slot->width)
 			slot->width = strlen(column->name);
+		if (column->width)
+			slot->measured = BY_NAME;
+		else if (!column->number || (table->style->pieces && !column->monotone))
+			slot->measured = BY_TEXT;
+		else
+			slot->measured = column->ascending ? BY_LAST : BY_NUMBER;
 		table->n_slots++;
 	}
 	return table->slots;
@@ -133,13 +122,22 @@ static bool make_slots(struct table *table)
 
 static struct segmap_error *measure(struct table *table)
 {
+	struct measure measure = { .table = table };
+	bool failed;
+
 	if (!make_slots(table))
 		return segmap_error_no_memory();
-	for (size_t i = 0; i < table->n_slots; i++)
-		if (!measure_slot(table, &table->slots[i]))
-			return segmap_error_no_memory();
-	each_row(table, add_size, table);
-	return NULL;
+	each_row(table, measure_row, &measure);
+	for (struct slot *slot = table->slots; slot < table->slots + table->n_slots; slot++) {
+		const struct row *widest =
+			slot->measured == BY_LAST ? &measure.last : &slot->widest;
+
+		if (widest->layout)
+			measure_cell(&measure, slot, widest);
+	}
+	failed = measure.cell.failed;
+	segmap_text_free(&measure.cell);
+	return failed ? segmap_error_no_memory() : NULL;
 }
 
 /* Narrow the columns that may be, until the table fits. */
