@@ -45,7 +45,9 @@ struct segmap_backing {
 	enum segmap_opened opened;
 	enum segmap_status status;
 	struct segmap_error *error; /* why it is unreadable or malformed; owned; NULL if neither */
-	char *path_build_id; /* of the file that has the path now, where it is another; or NULL */
+	struct segmap_file *path_file; /* that has the path now, where it is another; or NULL */
+	struct segmap_file *twin; /* of its inode on another device, see docs/how-it-works.md; or NULL */
+	char *path_build_id;	  /* of path_file; or NULL */
 	uint32_t *vmas;	     /* indices of its VMAs, ascending; borrowed from the layout */
 	uint32_t n_vmas;
 };
@@ -78,7 +80,8 @@ struct segmap_layout {
 	char *command; /* arguments, each with its NUL; NULL if unknown */
 	size_t command_size;
 	char *target; /* what the user named */
-	struct timespec time;
+	struct timespec time;	 /* when it was read; 0 if unknown */
+	struct timespec started; /* the latest moment at which the process can have begun; 0: unknown */
 	uint64_t page_size; /* bytes */
 	bool changed;	    /* the process changed while it was read */
 	bool read_implies_exec; /* personality: what is readable is executable */
@@ -100,7 +103,9 @@ struct segmap_layout {
 	uint64_t auxv_base;	 /* AT_BASE: bias of the dynamic linker */
 	uint64_t exe_ino;	 /* of /proc/PID/exe */
 	int64_t vdso_vma;	 /* index of [vdso]; -1 if there is none */
-	struct segmap_elf *vdso; /* what it holds; NULL if there is none; owned */
+	void *vdso_bytes;	 /* what it holds, vdso_size bytes; NULL if unknown; owned */
+	size_t vdso_size;
+	struct segmap_elf *vdso; /* the same parsed; NULL if there is none; owned */
 	enum segmap_opened vdso_opened;
 
 	struct segmap_names *names; /* what vmas[].name point into */

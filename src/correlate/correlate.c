@@ -5,6 +5,7 @@
 #include "correlate/annotate.h"
 #include "correlate/bias.h"
 #include "correlate/kinds.h"
+#include "model/layout.h"
 #include <string.h>
 
 /* What one correlation works with. */
@@ -177,14 +178,12 @@ static bool add_unknown(struct correlation *correlation, int32_t backing_index)
 {
 	struct segmap_layout *layout = correlation->layout;
 	const struct segmap_backing *backing = &layout->backings[backing_index];
-	bool has_code = false;
 
-	if (backing->status != SEGMAP_STATUS_UNREADABLE &&
-	    backing->status != SEGMAP_STATUS_MALFORMED)
-		return true;
-	for (uint32_t i = 0; i < backing->n_vmas; i++)
-		has_code |= (layout->vmas[backing->vmas[i]].prot & PROT_EXEC) != 0;
-	if (!has_code)
+	if ((backing->file && backing->file->n_elfs) ||
+	    (backing->status != SEGMAP_STATUS_UNREADABLE &&
+	     backing->status != SEGMAP_STATUS_MALFORMED &&
+	     backing->status != SEGMAP_STATUS_TRUNCATED) ||
+	    !backing_has_code(layout, backing))
 		return true;
 	return add_image(correlation,
 			 (struct segmap_image){

@@ -2,6 +2,7 @@
 #ifndef MODEL_BYTES_H
 #define MODEL_BYTES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,6 +17,13 @@ struct bytes {
 	uint64_t on_disk; /* bytes that are really held somewhere: a sparse file has few */
 	int fd;
 	const void *memory;
+	/*
+	 * The bytes are those of a loaded image: what the loader did not map is not
+	 * there, so section headers are not looked for, and the dynamic linker can
+	 * have added @bias to the pointers in the dynamic section.
+	 */
+	bool loaded;
+	uint64_t bias;
 };
 
 #endif

@@ -1,6 +1,6 @@
 /* src/model/layout.c - VMAs, images and pieces together. */
+#include "model/layout.h"
 #include "base/scope.h"
-#include <segmap/layout.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +28,7 @@ void segmap_layout_free(struct segmap_layout *layout)
 	for (size_t i = 0; i < layout->n_notes; i++)
 		free(layout->notes[i]);
 	segmap_elf_free(layout->vdso);
+	free(layout->vdso_bytes);
 	free(layout->comm);
 	free(layout->command);
 	free(layout->target);
@@ -75,6 +76,14 @@ int64_t segmap_layout_find(const struct segmap_layout *layout, uint64_t addr)
 			low = middle + 1;
 	}
 	return low < layout->n_vmas && layout->vmas[low].start <= addr ? (int64_t)low : -1;
+}
+
+bool backing_has_code(const struct segmap_layout *layout, const struct segmap_backing *backing)
+{
+	for (uint32_t i = 0; i < backing->n_vmas; i++)
+		if (layout->vmas[backing->vmas[i]].prot & PROT_EXEC)
+			return true;
+	return false;
 }
 
 const char *segmap_layout_image_path(const struct segmap_layout *layout, int32_t index)

@@ -12,7 +12,4 @@
 SEGMAP_MUST_CHECK struct segmap_error *backings_open(struct segmap_layout *layout, int process_dir,
 						     struct segmap_files *files);
 
-/* Bytes of an open file. */
-int64_t fd_read(int fd, void *buffer, size_t size, uint64_t off);
-
 #endif

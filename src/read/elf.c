@@ -36,7 +36,7 @@ struct window {
 enum {
 	HEAD_SIZE = 4096, /* of the file, read at once: mostly holds program headers and notes too */
 	/* Once libelf points into the window it cannot move: what may still come must fit. */
-	ROOM_FOR_REST = SEGMAP_MAX_DYNAMIC_BYTES + SEGMAP_MAX_NOTES * SEGMAP_MAX_NOTES_BYTES +
+	ROOM_FOR_REST = 2 * SEGMAP_MAX_DYNAMIC_BYTES + SEGMAP_MAX_NOTES * SEGMAP_MAX_NOTES_BYTES +
 			(SEGMAP_MAX_NOTES + 8) * 16,
 	ALIGNMENT = 16,
 };
@@ -210,8 +210,30 @@ static bool encode_ehdr(struct window *window, const GElf_Ehdr *ehdr)
 	return elf32_xlatetof(&out, &in, ehdr->e_ident[EI_DATA]);
 }
 
+/* Whether the file's byte order is not the machine's. */
+static bool elf_is_swapped(const unsigned char *ident)
+{
+	return ident[EI_DATA] != (BYTE_ORDER == LITTLE_ENDIAN ? ELFDATA2LSB : ELFDATA2MSB);
+}
+
+/* Read @n 32-bit words at @off of the file, in the machine's byte order. */
+static bool read_words(const struct window *window, uint64_t off, uint32_t *words, size_t n,
+		       bool swapped)
+{
+	uint64_t end;
+
+	if (!checked_add(off, n * sizeof(*words), &end) || end > window->size)
+		return false;
+	scope_error struct segmap_error *error =
+		read_exactly(window, words, n * sizeof(*words), off);
+
+	for (size_t i = 0; i < n && swapped; i++)
+		words[i] = __builtin_bswap32(words[i]);
+	return !error;
+}
+
 /* Whether this machine's kernel runs programs for @machine itself, without an emulator. */
-static bool is_foreign(unsigned int machine, unsigned char data)
+static bool is_foreign(unsigned int machine, bool swapped)
 {
 	static const unsigned int own[] = {
 #if defined(__x86_64__) || defined(__i386__)
@@ -230,9 +252,8 @@ static bool is_foreign(unsigned int machine, unsigned char data)
 		EM_LOONGARCH,
 #endif
 	};
-	unsigned char own_data = BYTE_ORDER == LITTLE_ENDIAN ? ELFDATA2LSB : ELFDATA2MSB;
 
-	if (data != own_data)
+	if (swapped)
 		return true;
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		if (own[i] == machine)
@@ -296,7 +317,7 @@ static struct segmap_error *read_section_headers(struct window *window, GElf_Ehd
 
 	*problem = NULL;
 	ehdr->e_shoff = 0;
-	if (!off)
+	if (!off || window->bytes->loaded)
 		goto none;
 	*problem = "the section headers have an unknown size";
 	if (ehdr->e_shentsize != entry_size)
@@ -517,6 +538,20 @@ static bool off_of_vaddr(const struct segmap_elf *elf, uint64_t vaddr, uint64_t 
 	return false;
 }
 
+/*
+ * The virtual address that pointer @value of the dynamic section means. glibc
+ * adds the bias to them in memory (elf/get-dynamic-info.h).
+ */
+static uint64_t dynamic_pointer(const struct window *window, const struct segmap_elf *elf,
+				uint64_t value)
+{
+	uint64_t off;
+
+	if (window->bytes->loaded && !off_of_vaddr(elf, value, &off))
+		return value - window->bytes->bias;
+	return value;
+}
+
 /* The string at @off, of at most @most bytes, into *@ret; not a string or not there: NULL. */
 static struct segmap_error *read_string(const struct window *window, uint64_t off, uint64_t most,
 					char **ret)
@@ -536,33 +571,47 @@ static struct segmap_error *read_string(const struct window *window, uint64_t of
 	return NULL;
 }
 
-/* What segmap wants of the dynamic section: DT_SONAME. */
-static struct segmap_error *parse_dynamic(struct window *window, Elf *libelf,
-					  const GElf_Phdr *phdr, struct segmap_elf *elf)
+/* The dynamic section's entries, up to DT_NULL; *@ret is NULL if it cannot be believed. */
+static struct segmap_error *read_dynamic(struct window *window, Elf *libelf,
+					 const GElf_Phdr *phdr, Elf_Data **ret)
 {
-	uint64_t strtab = 0, strtab_size = 0, soname = 0, off;
 	struct segmap_error *error;
-	bool named = false;
-	Elf_Data *data;
-	GElf_Dyn dyn;
 	size_t at;
 
+	*ret = NULL;
 	if (phdr->p_filesz > SEGMAP_MAX_DYNAMIC_BYTES ||
 	    !is_there(window, phdr->p_offset, phdr->p_filesz))
 		return NULL;
 	error = window_read(window, phdr->p_offset, phdr->p_filesz, &at);
-	if (error)
-		return error;
-	data = elf_getdata_rawchunk(libelf, (int64_t)at, phdr->p_filesz, ELF_T_DYN);
-	for (int i = 0; data && gelf_getdyn(data, i, &dyn) && dyn.d_tag != DT_NULL; i++) {
-		if (dyn.d_tag == DT_STRTAB)
-			strtab = dyn.d_un.d_ptr;
-		else if (dyn.d_tag == DT_STRSZ)
-			strtab_size = dyn.d_un.d_val;
-		else if (dyn.d_tag == DT_SONAME)
-			soname = dyn.d_un.d_val, named = true;
+	if (!error)
+		*ret = elf_getdata_rawchunk(libelf, (int64_t)at, phdr->p_filesz, ELF_T_DYN);
+	return error;
+}
+
+/* The value of the last entry with @tag; false if there is none. */
+static bool find_dynamic(Elf_Data *dynamic, int64_t tag, uint64_t *ret)
+{
+	bool found = false;
+	GElf_Dyn dyn;
+
+	for (int i = 0; dynamic && gelf_getdyn(dynamic, i, &dyn) && dyn.d_tag != DT_NULL; i++) {
+		if (dyn.d_tag == tag) {
+			*ret = dyn.d_un.d_val;
+			found = true;
+		}
 	}
-	if (!named || soname >= strtab_size || !off_of_vaddr(elf, strtab, &off) ||
+	return found;
+}
+
+static struct segmap_error *parse_soname(struct window *window, Elf_Data *dynamic,
+					 struct segmap_elf *elf)
+{
+	uint64_t strtab = 0, strtab_size = 0, soname = 0, off;
+
+	if (!find_dynamic(dynamic, DT_SONAME, &soname) ||
+	    !find_dynamic(dynamic, DT_STRTAB, &strtab) ||
+	    !find_dynamic(dynamic, DT_STRSZ, &strtab_size) || soname >= strtab_size ||
+	    !off_of_vaddr(elf, dynamic_pointer(window, elf, strtab), &off) ||
 	    !checked_add(off, soname, &off))
 		return NULL;
 	return read_string(window, off, min_u64(strtab_size - soname, SEGMAP_MAX_SONAME),
@@ -581,16 +630,155 @@ static struct segmap_error *parse_properties(struct window *window, Elf *libelf,
 
 		if (!gelf_getphdr(libelf, (int)i, &phdr))
 			break;
-		if (phdr.p_type == PT_NOTE && !elf->build_id && notes++ < SEGMAP_MAX_NOTES)
+		if (phdr.p_type == PT_NOTE && !elf->build_id && notes++ < SEGMAP_MAX_NOTES) {
 			error = parse_notes(window, libelf, &phdr, elf);
-		else if (phdr.p_type == PT_DYNAMIC && want_soname && !dynamics++)
-			error = parse_dynamic(window, libelf, &phdr, elf);
-		else if (phdr.p_type == PT_INTERP && !elf->interp)
+		} else if (phdr.p_type == PT_DYNAMIC && want_soname && !dynamics++) {
+			Elf_Data *dynamic;
+
+			error = read_dynamic(window, libelf, &phdr, &dynamic);
+			if (!error)
+				error = parse_soname(window, dynamic, elf);
+		} else if (phdr.p_type == PT_INTERP && !elf->interp) {
 			error = read_string(window, phdr.p_offset,
 					    min_u64(phdr.p_filesz, SEGMAP_MAX_SONAME),
 					    &elf->interp);
+		}
 	}
 	return error;
+}
+
+/*
+ * A file without section headers (sstrip, packers, a loaded image) still tells
+ * of parts of itself: by its program headers and its dynamic section. They are
+ * named in brackets, as no section is.
+ */
+static void add_part(struct segmap_elf *elf, const char *name, uint64_t vaddr, uint64_t size)
+{
+	uint64_t off, sum;
+
+	if (!size || !off_of_vaddr(elf, vaddr, &off) || !checked_add(vaddr, size, &sum) ||
+	    !checked_add(off, size, &sum))
+		return;
+	elf->sections[elf->n_sections++] = (struct segmap_section){
+		.name = name,
+		.vaddr = vaddr,
+		.off = off,
+		.size = size,
+		.alloc = true,
+		.part = true,
+	};
+}
+
+/*
+ * How many dynamic symbols there are: only the hash tables know. DT_HASH has a
+ * chain for each; of DT_GNU_HASH's, the highest that a bucket leads to is
+ * followed to its end (https://sourceware.org/gnu-gabi/program-loading-and-dynamic-linking.txt).
+ */
+static uint64_t count_symbols(struct window *window, const struct segmap_elf *elf,
+			      Elf_Data *dynamic)
+{
+	/* A table is read as far as this many symbols; more are not counted. */
+	enum { MOST = 1 << 16 };
+	bool swapped = elf_is_swapped(window_at(window, 0));
+	uint64_t table = 0, off, end, last = 0;
+	uint32_t words[4], word = 0;
+
+	if (find_dynamic(dynamic, DT_HASH, &table) &&
+	    off_of_vaddr(elf, dynamic_pointer(window, elf, table), &off) &&
+	    read_words(window, off, words, 2, swapped))
+		return words[1];
+	if (!find_dynamic(dynamic, DT_GNU_HASH, &table) ||
+	    !off_of_vaddr(elf, dynamic_pointer(window, elf, table), &off) ||
+	    !read_words(window, off, words, 4, swapped))
+		return 0;
+	/* words: number of buckets, first hashed symbol, words of the Bloom filter, its shift. */
+	off += sizeof(words) + (uint64_t)words[2] * (elf->class / 8);
+	for (uint32_t i = 0; i < words[0] && i < MOST; i++, off += sizeof(word)) {
+		if (!read_words(window, off, &word, 1, swapped))
+			return 0;
+		last = max_u64(last, word);
+	}
+	if (words[0] > MOST || last < words[1])
+		return words[1];
+	end = off + (last - words[1]) * sizeof(word);
+	for (uint32_t i = 0; i < MOST; i++, last++, end += sizeof(word))
+		if (!read_words(window, end, &word, 1, swapped) || (word & 1))
+			break;
+	return last + 1;
+}
+
+static void add_dynamic_parts(struct window *window, struct segmap_elf *elf, Elf_Data *dynamic)
+{
+	/* Address and size in bytes by two tags; elf(5). */
+	static const struct {
+		int64_t addr, size;
+		const char *name;
+	} parts[] = {
+		{ DT_STRTAB, DT_STRSZ, "[dynstr]" },
+		{ DT_RELA, DT_RELASZ, "[rela.dyn]" },
+		{ DT_REL, DT_RELSZ, "[rel.dyn]" },
+		{ DT_JMPREL, DT_PLTRELSZ, "[rel.plt]" },
+		{ 36 /* DT_RELR */, 35 /* DT_RELRSZ */, "[relr.dyn]" },
+		{ DT_INIT_ARRAY, DT_INIT_ARRAYSZ, "[init_array]" },
+		{ DT_FINI_ARRAY, DT_FINI_ARRAYSZ, "[fini_array]" },
+		{ DT_PREINIT_ARRAY, DT_PREINIT_ARRAYSZ, "[preinit_array]" },
+	};
+	uint64_t symbols = count_symbols(window, elf, dynamic), addr = 0, size = 0;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (find_dynamic(dynamic, parts[i].addr, &addr) &&
+		    find_dynamic(dynamic, parts[i].size, &size))
+			add_part(elf, parts[i].name, dynamic_pointer(window, elf, addr), size);
+	if (symbols && find_dynamic(dynamic, DT_SYMTAB, &addr))
+		add_part(elf, "[dynsym]", dynamic_pointer(window, elf, addr),
+			 symbols * (elf->class == 64 ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym)));
+	if (symbols && find_dynamic(dynamic, DT_VERSYM, &addr))
+		add_part(elf, "[gnu.version]", dynamic_pointer(window, elf, addr),
+			 symbols * sizeof(Elf64_Versym));
+}
+
+static struct segmap_error *parse_parts(struct window *window, Elf *libelf, size_t n_phdrs,
+					struct segmap_elf *elf)
+{
+	enum { MOST_DYNAMIC_PARTS = 16 };
+	static const struct {
+		uint32_t type;
+		const char *name;
+	} parts[] = {
+		{ PT_INTERP, "[interp]" },
+		{ PT_NOTE, "[note]" },
+		{ PT_DYNAMIC, "[dynamic]" },
+		{ PT_GNU_EH_FRAME, "[eh_frame_hdr]" },
+		{ PT_TLS, "[tdata]" },
+	};
+	struct segmap_error *error;
+	bool has_dynamic = false;
+	Elf_Data *dynamic = NULL;
+
+	free(elf->sections);
+	elf->n_sections = 0;
+	elf->sections = reallocarray(NULL, n_phdrs + MOST_DYNAMIC_PARTS, sizeof(*elf->sections));
+	if (!elf->sections)
+		return segmap_error_no_memory();
+	for (size_t i = 0; i < n_phdrs; i++) {
+		GElf_Phdr phdr;
+
+		if (!gelf_getphdr(libelf, (int)i, &phdr))
+			break;
+		for (size_t j = 0; j < sizeof(parts) / sizeof(parts[0]); j++)
+			if (parts[j].type == phdr.p_type)
+				add_part(elf, parts[j].name, phdr.p_vaddr, phdr.p_filesz);
+		if (phdr.p_type != PT_DYNAMIC || has_dynamic)
+			continue;
+		has_dynamic = true;
+		error = read_dynamic(window, libelf, &phdr, &dynamic);
+		if (error)
+			return error;
+	}
+	if (dynamic)
+		add_dynamic_parts(window, elf, dynamic);
+	elf->sections_from = elf->n_sections ? SEGMAP_SECTIONS_PARTS : SEGMAP_SECTIONS_NONE;
+	return NULL;
 }
 
 static struct segmap_error *parse_window(struct window *window, uint64_t page_size,
@@ -612,7 +800,7 @@ static struct segmap_error *parse_window(struct window *window, uint64_t page_si
 	elf->class = ehdr.e_ident[EI_CLASS] == ELFCLASS64 ? 64 : 32;
 	elf->machine = ehdr.e_machine;
 	elf->type = ehdr.e_type;
-	elf->foreign = is_foreign(ehdr.e_machine, ehdr.e_ident[EI_DATA]);
+	elf->foreign = is_foreign(ehdr.e_machine, elf_is_swapped(ehdr.e_ident));
 	elf->entry = ehdr.e_entry;
 	elf->elf_off = window->elf_off;
 	elf->size = window->size;
@@ -638,7 +826,11 @@ static struct segmap_error *parse_window(struct window *window, uint64_t page_si
 				       &elf->sections_problem);
 	if (error)
 		return error;
-	elf->sections_from = elf->n_sections ? SEGMAP_SECTIONS_HEADERS : SEGMAP_SECTIONS_NONE;
+	elf->sections_from = SEGMAP_SECTIONS_HEADERS;
+	if (!elf->n_sections)
+		error = parse_parts(window, libelf, ehdr.e_phnum, elf);
+	if (error)
+		return error;
 	if (!elf_label(elf, &headers))
 		return segmap_error_no_memory();
 	*ret = return_ptr(elf);

@@ -1,14 +1,14 @@
 /* src/read/process.c - reading a live process through one descriptor of its /proc directory. */
 #include <segmap/process.h>
 #include "base/scope.h"
-#include "model/bytes.h"
 #include "read/backing.h"
-#include "read/elf.h"
+#include "read/bytes.h"
 #include <bsd/stdlib.h>
 #include <ctype.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <segmap/limits.h>
 #include <segmap/text.h>
@@ -218,65 +218,134 @@ static void read_personality(struct segmap_layout *layout, int dir)
 		layout->read_implies_exec = strtoul(text, NULL, 16) & READ_IMPLIES_EXEC;
 }
 
-static int64_t memory_read(const struct bytes *bytes, void *buffer, size_t size, uint64_t off)
+/*
+ * The vdso is an ELF object that no file holds: the kernel has put it into the
+ * process, headers and all. Where the process's memory cannot be read, segmap's
+ * own is the same one, if it has the same size.
+ */
+static const void *find_vdso(const struct segmap_layout *layout, int dir, uint64_t size,
+			     void *buffer, enum segmap_opened *opened)
 {
-	if (off >= bytes->size)
-		return 0;
-	if (size > bytes->size - off)
-		size = (size_t)(bytes->size - off);
-	memcpy(buffer, (const char *)bytes->memory + off, size);
-	return (int64_t)size;
+	const struct segmap_vma *vma = &layout->vmas[layout->vdso_vma];
+	scope_close int mem = openat(dir, "mem", O_RDONLY | O_CLOEXEC);
+	scope_free char *own_maps = NULL;
+	const char *line;
+	uint64_t start, end;
+	size_t maps_size;
+
+	*opened = SEGMAP_OPENED_MEMORY;
+	if (mem >= 0 && fd_read(mem, buffer, size, vma->start) == (int64_t)size)
+		return buffer;
+	*opened = SEGMAP_OPENED_SELF;
+	if (read_whole(AT_FDCWD, "/proc/self/maps", 1 << 20, &own_maps, &maps_size) < 0)
+		return NULL;
+	for (line = own_maps; line && *line; line = strchr(line, '\n'), line += line != NULL) {
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) == 2 &&
+		    start == getauxval(AT_SYSINFO_EHDR) && end - start == size)
+			return memcpy(buffer, (const void *)(uintptr_t)start, size);
+	}
+	return NULL;
 }
 
-/*
- * The vdso is an ELF object that no file holds: the kernel has copied it into
- * the process, headers and all. Where its memory cannot be read, segmap's own
- * is the same one if it has the same size (and so the same class).
- */
+/* Keep the vdso's bytes; they are parsed with the files. */
 static struct segmap_error *read_vdso(struct segmap_layout *layout, int dir)
 {
 	/* The kernel's are of one to four pages; believe no more than this. */
 	enum { MAX_VDSO = 1 << 20 };
-	const struct segmap_vma *vma =
-		layout->vdso_vma < 0 ? NULL : &layout->vmas[layout->vdso_vma];
-	struct bytes bytes = { .read = memory_read, .name = "[vdso]" };
-	scope_error struct segmap_error *error = NULL;
-	struct elf_scratch scratch = { 0 };
-	scope_free void *copy = NULL;
-	scope_close int mem = -1;
+	scope_free void *bytes = NULL;
+	uint64_t size;
 
-	if (!vma || segmap_vma_size(vma) > MAX_VDSO)
+	if (layout->vdso_vma < 0)
 		return NULL;
-	bytes.size = bytes.on_disk = segmap_vma_size(vma);
-	copy = malloc(bytes.size);
-	if (!copy)
+	size = segmap_vma_size(&layout->vmas[layout->vdso_vma]);
+	if (size > MAX_VDSO)
+		return NULL;
+	bytes = malloc(size);
+	if (!bytes)
 		return segmap_error_no_memory();
-	mem = openat(dir, "mem", O_RDONLY | O_CLOEXEC);
-	if (mem >= 0 && fd_read(mem, copy, bytes.size, vma->start) == (int64_t)bytes.size) {
-		layout->vdso_opened = SEGMAP_OPENED_MEMORY;
-		bytes.memory = copy;
-	} else {
-		return NULL;
+	if (find_vdso(layout, dir, size, bytes, &layout->vdso_opened)) {
+		layout->vdso_bytes = return_ptr(bytes);
+		layout->vdso_size = size;
 	}
-	error = elf_parse(&bytes, 0, layout->page_size, true, &scratch, &layout->vdso);
-	elf_scratch_free(&scratch);
-	return error && error->code == SEGMAP_ERROR_NO_MEMORY ? return_ptr(error) : NULL;
+	return NULL;
 }
 
-static struct segmap_error *read_process(int pid, struct segmap_files *files,
-					 struct segmap_layout *layout)
+/*
+ * When the process began, by the clock that files are dated with: proc(5),
+ * field 22 of stat, in ticks since the machine was started. Rounded up, since
+ * a file that is mapped was mostly there before.
+ */
+static void read_start(struct segmap_layout *layout, int dir)
 {
-	scope_close int dir = -1;
-	struct segmap_error *error;
-	char name[32];
+	scope_free char *stat = NULL;
+	unsigned long long ticks;
+	struct timespec since_boot;
+	const char *fields;
+	long per_second = sysconf(_SC_CLK_TCK);
+	int64_t began; /* nanoseconds */
+	size_t size;
 
-	snprintf(name, sizeof(name), "/proc/%d", pid);
-	dir = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	snprintf(name, sizeof(name), "%d", pid);
-	if (dir < 0)
-		return errno == ENOENT ? no_process(name) :
-					 segmap_error_system(errno, name, "open /proc");
-	layout->pid = pid;
+	if (read_whole(dir, "stat", 4096, &stat, &size) < 0 || !(fields = strrchr(stat, ')')) ||
+	    sscanf(fields + 1,
+		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d "
+		   "%llu",
+		   &ticks) != 1 ||
+	    per_second <= 0 || clock_gettime(CLOCK_BOOTTIME, &since_boot))
+		return;
+	began = (int64_t)layout->time.tv_sec * 1000000000 + layout->time.tv_nsec;
+	began -= (int64_t)since_boot.tv_sec * 1000000000 + since_boot.tv_nsec;
+	began += (int64_t)((ticks + 2) * (1000000000ull / (unsigned long)per_second));
+	layout->started.tv_sec = began / 1000000000;
+	layout->started.tv_nsec = began % 1000000000;
+}
+
+/* What changes if the process executes another program, or its memory grows or shrinks. */
+struct moment {
+	dev_t exe_dev;
+	ino_t exe_ino;
+	unsigned long pages;
+	uint64_t first; /* address of its first VMA, as a fresh opening of maps has it */
+};
+
+static struct segmap_error *read_moment(int dir, const char *name, struct moment *ret)
+{
+	struct moment moment = { 0 };
+	scope_free char *text = NULL;
+	scope_close int maps = -1;
+	char start[32] = "";
+	struct stat stat;
+	size_t size;
+	int result;
+
+	result = read_whole(dir, "statm", 256, &text, &size);
+	if (result < 0)
+		return read_error(-result, name, "read its size");
+	moment.pages = strtoul(text, NULL, 10);
+	if (fstatat(dir, "exe", &stat, 0) == 0) {
+		moment.exe_dev = stat.st_dev;
+		moment.exe_ino = stat.st_ino;
+	}
+	/* An old descriptor just ends after an exec; only a new one shows the new program. */
+	maps = openat(dir, "maps", O_RDONLY | O_CLOEXEC);
+	if (maps < 0)
+		return read_error(errno, name, "read its map");
+	if (read(maps, start, sizeof(start) - 1) > 0)
+		moment.first = strtoull(start, NULL, 16);
+	*ret = moment;
+	return NULL;
+}
+
+static bool is_same_moment(const struct moment *a, const struct moment *b)
+{
+	return a->exe_dev == b->exe_dev && a->exe_ino == b->exe_ino && a->pages == b->pages &&
+	       a->first == b->first;
+}
+
+static struct segmap_error *read_once(struct segmap_layout *layout, int dir, const char *name,
+				      struct segmap_files *files)
+{
+	struct segmap_error *error;
+
 	layout->source = SEGMAP_SOURCE_PROCESS;
 	layout->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	clock_gettime(CLOCK_REALTIME, &layout->time);
@@ -287,25 +356,127 @@ static struct segmap_error *read_process(int pid, struct segmap_files *files,
 		return error;
 	read_auxv(layout, dir);
 	read_personality(layout, dir);
+	read_start(layout, dir);
 	error = read_vdso(layout, dir);
 	return error ? error : backings_open(layout, dir, files);
+}
+
+/*
+ * Read the process until nothing has changed meanwhile; if it never holds still,
+ * say so.
+ */
+static struct segmap_error *read_until_still(int dir, const char *name, struct segmap_files *files,
+					     struct segmap_layout **ret)
+{
+	enum { TRIES = 3 };
+	struct moment before, after;
+	struct segmap_layout *layout;
+	struct segmap_error *error;
+
+	for (int i = 1;; i++) {
+		error = read_moment(dir, name, &before);
+		if (!error)
+			error = segmap_layout_new(&layout);
+		if (error)
+			return error;
+		error = read_once(layout, dir, name, files);
+		if (!error)
+			error = read_moment(dir, name, &after);
+		if (error)
+			break;
+		if (is_same_moment(&before, &after)) {
+			*ret = layout;
+			return NULL;
+		}
+		if (i == TRIES) {
+			layout->changed = true;
+			error = segmap_layout_note(layout, "it changed while it was read, %d times "
+							   "over: rows can be of different moments",
+						   TRIES);
+			if (error)
+				break;
+			*ret = layout;
+			return NULL;
+		}
+		segmap_layout_free(layout);
+	}
+	segmap_layout_free(layout);
+	return error;
+}
+
+/* Whether @dir, the directory of a thread, is one of process @pid's with a memory map. */
+static bool is_live_thread(int dir, int pid)
+{
+	scope_free char *status = NULL, *maps = NULL;
+	const char *tgid;
+	size_t size;
+
+	return read_whole(dir, "status", 65536, &status, &size) == 0 &&
+	       (tgid = strstr(status, "\nTgid:")) && atoi(tgid + strlen("\nTgid:")) == pid &&
+	       read_whole(dir, "maps", 64, &maps, &size) == 0 && size;
+}
+
+/*
+ * The main thread can end before the others, and takes the view of the memory
+ * in /proc/PID with it. /proc/TID of a thread that lives has it all still; a
+ * thread's directory under /proc/PID/task lacks some of it.
+ */
+static int open_live_thread(int dir, int pid)
+{
+	int tasks = openat(dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	scope_closedir DIR *list = tasks < 0 ? NULL : fdopendir(tasks);
+	struct dirent *entry;
+
+	if (!list) {
+		if (tasks >= 0)
+			close(tasks);
+		return -1;
+	}
+	while ((entry = readdir(list))) {
+		char path[sizeof("/proc/") + NAME_MAX];
+		scope_close int thread = -1;
+
+		if (!isdigit((unsigned char)entry->d_name[0]) || atoi(entry->d_name) == pid)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s", entry->d_name);
+		thread = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (thread >= 0 && is_live_thread(thread, pid))
+			return return_fd(&thread);
+	}
+	return -1;
+}
+
+static struct segmap_error *read_process(int pid, struct segmap_files *files,
+					 struct segmap_layout **ret)
+{
+	scope_close int dir = -1, thread = -1;
+	struct segmap_error *error;
+	char name[32];
+
+	snprintf(name, sizeof(name), "/proc/%d", pid);
+	dir = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snprintf(name, sizeof(name), "%d", pid);
+	if (dir < 0)
+		return errno == ENOENT ? no_process(name) :
+					 segmap_error_system(errno, name, "open /proc");
+	error = read_until_still(dir, name, files, ret);
+	if (!error || error->code != SEGMAP_ERROR_NO_MEMORY_MAP)
+		return error;
+	thread = open_live_thread(dir, pid);
+	if (thread < 0)
+		return error;
+	segmap_error_free(error);
+	return read_until_still(thread, name, files, ret);
 }
 
 struct segmap_error *segmap_process_open(int pid, struct segmap_files *files,
 					 struct segmap_layout **ret)
 {
-	struct segmap_layout *layout;
-	struct segmap_error *error = segmap_layout_new(&layout);
+	struct segmap_error *error = read_process(pid, files, ret);
 
-	if (error)
-		return error;
-	error = read_process(pid, files, layout);
-	if (error) {
-		segmap_layout_free(layout);
-		return error;
-	}
-	*ret = layout;
-	return NULL;
+	if (!error)
+		(*ret)->pid = pid;
+	return error;
 }
 
 /* Whether /proc/@pid is called @name; see segmap_process_find(). */

@@ -1,0 +1,121 @@
+/* src/read/bytes.c - reading from descriptors, buffers and other processes' memory. */
+#include "read/bytes.h"
+#include "base/range.h"
+#include "base/scope.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+int64_t fd_read(int fd, void *buffer, size_t size, uint64_t off)
+{
+	size_t got = 0;
+
+	while (got < size) {
+		ssize_t n = pread(fd, (char *)buffer + got, size - got, (off_t)(off + got));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		got += (size_t)n;
+	}
+	return (int64_t)got;
+}
+
+int64_t bytes_read_fd(const struct bytes *bytes, void *buffer, size_t size, uint64_t off)
+{
+	return fd_read(bytes->fd, buffer, size, off);
+}
+
+int64_t bytes_read_buffer(const struct bytes *bytes, void *buffer, size_t size, uint64_t off)
+{
+	if (off >= bytes->size)
+		return 0;
+	size = (size_t)min_u64(size, bytes->size - off);
+	memcpy(buffer, (const char *)bytes->memory + off, size);
+	return (int64_t)size;
+}
+
+struct file_memory *file_memory_open(int process_dir, const struct segmap_vma *vmas,
+				     const uint32_t *indices, uint32_t n, uint64_t page_size)
+{
+	struct file_memory *memory = calloc(1, sizeof(*memory));
+
+	if (!memory)
+		return NULL;
+	memory->page_size = page_size;
+	memory->pagemap = -1;
+	memory->mem = openat(process_dir, "mem", O_RDONLY | O_CLOEXEC);
+	if (memory->mem >= 0)
+		memory->pagemap = openat(process_dir, "pagemap", O_RDONLY | O_CLOEXEC);
+	memory->ranges = reallocarray(NULL, n, sizeof(*memory->ranges));
+	if (memory->pagemap < 0 || !memory->ranges) {
+		file_memory_close(memory);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		const struct segmap_vma *vma = &vmas[indices[i]];
+		uint64_t end;
+
+		if (!(vma->prot & PROT_READ) ||
+		    !checked_add(vma->off, segmap_vma_size(vma), &end))
+			continue;
+		memory->ranges[memory->n_ranges].off = vma->off;
+		memory->ranges[memory->n_ranges].end = end;
+		memory->ranges[memory->n_ranges++].addr = vma->start;
+	}
+	return memory;
+}
+
+void file_memory_close(struct file_memory *memory)
+{
+	if (!memory)
+		return;
+	if (memory->mem >= 0)
+		close(memory->mem);
+	if (memory->pagemap >= 0)
+		close(memory->pagemap);
+	free(memory->ranges);
+	free(memory);
+}
+
+/* Whether the page at @addr is in memory now: bit 63 of its pagemap entry (proc(5)). */
+static bool is_resident(const struct file_memory *memory, uint64_t addr)
+{
+	uint64_t entry;
+
+	return fd_read(memory->pagemap, &entry, sizeof(entry),
+		       addr / memory->page_size * sizeof(entry)) == sizeof(entry) &&
+	       entry >> 63;
+}
+
+int64_t bytes_read_file_memory(const struct bytes *bytes, void *buffer, size_t size, uint64_t off)
+{
+	const struct file_memory *memory = bytes->memory;
+	size_t got = 0;
+
+	while (got < size) {
+		uint64_t at = off + got, addr = 0, step = 0;
+		int64_t n;
+
+		for (size_t i = 0; i < memory->n_ranges && !step; i++) {
+			if (at < memory->ranges[i].off || at >= memory->ranges[i].end)
+				continue;
+			addr = memory->ranges[i].addr + (at - memory->ranges[i].off);
+			step = min_u64(memory->page_size - addr % memory->page_size,
+				       memory->ranges[i].end - at);
+		}
+		if (!step || !is_resident(memory, addr))
+			break;
+		step = min_u64(step, size - got);
+		n = fd_read(memory->mem, (char *)buffer + got, step, addr);
+		if (n < 0)
+			return n;
+		if ((uint64_t)n < step)
+			break;
+		got += step;
+	}
+	return (int64_t)got;
+}

@@ -1,0 +1,43 @@
+/* src/read/bytes.h - reading from descriptors, buffers and other processes' memory. */
+#ifndef READ_BYTES_H
+#define READ_BYTES_H
+
+#include "model/bytes.h"
+#include <segmap/vma.h>
+
+/* pread() until @size bytes have come or there are no more; or a negative errno value. */
+int64_t fd_read(int fd, void *buffer, size_t size, uint64_t off);
+
+/* A struct bytes' read for an open file (its fd) and for a buffer (its memory). */
+int64_t bytes_read_fd(const struct bytes *bytes, void *buffer, size_t size, uint64_t off);
+int64_t bytes_read_buffer(const struct bytes *bytes, void *buffer, size_t size, uint64_t off);
+
+/* The pages of one file in one process. */
+struct file_memory {
+	int mem;     /* /proc/PID/mem */
+	int pagemap; /* /proc/PID/pagemap */
+	uint64_t page_size;
+	struct {
+		uint64_t off, end; /* [off, end) of the file */
+		uint64_t addr;	   /* where it is */
+	} *ranges;
+	size_t n_ranges;
+};
+
+/*
+ * Open the memory that the VMAs @vmas[@indices[0..n)] have of their file, as
+ * seen by /proc/PID open as @process_dir. NULL if it is not allowed, or there
+ * is no memory for it.
+ */
+struct file_memory *file_memory_open(int process_dir, const struct segmap_vma *vmas,
+				     const uint32_t *indices, uint32_t n, uint64_t page_size);
+void file_memory_close(struct file_memory *memory);
+
+/*
+ * A struct bytes' read for a struct file_memory (its memory). Only pages that
+ * are resident are read, since to read one makes it so; the others are as if
+ * past the end of the file.
+ */
+int64_t bytes_read_file_memory(const struct bytes *bytes, void *buffer, size_t size, uint64_t off);
+
+#endif

@@ -1,0 +1,432 @@
+/* src/read/files.c - the files of a run: opened once, parsed once. */
+#include "read/files.h"
+#include "base/idmap.h"
+#include "base/range.h"
+#include "base/scope.h"
+#include "model/layout.h"
+#include "read/elf.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <segmap/limits.h>
+#include <segmap/process.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A file of the run, with what only this room needs. */
+struct entry {
+	struct segmap_file file;
+	struct idmap probed; /* offsets at which an ELF header was looked for */
+	struct file_memory *memory; /* instead of a descriptor; owned; mostly NULL */
+};
+
+struct segmap_files {
+	uint64_t page_size;
+	bool want_sonames;
+	struct elf_scratch scratch;
+	uid_t uid; /* the effective one */
+	struct entry **entries; /* each on its own: layouts point to them */
+	size_t n_entries, capacity;
+	struct idmap by_id; /* (st_dev, st_ino) to index */
+};
+
+struct segmap_error *segmap_files_new(uint64_t page_size, bool want_sonames,
+				      struct segmap_files **ret)
+{
+	struct segmap_files *files = calloc(1, sizeof(*files));
+
+	if (!files)
+		return segmap_error_no_memory();
+	files->page_size = page_size;
+	files->want_sonames = want_sonames;
+	files->uid = geteuid();
+	*ret = files;
+	return NULL;
+}
+
+void segmap_files_free(struct segmap_files *files)
+{
+	if (!files)
+		return;
+	for (size_t i = 0; i < files->n_entries; i++) {
+		struct segmap_file *file = &files->entries[i]->file;
+
+		if (file->fd >= 0)
+			close(file->fd);
+		for (size_t j = 0; j < file->n_elfs; j++)
+			segmap_elf_free(file->elfs[j]);
+		free(file->elfs);
+		segmap_error_free(file->error);
+		idmap_free(&files->entries[i]->probed);
+		file_memory_close(files->entries[i]->memory);
+		free(files->entries[i]);
+	}
+	free(files->entries);
+	idmap_free(&files->by_id);
+	elf_scratch_free(&files->scratch);
+	free(files);
+}
+
+/* From a descriptor that names a regular file to one that reads it. */
+static int open_for_reading(const struct segmap_files *files, int path_fd, const struct stat *stat)
+{
+	char link[sizeof("/proc/self/fd/") + 12];
+	int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+
+	/* Looking should not change the time of the last access; only the owner may ask that. */
+	if (files->uid == 0 || files->uid == stat->st_uid)
+		flags |= O_NOATIME;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", path_fd);
+	for (;;) {
+		int fd = open(link, flags);
+
+		if (fd >= 0 || errno != EPERM || !(flags & O_NOATIME))
+			return fd;
+		flags &= ~O_NOATIME;
+	}
+}
+
+static bool is_later(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
+}
+
+/* An entry for one more file; *@ret stays the run's. */
+static struct segmap_error *add_entry(struct segmap_files *files, struct entry **ret)
+{
+	struct entry *entry;
+
+	if (!grow(&files->entries, &files->capacity, files->n_entries, sizeof(*files->entries)))
+		return segmap_error_no_memory();
+	entry = calloc(1, sizeof(*entry));
+	if (!entry)
+		return segmap_error_no_memory();
+	entry->file.fd = -1;
+	files->entries[files->n_entries++] = entry;
+	*ret = entry;
+	return NULL;
+}
+
+struct segmap_error *files_open(struct segmap_files *files, int path_fd, const struct stat *stat,
+				const char *name, struct segmap_file **ret)
+{
+	uint32_t index, fresh = (uint32_t)files->n_entries;
+	struct segmap_error *error;
+	struct entry *entry = NULL;
+	struct segmap_file *file;
+
+	if (!idmap_find_or_add(&files->by_id, stat->st_dev, stat->st_ino, fresh, &index))
+		return segmap_error_no_memory();
+	if (index != fresh) {
+		*ret = &files->entries[index]->file;
+		return NULL;
+	}
+	error = add_entry(files, &entry);
+	if (error)
+		return error;
+	file = &entry->file;
+	file->st_dev = stat->st_dev;
+	file->st_ino = stat->st_ino;
+	file->size = stat->st_size < 0 ? 0 : (uint64_t)stat->st_size;
+	file->on_disk = stat->st_blocks < 0 ? 0 : (uint64_t)stat->st_blocks * 512;
+	file->ctime = is_later(&stat->st_ctim, &stat->st_mtim) ? stat->st_ctim : stat->st_mtim;
+	file->type = S_ISREG(stat->st_mode) ? SEGMAP_FILE_REGULAR :
+		     S_ISCHR(stat->st_mode) || S_ISBLK(stat->st_mode) ? SEGMAP_FILE_DEVICE :
+									SEGMAP_FILE_OTHER;
+	if (file->type == SEGMAP_FILE_REGULAR) {
+		file->fd = open_for_reading(files, path_fd, stat);
+		if (file->fd < 0)
+			file->error = segmap_error_system(errno, name, "open");
+	}
+	*ret = file;
+	return NULL;
+}
+
+struct segmap_error *files_add_memory(struct segmap_files *files, struct file_memory *memory,
+				      struct segmap_file **ret)
+{
+	struct entry *entry = NULL;
+	struct segmap_error *error = add_entry(files, &entry);
+
+	if (error) {
+		file_memory_close(memory);
+		return error;
+	}
+	entry->memory = memory;
+	for (size_t i = 0; i < memory->n_ranges; i++)
+		entry->file.size = max_u64(entry->file.size, memory->ranges[i].end);
+	entry->file.on_disk = entry->file.size;
+	*ret = &entry->file;
+	return NULL;
+}
+
+/* What @file can be read through. */
+static struct bytes bytes_of(const struct segmap_file *file, const char *name)
+{
+	const struct file_memory *memory = ((const struct entry *)file)->memory;
+	struct bytes bytes = {
+		.read = bytes_read_fd,
+		.name = name,
+		.size = file->size,
+		.on_disk = file->on_disk,
+		.fd = file->fd,
+	};
+
+	if (memory) {
+		bytes.read = bytes_read_file_memory;
+		bytes.memory = memory;
+		bytes.loaded = true;
+		bytes.bias = memory->n_ranges ? memory->ranges[0].addr : 0;
+	}
+	return bytes;
+}
+
+static bool is_readable(const struct segmap_file *file)
+{
+	return file->fd >= 0 || ((const struct entry *)file)->memory;
+}
+
+/*
+ * Whether what is mapped from @off begins where a PT_LOAD or the writable rest
+ * behind a RELRO begins: then it needs no other ELF object to explain it.
+ */
+static bool is_explained(const struct segmap_file *file, uint64_t off)
+{
+	for (size_t i = 0; i < file->n_elfs; i++) {
+		const struct segmap_elf *elf = file->elfs[i];
+
+		for (size_t j = 0; j < elf->n_segments; j++) {
+			const struct segmap_segment *segment = &elf->segments[j];
+			uint64_t begins = elf->elf_off + segment->map_off;
+
+			if (segment->type == SEGMAP_SEGMENT_RELRO)
+				begins += segment->mem_end - segment->map_start;
+			if (begins == off)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Parse the ELF object at @off, if there is one, into @file. */
+static struct segmap_error *parse_at(struct segmap_files *files, struct segmap_file *file,
+				     const char *path, uint64_t off)
+{
+	struct bytes bytes = bytes_of(file, path);
+	struct segmap_error *error;
+	struct segmap_elf *elf, **elfs;
+
+	error = elf_parse(&bytes, off, files->page_size, files->want_sonames, &files->scratch,
+			  &elf);
+	if (error && error->code == SEGMAP_ERROR_NO_MEMORY)
+		return error;
+	if (error) {
+		if (file->error)
+			segmap_error_free(error);
+		else
+			file->error = error;
+		return NULL;
+	}
+	if (!elf)
+		return NULL;
+	elfs = reallocarray(file->elfs, file->n_elfs + 1, sizeof(*elfs));
+	if (!elfs) {
+		segmap_elf_free(elf);
+		return segmap_error_no_memory();
+	}
+	file->elfs = elfs;
+	file->elfs[file->n_elfs++] = elf;
+	return NULL;
+}
+
+/* Look for ELF objects at the offsets that @backing's VMAs are mapped from (files in files). */
+static struct segmap_error *parse_embedded(struct segmap_files *files,
+					   const struct segmap_layout *layout,
+					   const struct segmap_backing *backing)
+{
+	struct entry *entry = (struct entry *)backing->file; /* file is its first member */
+
+	for (uint32_t i = 0; i < backing->n_vmas; i++) {
+		const struct segmap_vma *vma = &layout->vmas[backing->vmas[i]];
+		struct segmap_file *file = backing->file;
+		struct bytes bytes = bytes_of(file, backing->path);
+		struct segmap_error *error;
+		unsigned char start[16];
+		uint32_t found, fresh = (uint32_t)entry->probed.n_used;
+
+		if (!vma->off || !vma->prot || is_explained(file, vma->off))
+			continue;
+		if (fresh == SEGMAP_MAX_EMBEDDED)
+			break;
+		if (!idmap_find_or_add(&entry->probed, vma->off, 0, fresh, &found))
+			return segmap_error_no_memory();
+		if (found != fresh)
+			continue;
+		if (bytes.read(&bytes, start, sizeof(start), vma->off) != sizeof(start) ||
+		    !elf_has_magic(start, sizeof(start)))
+			continue;
+		error = parse_at(files, file, backing->path, vma->off);
+		if (error)
+			return error;
+	}
+	return NULL;
+}
+
+/* Parse @file, once, and what else @backing has mapped of it (NULL: only its beginning). */
+static struct segmap_error *parse_file(struct segmap_files *files, struct segmap_file *file,
+				       const struct segmap_layout *layout,
+				       const struct segmap_backing *backing)
+{
+	struct segmap_error *error = NULL;
+
+	if (!is_readable(file))
+		return NULL;
+	if (!file->parsed)
+		error = parse_at(files, file, backing->path, 0);
+	file->parsed = true;
+	if (!error && file == backing->file)
+		error = parse_embedded(files, layout, backing);
+	return error;
+}
+
+/* The build-id of the ELF object that @file is; NULL if it is none or has none. */
+static const char *build_id_of(const struct segmap_file *file)
+{
+	return file && file->n_elfs && !file->elfs[0]->elf_off ? file->elfs[0]->build_id : NULL;
+}
+
+/*
+ * A file with the mapped one's inode on another device than maps shows (btrfs
+ * gives each subvolume a device of its own, overlayfs did before Linux 6.8):
+ * it is believed if it has the build-id that is in memory.
+ */
+static struct segmap_error *judge_twin(struct segmap_layout *layout, struct segmap_backing *backing)
+{
+	const char *in_memory = build_id_of(backing->file), *on_disk = build_id_of(backing->twin);
+
+	if (!in_memory || !on_disk || strcmp(in_memory, on_disk) != 0)
+		return NULL;
+	backing->file = backing->twin;
+	backing->opened = SEGMAP_OPENED_ROOT;
+	return segmap_layout_note(layout,
+				  "%s: its device is %02x:%02x in maps and another one to stat(); "
+				  "taken for the mapped file because inode and build-id agree",
+				  backing->path, backing->dev_major, backing->dev_minor);
+}
+
+/* Whether pages are mapped that lie behind the end of the file. */
+static bool is_short(const struct segmap_layout *layout, const struct segmap_backing *backing)
+{
+	uint64_t end = page_up(backing->file->size, layout->page_size);
+
+	for (uint32_t i = 0; i < backing->n_vmas; i++) {
+		const struct segmap_vma *vma = &layout->vmas[backing->vmas[i]];
+
+		/* A library's gaps reach past its end, without access. */
+		if (vma->prot && (vma->off >= end || end - vma->off < segmap_vma_size(vma)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The same inode is no proof of the same bytes. Nothing says when a file was
+ * mapped but that it was after the process began, so this says "may".
+ */
+static struct segmap_error *judge_age(struct segmap_layout *layout, struct segmap_backing *backing)
+{
+	const struct segmap_file *file = backing->file;
+
+	if (backing->status != SEGMAP_STATUS_OK || backing->opened == SEGMAP_OPENED_MEMORY ||
+	    strncmp(backing->path, "/memfd:", 7) == 0)
+		return NULL;
+	if (is_short(layout, backing)) {
+		backing->status = SEGMAP_STATUS_TRUNCATED;
+		return segmap_layout_note(layout,
+					  "%s: the file is shorter than what is mapped of it: it was "
+					  "truncated in place, and may not be what was mapped",
+					  backing->path);
+	}
+	if (!layout->started.tv_sec || !is_later(&file->ctime, &layout->started))
+		return NULL;
+	backing->status = SEGMAP_STATUS_REWRITTEN;
+	return segmap_layout_note(layout,
+				  "%s: the file was changed after the process began, and may not be "
+				  "what was mapped",
+				  backing->path);
+}
+
+/* What the parsed files tell of @backing. */
+static struct segmap_error *judge(struct segmap_layout *layout, struct segmap_backing *backing)
+{
+	struct segmap_error *error = NULL;
+	const char *path_build_id;
+
+	if (backing->twin)
+		error = judge_twin(layout, backing);
+	path_build_id = build_id_of(backing->path_file);
+	if (!error && path_build_id) {
+		backing->path_build_id = strdup(path_build_id);
+		if (!backing->path_build_id)
+			return segmap_error_no_memory();
+	}
+	if (error)
+		return error;
+	if (backing->file->n_elfs || backing_has_code(layout, backing))
+		error = judge_age(layout, backing);
+	if (error || backing->file->n_elfs || backing->status == SEGMAP_STATUS_TRUNCATED)
+		return error;
+	if (backing->file->error || (backing->opened == SEGMAP_OPENED_MEMORY)) {
+		const char *why = backing->file->error ? backing->file->error->why :
+							 "its headers are not in memory";
+
+		backing->status = backing->opened == SEGMAP_OPENED_MEMORY ?
+					  SEGMAP_STATUS_UNREADABLE :
+					  SEGMAP_STATUS_MALFORMED;
+		backing->error = segmap_error_new(SEGMAP_ERROR_FORMAT, backing->path, "%s", why);
+		if (backing_has_code(layout, backing))
+			return segmap_layout_note(layout, "%s: %s", backing->path, why);
+	}
+	return NULL;
+}
+
+/* One that cannot be parsed is only a VMA without sections. */
+static struct segmap_error *parse_vdso(struct segmap_files *files, struct segmap_layout *layout)
+{
+	struct bytes bytes = {
+		.read = bytes_read_buffer,
+		.name = "[vdso]",
+		.size = layout->vdso_size,
+		.on_disk = layout->vdso_size,
+		.memory = layout->vdso_bytes,
+	};
+	scope_error struct segmap_error *error = NULL;
+
+	if (!layout->vdso_bytes || layout->vdso)
+		return NULL;
+	error = elf_parse(&bytes, 0, files->page_size, files->want_sonames, &files->scratch,
+			  &layout->vdso);
+	return error && error->code == SEGMAP_ERROR_NO_MEMORY ? return_ptr(error) : NULL;
+}
+
+struct segmap_error *segmap_files_parse(struct segmap_files *files, struct segmap_layout *layout)
+{
+	for (size_t i = 0; i < layout->n_backings; i++) {
+		struct segmap_backing *backing = &layout->backings[i];
+		struct segmap_file *each[] = { backing->file, backing->twin, backing->path_file };
+
+		for (size_t j = 0; j < sizeof(each) / sizeof(each[0]); j++) {
+			struct segmap_error *error =
+				each[j] ? parse_file(files, each[j], layout, backing) : NULL;
+
+			if (error)
+				return error;
+		}
+		if (backing->file && is_readable(backing->file)) {
+			struct segmap_error *error = judge(layout, backing);
+
+			if (error)
+				return error;
+		}
+	}
+	return parse_vdso(files, layout);
+}

@@ -1,0 +1,23 @@
+/* src/read/files.h - the files of a run: opened once, parsed once. */
+#ifndef READ_FILES_H
+#define READ_FILES_H
+
+#include "read/bytes.h"
+#include <segmap/file.h>
+#include <sys/stat.h>
+
+/*
+ * The file that @stat describes, which @path_fd, an O_PATH descriptor, names:
+ * the one there is already, or a new one, then opened for reading if it is a
+ * regular file. An error of opening it is in its error.
+ */
+SEGMAP_MUST_CHECK struct segmap_error *files_open(struct segmap_files *files, int path_fd,
+						  const struct stat *stat, const char *name,
+						  struct segmap_file **ret);
+
+/* A file of which only what a process has of it in memory can be read; takes @memory. */
+SEGMAP_MUST_CHECK struct segmap_error *files_add_memory(struct segmap_files *files,
+							struct file_memory *memory,
+							struct segmap_file **ret);
+
+#endif
