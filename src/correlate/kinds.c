@@ -39,6 +39,7 @@ enum segmap_kind kind_of_vma(const struct segmap_vma *vma, const struct segmap_b
 		{ "/SYSV", SEGMAP_KIND_SHM },
 		{ "/dev/zero", SEGMAP_KIND_SHM },
 		{ "/anon_hugepage", SEGMAP_KIND_ANON },
+		{ "/secretmem", SEGMAP_KIND_OTHER },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A section lies in one PT_LOAD, or by hand-written linker scripts in a few. */
+enum { MOST_LOADS_OF_SECTION = 4 };
+
 /* A header keeps its bytes from a section that starts in the same place. */
 static int compare_labels(const void *a, const void *b)
 {
@@ -41,36 +44,66 @@ static size_t cut_overlaps(struct segmap_label *labels, size_t n_labels)
 }
 
 /*
- * The PT_LOAD that loads @section as its header says: at its address, from its
- * offset. NULL for a header that lies, or a section that nothing loads.
+ * The PT_LOAD that loads @section's byte at @vaddr as its header says: at its
+ * address, from its offset. NULL for a header that lies, or a section that
+ * nothing loads.
  */
-static const struct segmap_segment *load_of(const struct segmap_section *section,
+static const struct segmap_segment *load_of(const struct segmap_section *section, uint64_t vaddr,
 					    struct segmap_segment *const *loads, size_t n_loads)
 {
 	/* PT_LOADs that overlap can make many candidates; no linker makes more than two. */
 	enum { MOST_CANDIDATES = 64 };
+	uint64_t off = section->off + (vaddr - section->vaddr);
 	size_t low = 0, high = n_loads;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (loads[middle]->vaddr <= section->vaddr)
+		if (loads[middle]->vaddr <= vaddr)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	for (size_t i = low; i > 0 && low - i < MOST_CANDIDATES; i--) {
 		const struct segmap_segment *load = loads[i - 1];
-		uint64_t into = section->vaddr - load->vaddr;
+		uint64_t into = vaddr - load->vaddr;
 
 		if (into >= load->memsz)
 			continue;
 		if (section->nobits)
 			return load;
-		if (into < load->filesz && section->off == segmap_off(load, section->vaddr))
+		if (into < load->filesz && off == segmap_off(load, vaddr))
 			return load;
 	}
 	return NULL;
+}
+
+/* The labels of a section: one, but where it goes on in the next PT_LOAD. */
+static size_t label_section_addresses(const struct segmap_section *section, uint32_t index,
+				      struct segmap_segment *const *loads, size_t n_loads,
+				      struct segmap_label labels[static MOST_LOADS_OF_SECTION])
+{
+	uint64_t vaddr = section->vaddr, end = section->vaddr + section->size;
+	size_t n = 0;
+
+	while (n < MOST_LOADS_OF_SECTION && vaddr < end) {
+		const struct segmap_segment *load = load_of(section, vaddr, loads, n_loads);
+		uint64_t load_end;
+
+		if (!load)
+			break;
+		load_end = load->vaddr + (section->nobits ? load->memsz : load->filesz);
+		labels[n++] = (struct segmap_label){
+			.start = vaddr,
+			.end = min_u64(end, load_end),
+			.kind = SEGMAP_LABEL_SECTION,
+			.section = index,
+			.off = section->off + (vaddr - section->vaddr),
+			.nobits = section->nobits,
+		};
+		vaddr = load_end;
+	}
+	return n;
 }
 
 static int compare_loads(const void *a, const void *b)
@@ -110,7 +143,9 @@ static bool label_addresses(struct segmap_elf *elf, const struct elf_headers *he
 	scope_free struct segmap_segment **loads =
 		reallocarray(NULL, elf->n_segments + 1, sizeof(*loads));
 	struct segmap_label *labels =
-		reallocarray(NULL, elf->n_sections + 3 * elf->n_segments + 1, sizeof(*labels));
+		reallocarray(NULL,
+			     MOST_LOADS_OF_SECTION * elf->n_sections + 3 * elf->n_segments + 1,
+			     sizeof(*labels));
 	size_t n_loads = 0, n = 0;
 
 	elf->by_vaddr = labels;
@@ -128,23 +163,10 @@ static bool label_addresses(struct segmap_elf *elf, const struct elf_headers *he
 				    headers->shdrs_size, labels + n);
 	for (size_t i = 0; i < elf->n_sections; i++) {
 		const struct segmap_section *section = &elf->sections[i];
-		const struct segmap_segment *load;
-		uint64_t load_end;
 
-		if (!section->alloc || !section->size || (section->tls && section->nobits))
-			continue;
-		load = load_of(section, loads, n_loads);
-		if (!load)
-			continue;
-		load_end = load->vaddr + (section->nobits ? load->memsz : load->filesz);
-		labels[n++] = (struct segmap_label){
-			.start = section->vaddr,
-			.end = min_u64(section->vaddr + section->size, load_end),
-			.kind = SEGMAP_LABEL_SECTION,
-			.section = (uint32_t)i,
-			.off = section->off,
-			.nobits = section->nobits,
-		};
+		if (section->alloc && section->size && !(section->tls && section->nobits))
+			n += label_section_addresses(section, (uint32_t)i, loads, n_loads,
+						     labels + n);
 	}
 	elf->n_by_vaddr = cut_overlaps(labels, n);
 	return true;

@@ -90,6 +90,29 @@ static bool look_at(struct ladder *ladder, const struct segmap_backing *backing,
 }
 
 /*
+ * maps shows a path as its reader sees it, and that can lead to the file where
+ * the process itself is in a chroot.
+ */
+static bool look_from_here(struct ladder *ladder, struct segmap_backing *backing,
+			   struct search *search)
+{
+	struct stat stat;
+	scope_close int fd = -1;
+
+	if (ladder_root_is_ours(ladder))
+		return false;
+	fd = open(backing->path, O_PATH | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &stat) || !is_found(search, backing, &stat))
+		return false;
+	if (search->fd < 0) {
+		search->fd = return_fd(&fd);
+		search->stat = stat;
+		backing->opened = SEGMAP_OPENED_PATH;
+	}
+	return true;
+}
+
+/*
  * Find the name of the mapped file: as it stands, or with its newlines decoded;
  * with " (deleted)" as part of the name, where that name is the file's, or
  * else as the kernel's mark. False if there is no memory.
@@ -116,9 +139,13 @@ static bool find_path(struct ladder *ladder, struct segmap_backing *backing, str
 		backing->status = SEGMAP_STATUS_DELETED;
 	}
 	if (look_at(ladder, backing, search, backing->path) ||
-	    (decoded && look_at(ladder, backing, search, decoded))) {
+	    (decoded && look_at(ladder, backing, search, decoded)) ||
+	    look_from_here(ladder, backing, search)) {
 		/* Linked again, or another link to it was put there. */
 		backing->status = SEGMAP_STATUS_OK;
+		if (search->path_fd >= 0)
+			close(search->path_fd);
+		search->path_fd = -1;
 	} else if (search->path_fd >= 0 &&
 		   (search->fd >= 0 || search->path_stat.st_ino != backing->ino)) {
 		backing->status = SEGMAP_STATUS_REPLACED;
@@ -130,7 +157,8 @@ static bool find_path(struct ladder *ladder, struct segmap_backing *backing, str
 static bool is_memory_object(const struct segmap_backing *backing)
 {
 	static const char *const prefixes[] = { "/SYSV", "/dev/zero (deleted)",
-						"/anon_hugepage", "anon_inode:", "[" };
+						"/anon_hugepage", "/secretmem (deleted)",
+						"anon_inode:", "[" };
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
 		if (strncmp(backing->path, prefixes[i], strlen(prefixes[i])) == 0)
@@ -183,20 +211,15 @@ static struct segmap_error *fall_back(struct segmap_layout *layout, struct ladde
 						  why);
 		return NULL;
 	}
+	backing->error = segmap_error_new(SEGMAP_ERROR_PERMISSION, backing->path, "%s", why);
 	memory = file_memory_open(ladder->process_dir, layout->vmas, backing->vmas,
 				  backing->n_vmas, layout->page_size);
 	if (memory) {
-		struct segmap_error *error = files_add_memory(files, memory, &backing->file);
-
-		if (error)
-			return error;
 		backing->opened = SEGMAP_OPENED_MEMORY;
-		return segmap_layout_note(layout, "%s: %s; shown by its headers in memory",
-					  backing->path, why);
+		return files_add_memory(files, memory, &backing->file);
 	}
 	backing->opened = SEGMAP_OPENED_NOT;
 	backing->status = SEGMAP_STATUS_UNREADABLE;
-	backing->error = segmap_error_new(SEGMAP_ERROR_PERMISSION, backing->path, "%s", why);
 	return segmap_layout_note(layout, "%s: %s", backing->path, why);
 }
 

@@ -303,10 +303,15 @@ static struct segmap_error *judge_twin(struct segmap_layout *layout, struct segm
 {
 	const char *in_memory = build_id_of(backing->file), *on_disk = build_id_of(backing->twin);
 
-	if (!in_memory || !on_disk || strcmp(in_memory, on_disk) != 0)
+	if (!in_memory || !on_disk || strcmp(in_memory, on_disk) != 0) {
+		backing->path_file = backing->twin;
+		backing->status = SEGMAP_STATUS_REPLACED;
 		return NULL;
+	}
 	backing->file = backing->twin;
 	backing->opened = SEGMAP_OPENED_ROOT;
+	segmap_error_free(backing->error);
+	backing->error = NULL;
 	return segmap_layout_note(layout,
 				  "%s: its device is %02x:%02x in maps and another one to stat(); "
 				  "taken for the mapped file because inode and build-id agree",
@@ -328,6 +333,19 @@ static bool is_short(const struct segmap_layout *layout, const struct segmap_bac
 	return false;
 }
 
+/* Whether the file holds all that its own program headers speak of. */
+static bool is_whole(const struct segmap_file *file)
+{
+	for (size_t i = 0; i < file->n_elfs; i++) {
+		const struct segmap_elf *elf = file->elfs[i];
+
+		for (size_t j = 0; j < elf->n_segments; j++)
+			if (elf->segments[j].off + elf->segments[j].filesz > elf->size)
+				return false;
+	}
+	return file->n_elfs;
+}
+
 /*
  * The same inode is no proof of the same bytes. Nothing says when a file was
  * mapped but that it was after the process began, so this says "may".
@@ -335,24 +353,38 @@ static bool is_short(const struct segmap_layout *layout, const struct segmap_bac
 static struct segmap_error *judge_age(struct segmap_layout *layout, struct segmap_backing *backing)
 {
 	const struct segmap_file *file = backing->file;
+	bool is_too_short;
 
 	if (backing->status != SEGMAP_STATUS_OK || backing->opened == SEGMAP_OPENED_MEMORY ||
 	    strncmp(backing->path, "/memfd:", 7) == 0)
 		return NULL;
-	if (is_short(layout, backing)) {
+	is_too_short = is_short(layout, backing);
+	if (is_too_short && !is_whole(file)) {
 		backing->status = SEGMAP_STATUS_TRUNCATED;
 		return segmap_layout_note(layout,
-					  "%s: the file is shorter than what is mapped of it: it was "
-					  "truncated in place, and may not be what was mapped",
+					  "%s: the file was truncated in place: it is shorter than what "
+					  "is mapped of it, and may not be what was mapped",
 					  backing->path);
 	}
-	if (!layout->started.tv_sec || !is_later(&file->ctime, &layout->started))
+	if (!is_too_short &&
+	    (!layout->started.tv_sec || !is_later(&file->ctime, &layout->started)))
 		return NULL;
 	backing->status = SEGMAP_STATUS_REWRITTEN;
 	return segmap_layout_note(layout,
 				  "%s: the file was changed after the process began, and may not be "
 				  "what was mapped",
 				  backing->path);
+}
+
+/* The file cannot be read; its error says why. What its headers in memory make of that. */
+static struct segmap_error *judge_memory(struct segmap_layout *layout,
+					 struct segmap_backing *backing)
+{
+	if (backing->file->n_elfs)
+		return segmap_layout_note(layout, "%s: %s; shown by its headers in memory",
+					  backing->path, backing->error->why);
+	backing->status = SEGMAP_STATUS_UNREADABLE;
+	return segmap_layout_note(layout, "%s: %s", backing->path, backing->error->why);
 }
 
 /* What the parsed files tell of @backing. */
@@ -373,20 +405,18 @@ static struct segmap_error *judge(struct segmap_layout *layout, struct segmap_ba
 		return error;
 	if (backing->file->n_elfs || backing_has_code(layout, backing))
 		error = judge_age(layout, backing);
-	if (error || backing->file->n_elfs || backing->status == SEGMAP_STATUS_TRUNCATED)
+	if (error || backing->status == SEGMAP_STATUS_TRUNCATED)
 		return error;
-	if (backing->file->error || (backing->opened == SEGMAP_OPENED_MEMORY)) {
-		const char *why = backing->file->error ? backing->file->error->why :
-							 "its headers are not in memory";
-
-		backing->status = backing->opened == SEGMAP_OPENED_MEMORY ?
-					  SEGMAP_STATUS_UNREADABLE :
-					  SEGMAP_STATUS_MALFORMED;
-		backing->error = segmap_error_new(SEGMAP_ERROR_FORMAT, backing->path, "%s", why);
-		if (backing_has_code(layout, backing))
-			return segmap_layout_note(layout, "%s: %s", backing->path, why);
-	}
-	return NULL;
+	if (backing->opened == SEGMAP_OPENED_MEMORY)
+		return judge_memory(layout, backing);
+	if (backing->file->n_elfs || !backing->file->error)
+		return NULL;
+	backing->status = SEGMAP_STATUS_MALFORMED;
+	backing->error = segmap_error_new(SEGMAP_ERROR_FORMAT, backing->path, "%s",
+					  backing->file->error->why);
+	if (!backing_has_code(layout, backing))
+		return NULL;
+	return segmap_layout_note(layout, "%s: %s", backing->path, backing->file->error->why);
 }
 
 /* One that cannot be parsed is only a VMA without sections. */

@@ -77,6 +77,14 @@ static int root_of(struct ladder *ladder)
 	return ladder->root;
 }
 
+bool ladder_root_is_ours(struct ladder *ladder)
+{
+	struct stat ours, theirs;
+
+	return root_of(ladder) < 0 || fstat(ladder->root, &theirs) || stat("/", &ours) ||
+	       (ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino);
+}
+
 /* One openat2() below @dir, which links cannot lead out of. */
 static int open_below(int dir, const char *path, int flags)
 {

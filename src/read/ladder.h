@@ -38,6 +38,9 @@ int ladder_open_map_files(struct ladder *ladder, const struct segmap_layout *lay
 int ladder_open_exe(struct ladder *ladder, const struct segmap_backing *backing,
 		    struct stat *stat);
 
+/* Whether the process has segmap's own root directory, as far as can be seen. */
+bool ladder_root_is_ours(struct ladder *ladder);
+
 /*
  * What has the absolute @path now, as the process sees it, if no link is on the
  * way: the path that maps shows has none, unless one was put there since. A

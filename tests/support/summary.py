@@ -14,6 +14,8 @@ import sys
 
 SEGTEST = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", re.MULTILINE)
 SEGTEST_SKIP = re.compile(r"^skip (.*)$", re.MULTILINE)
+SEGTEST_FAIL = re.compile(r"^FAIL (.*)$", re.MULTILINE)
+CHECK_FAIL = re.compile(r"^.*?:\d+:[FE]:(.*)$", re.MULTILINE)
 CHECK = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)$", re.MULTILINE)
 
 GOOD = {"OK", "EXPECTEDFAIL"}
@@ -39,14 +41,24 @@ def count(test):
     return passed, failed, skipped
 
 
+def failures(test):
+    """What failed in this test, as far as its output tells."""
+    output = test.get("stdout") or ""
+    return (SEGTEST_FAIL.findall(output) + CHECK_FAIL.findall(output)) or [test["result"]]
+
+
 def reasons(test):
     """Why something of this test was skipped, as far as its output tells."""
     output = test.get("stdout") or ""
-    named = SEGTEST_SKIP.findall(output)
-    if named:
-        return named
     words = (output.strip() or (test.get("stderr") or "").strip()).splitlines()
-    return [words[-1] if words else "gave no reason"]
+    return SEGTEST_SKIP.findall(output) or words[-1:] or ["gave no reason"]
+
+
+def show(what, name, details, most=12):
+    for detail in details[:most]:
+        print(f"{what}: {name}: {detail}")
+    if len(details) > most:
+        print(f"{what}: {name}: and {len(details) - most} more")
 
 
 def read(path):
@@ -64,15 +76,14 @@ def main():
     total = [0, 0, 0]
     paths = sys.argv[1:]
     for path in paths:
-        of = f" of {path}" if len(paths) > 1 else ""
+        of = f" in {path.split('/')[0]}" if len(paths) > 1 else ""
         for test in read(path):
             counted = count(test)
             total = [a + b for a, b in zip(total, counted)]
             if counted[1]:
-                print(f"failed: {test['name']}{of} ({test['result']})")
+                show("failed", test["name"] + of, failures(test))
             if counted[2]:
-                for reason in reasons(test):
-                    print(f"skipped: {test['name']}{of}: {reason}")
+                show("skipped", test["name"] + of, reasons(test))
     passed, failed, skipped = total
     if not passed and not failed:
         print("no test ran")
