@@ -219,6 +219,14 @@ static const char beyond_name[] = "[beyond file]";
 static const char gap_name[] = "[gap]";
 static const char anon_name[] = "[anon]";
 
+/* The bytes being named, in one domain: virtual addresses, or for an alias offsets. */
+struct place {
+	uint64_t at;   /* the first of them */
+	uint64_t most; /* how many there are at most */
+	uint64_t off;  /* of the first, from the ELF header; SEGMAP_NO_OFF on anonymous pages */
+	uint64_t vma_start, vma_end; /* their VMA */
+};
+
 /* Give @piece the name and kind of @label. */
 static void put_label(struct segmap_piece *piece, const struct segmap_elf *elf,
 		      const struct segmap_label *label)
@@ -229,103 +237,108 @@ static void put_label(struct segmap_piece *piece, const struct segmap_elf *elf,
 		[SEGMAP_LABEL_PHDRS] = SEGMAP_PIECE_PHDRS,
 		[SEGMAP_LABEL_SHDRS] = SEGMAP_PIECE_SHDRS,
 	};
-	const struct segmap_section *section;
 
 	piece->kind = kinds[label->kind];
 	if (label->kind != SEGMAP_LABEL_SECTION) {
 		piece->name = label_names[label->kind];
 		return;
 	}
-	section = &elf->sections[label->section];
-	piece->name = section->name;
-	if (section->part)
+	piece->name = elf->sections[label->section].name;
+	if (elf->sections[label->section].part)
 		piece->kind = SEGMAP_PIECE_PART;
 }
 
+/* Mark a section, which lies at [start, end), that the VMA does not hold whole. */
+static void mark_clipped(struct segmap_piece *piece, const struct place *place, uint64_t start,
+			 uint64_t end)
+{
+	piece->comes_from = start < place->vma_start;
+	piece->goes_on = end - start > place->vma_end - start;
+}
+
 /* Name file bytes that no PT_LOAD put here by what they are in the file. */
-static uint64_t label_spill(struct segmap_piece *piece, const struct segmap_elf *elf, uint64_t off,
-			    uint64_t most)
+static uint64_t label_spill(struct segmap_piece *piece, const struct segmap_elf *elf,
+			    const struct place *place)
 {
 	const struct segmap_label *label;
 	uint64_t until;
 
-	if (off >= elf->size) {
+	piece->kind = SEGMAP_PIECE_SPILL;
+	if (place->off >= elf->size) {
 		piece->name = beyond_name;
-		piece->kind = SEGMAP_PIECE_SPILL;
 		piece->off = SEGMAP_NO_OFF;
-		return most;
+		return place->most;
 	}
-	until = elf->size;
-	label = segmap_label_find(elf->by_off, elf->n_by_off, off, &until);
-	until = min_u64(until, elf->size);
+	label = segmap_label_find(elf->by_off, elf->n_by_off, place->off, &until);
 	piece->name = padding_name;
 	if (label)
 		put_label(piece, elf, label);
 	piece->kind = SEGMAP_PIECE_SPILL;
-	return min_u64(most, until - off);
+	return min_u64(place->most, min_u64(until, elf->size) - place->off);
 }
 
-/*
- * Name the bytes from @vaddr on, at most @most of them, in pages of @segment.
- * @off is that of the byte at @vaddr, from the ELF header, or SEGMAP_NO_OFF
- * where the pages are anonymous. Returns how many bytes have that name.
- */
+/* Name bytes in pages of @segment. Returns how many have that name. */
 static uint64_t label_segment(struct segmap_piece *piece, const struct segmap_elf *elf,
-			      const struct segmap_segment *segment, uint64_t vaddr, uint64_t off,
-			      uint64_t most)
+			      const struct segmap_segment *segment, const struct place *whole)
 {
 	uint64_t memory_end = segment->vaddr + segment->memsz;
-	bool in_segment = vaddr >= segment->vaddr && vaddr < memory_end;
+	struct place place = *whole;
+	bool in_segment = place.at >= segment->vaddr && place.at < memory_end;
+	const struct segmap_section *section;
 	const struct segmap_label *label;
 	uint64_t until;
 
 	/* Nothing may reach over an end of the segment. */
-	if (vaddr < segment->vaddr)
-		most = min_u64(most, segment->vaddr - vaddr);
+	if (place.at < segment->vaddr)
+		place.most = min_u64(place.most, segment->vaddr - place.at);
 	else if (in_segment)
-		most = min_u64(most, memory_end - vaddr);
-	label = segmap_label_find(elf->by_vaddr, elf->n_by_vaddr, vaddr, &until);
+		place.most = min_u64(place.most, memory_end - place.at);
+	label = segmap_label_find(elf->by_vaddr, elf->n_by_vaddr, place.at, &until);
 	if (label && !in_segment && label->nobits)
 		label = NULL;
 	/* The same page twice: these are that section's bytes only if they are at its offset. */
-	if (label && !label->nobits && off != SEGMAP_NO_OFF &&
-	    label->off + (vaddr - label->start) != off)
+	if (label && !label->nobits && place.off != SEGMAP_NO_OFF &&
+	    label->off + (place.at - label->start) != place.off)
 		label = NULL;
 	if (label) {
 		put_label(piece, elf, label);
 		if (label->nobits)
 			piece->off = SEGMAP_NO_OFF;
-		piece->comes_from = vaddr > label->start;
-		piece->goes_on = until - vaddr > most;
-		return min_u64(most, until - vaddr);
+		if (label->kind == SEGMAP_LABEL_SECTION) {
+			section = &elf->sections[label->section];
+			mark_clipped(piece, &place, section->vaddr,
+				     section->vaddr + section->size);
+		}
+		return min_u64(place.most, until - place.at);
 	}
-	if (in_segment || off == SEGMAP_NO_OFF ||
-	    (vaddr >= memory_end && segment->memsz > segment->filesz)) {
+	if (in_segment || place.off == SEGMAP_NO_OFF ||
+	    (place.at >= memory_end && segment->memsz > segment->filesz)) {
 		/* Behind p_memsz the loader has zeroed the page, where there is .bss at all. */
 		piece->kind = SEGMAP_PIECE_PADDING;
 		piece->name = padding_name;
-		if (vaddr >= segment->vaddr + segment->filesz)
+		if (place.at >= segment->vaddr + segment->filesz)
 			piece->off = SEGMAP_NO_OFF;
-		return until > vaddr ? min_u64(most, until - vaddr) : most;
+		return until > place.at ? min_u64(place.most, until - place.at) : place.most;
 	}
-	return label_spill(piece, elf, off, most);
+	return label_spill(piece, elf, &place);
 }
 
 /* As label_segment() for a second mapping: only the file's offsets count. */
-static uint64_t label_alias(struct segmap_piece *piece, const struct segmap_elf *elf, uint64_t off,
-			    uint64_t most)
+static uint64_t label_alias(struct segmap_piece *piece, const struct segmap_elf *elf,
+			    const struct place *place)
 {
+	const struct segmap_section *section;
 	uint64_t until;
 	const struct segmap_label *label =
-		segmap_label_find(elf->by_off, elf->n_by_off, off, &until);
+		segmap_label_find(elf->by_off, elf->n_by_off, place->off, &until);
 
-	if (!label || off >= elf->size || label->kind != SEGMAP_LABEL_SECTION ||
+	if (!label || place->off >= elf->size || label->kind != SEGMAP_LABEL_SECTION ||
 	    !elf->sections[label->section].alloc)
-		return label_spill(piece, elf, off, most);
+		return label_spill(piece, elf, place);
 	put_label(piece, elf, label);
-	piece->comes_from = off > label->start;
-	piece->goes_on = until - off > most;
-	return min_u64(most, until - off);
+	section = &elf->sections[label->section];
+	mark_clipped(piece, place, section->off, section->off + section->size);
+	return min_u64(place->most, until - place->off);
 }
 
 static uint64_t label_at(struct segmap_piece *piece, const struct cutter *cutter,
@@ -333,25 +346,34 @@ static uint64_t label_at(struct segmap_piece *piece, const struct cutter *cutter
 {
 	const struct segmap_image *image = &cutter->layout->images[fragment->image];
 	const struct segmap_elf *elf = image->elf;
-	uint64_t off = work->vma->off + (addr - work->vma->start) - elf->elf_off;
-	uint64_t most = fragment->end - addr;
+	uint64_t vma_off = work->vma->off - elf->elf_off;
+	uint64_t off = vma_off + (addr - work->vma->start);
+	struct place place = {
+		.at = segmap_vaddr(addr, image->bias),
+		.most = fragment->end - addr,
+		.off = off,
+		.vma_start = segmap_vaddr(work->vma->start, image->bias),
+		.vma_end = segmap_vaddr(work->vma->end, image->bias),
+	};
 
+	piece->off = elf->elf_off + off;
 	switch (fragment->kind) {
 	case FRAGMENT_GAP:
 		piece->kind = SEGMAP_PIECE_GAP;
 		piece->name = gap_name;
-		return most;
+		piece->off = SEGMAP_NO_OFF;
+		return place.most;
 	case FRAGMENT_ALIAS:
-		piece->off = elf->elf_off + off;
-		return label_alias(piece, elf, off, most);
+		place.at = off;
+		place.vma_start = vma_off;
+		place.vma_end = vma_off + segmap_vma_size(work->vma);
+		return label_alias(piece, elf, &place);
 	case FRAGMENT_FILE:
-		piece->off = elf->elf_off + off;
-		return label_segment(piece, elf, &elf->segments[fragment->segment],
-				     segmap_vaddr(addr, image->bias), off, most);
+		break;
 	default:
-		return label_segment(piece, elf, &elf->segments[fragment->segment],
-				     segmap_vaddr(addr, image->bias), SEGMAP_NO_OFF, most);
+		place.off = piece->off = SEGMAP_NO_OFF;
 	}
+	return label_segment(piece, elf, &elf->segments[fragment->segment], &place);
 }
 
 static bool cut_fragment(struct cutter *cutter, const struct work *work,

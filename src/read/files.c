@@ -353,21 +353,19 @@ static bool is_whole(const struct segmap_file *file)
 static struct segmap_error *judge_age(struct segmap_layout *layout, struct segmap_backing *backing)
 {
 	const struct segmap_file *file = backing->file;
-	bool is_too_short;
 
 	if (backing->status != SEGMAP_STATUS_OK || backing->opened == SEGMAP_OPENED_MEMORY ||
 	    strncmp(backing->path, "/memfd:", 7) == 0)
 		return NULL;
-	is_too_short = is_short(layout, backing);
-	if (is_too_short && !is_whole(file)) {
+	/* musl maps a library's gaps, past the end of the file too: that alone means nothing. */
+	if (is_short(layout, backing) && !is_whole(file)) {
 		backing->status = SEGMAP_STATUS_TRUNCATED;
 		return segmap_layout_note(layout,
 					  "%s: the file was truncated in place: it is shorter than what "
 					  "is mapped of it, and may not be what was mapped",
 					  backing->path);
 	}
-	if (!is_too_short &&
-	    (!layout->started.tv_sec || !is_later(&file->ctime, &layout->started)))
+	if (!layout->started.tv_sec || !is_later(&file->ctime, &layout->started))
 		return NULL;
 	backing->status = SEGMAP_STATUS_REWRITTEN;
 	return segmap_layout_note(layout,
