@@ -1,5 +1,4 @@
 /* src/cli/main.c - segmap: open all that was asked for, then parse, then show. */
-#include "base/scope.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "render/json.h"
@@ -12,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 enum {
 	STATUS_SHOWN = 0,
@@ -20,16 +20,11 @@ enum {
 	STATUS_SOME = 64,
 };
 
-/* One process to show. */
-struct target {
-	struct segmap_layout *layout; /* NULL: an error was printed */
-};
-
 struct run {
 	struct options options;
 	struct segmap_files *files;
-	struct target *targets;
-	size_t n_targets, capacity;
+	struct segmap_layout **layouts; /* one for each process to show; NULL once it was */
+	size_t n_layouts;
 	size_t n_failed; /* targets that could not be shown */
 };
 
@@ -55,20 +50,23 @@ static void report(struct segmap_error *error)
 
 static struct segmap_error *add_process(struct run *run, int pid, const char *name)
 {
+	struct segmap_layout **layouts =
+		reallocarray(run->layouts, run->n_layouts + 1, sizeof(*layouts));
+	struct segmap_layout *layout;
 	struct segmap_error *error;
-	struct target target;
 
-	if (!grow(&run->targets, &run->capacity, run->n_targets, sizeof(*run->targets)))
+	if (!layouts)
 		return segmap_error_no_memory();
-	error = segmap_process_open(pid, run->files, &target.layout);
+	run->layouts = layouts;
+	error = segmap_process_open(pid, run->files, &layout);
 	if (error)
 		return error;
-	target.layout->target = strdup(name);
-	if (!target.layout->target) {
-		segmap_layout_free(target.layout);
+	layout->target = strdup(name);
+	if (!layout->target) {
+		segmap_layout_free(layout);
 		return segmap_error_no_memory();
 	}
-	run->targets[run->n_targets++] = target;
+	layouts[run->n_layouts++] = layout;
 	return NULL;
 }
 
@@ -95,7 +93,7 @@ static bool parse_pid(const char *text, int *ret)
 
 static void open_named(struct run *run, const char *name)
 {
-	scope_free int *pids = NULL;
+	int *pids = NULL;
 	size_t n_pids = 0;
 	struct segmap_error *error = segmap_process_find(name, &pids, &n_pids);
 
@@ -113,6 +111,7 @@ static void open_named(struct run *run, const char *name)
 			run->n_failed++;
 		}
 	}
+	free(pids);
 }
 
 static void open_target(struct run *run, const char *name)
@@ -203,8 +202,8 @@ static void show(struct run *run, FILE *file)
 	bool parted = run->options.form == FORM_TABLE && run->options.style.frame;
 	bool any = false;
 
-	for (size_t i = 0; i < run->n_targets; i++) {
-		struct segmap_layout *layout = run->targets[i].layout;
+	for (size_t i = 0; i < run->n_layouts; i++) {
+		struct segmap_layout *layout = run->layouts[i];
 		struct segmap_error *error = segmap_files_parse(run->files, layout);
 
 		if (!error)
@@ -224,7 +223,7 @@ static void show(struct run *run, FILE *file)
 		if (run->options.form == FORM_RAW)
 			run->options.style.heading = false;
 		segmap_layout_free(layout);
-		run->targets[i].layout = NULL;
+		run->layouts[i] = NULL;
 		if (ferror(file))
 			break;
 	}
@@ -238,8 +237,8 @@ static int show_targets(struct run *run)
 
 	for (int i = 0; i < run->options.n_targets; i++)
 		open_target(run, run->options.targets[i]);
-	n_asked = run->n_targets + run->n_failed;
-	if (!run->n_targets)
+	n_asked = run->n_layouts + run->n_failed;
+	if (!run->n_layouts)
 		return STATUS_NOT_SHOWN;
 	error = output_open(run->options.output_file, &output);
 	if (error) {
@@ -260,9 +259,9 @@ static int show_targets(struct run *run)
 
 static void run_free(struct run *run)
 {
-	for (size_t i = 0; i < run->n_targets; i++)
-		segmap_layout_free(run->targets[i].layout);
-	free(run->targets);
+	for (size_t i = 0; i < run->n_layouts; i++)
+		segmap_layout_free(run->layouts[i]);
+	free(run->layouts);
 	segmap_files_free(run->files);
 	options_free(&run->options);
 }

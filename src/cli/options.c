@@ -1,8 +1,8 @@
 /* src/cli/options.c - the command line. */
 #include "cli/options.h"
-#include "base/scope.h"
 #include <getopt.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Every option once: getopt's tables and --help are made from this. */
@@ -95,18 +95,18 @@ static struct segmap_error *parse_range(const char *text, struct range *ret)
 	return NULL;
 }
 
-static bool selection_add(struct selection *selection, size_t *capacity,
-			  const struct column *column)
+/* Append the columns that @list names, separated by commas. */
+static struct segmap_error *add_columns(struct selection *selection, const char *list)
 {
-	if (!grow(&selection->array, capacity, selection->n, sizeof(*selection->array)))
-		return false;
-	selection->array[selection->n++] = column;
-	return true;
-}
+	const struct column **array;
+	size_t n = 1;
 
-static struct segmap_error *add_columns(struct selection *selection, size_t *capacity,
-					const char *list)
-{
+	for (const char *at = list; *at; at++)
+		n += *at == ',';
+	array = reallocarray(selection->array, selection->n + n, sizeof(*array));
+	if (!array)
+		return segmap_error_no_memory();
+	selection->array = array;
 	for (const char *at = list;; at++) {
 		size_t size = strcspn(at, ",");
 		const struct column *column = column_find(at, size);
@@ -115,8 +115,7 @@ static struct segmap_error *add_columns(struct selection *selection, size_t *cap
 			return segmap_error_new(SEGMAP_ERROR_FORMAT, "--output",
 						"there is no column \"%.*s\" (--list-columns has all)",
 						(int)(size < 64 ? size : 64), at);
-		if (!selection_add(selection, capacity, column))
-			return segmap_error_no_memory();
+		array[selection->n++] = column;
 		at += size;
 		if (!*at)
 			return NULL;
@@ -127,13 +126,11 @@ static struct segmap_error *make_selection(struct options *options, const char *
 {
 	const char *basic = options->style.pieces ? piece_columns : default_columns;
 	struct segmap_error *error = NULL;
-	size_t capacity = 0;
 
 	if (!list || list[0] == '+')
-		error = add_columns(&options->selection, &capacity, basic);
+		error = add_columns(&options->selection, basic);
 	if (!error && list)
-		error = add_columns(&options->selection, &capacity,
-				    list[0] == '+' ? list + 1 : list);
+		error = add_columns(&options->selection, list[0] == '+' ? list + 1 : list);
 	return error;
 }
 
