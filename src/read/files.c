@@ -369,7 +369,7 @@ static struct segmap_error *judge_age(struct segmap_layout *layout, struct segma
 		return NULL;
 	backing->status = SEGMAP_STATUS_REWRITTEN;
 	return segmap_layout_note(layout,
-				  "%s: the file was changed after the process began, and may not be "
+				  "%s: the file, or its attributes, changed after the process began: it may not be "
 				  "what was mapped",
 				  backing->path);
 }
