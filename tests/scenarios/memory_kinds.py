@@ -1,4 +1,4 @@
-"""Memory that is no ELF file: rows 17 and 24 of the hard cases, and thread stacks."""
+"""Memory that is no ELF file: rows 17 and 24 of the hard cases."""
 import os
 import re
 import subprocess

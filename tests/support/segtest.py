@@ -205,7 +205,7 @@ def maps(pid):
     """/proc/PID/maps as (start, end, perms, offset, dev, inode, name) tuples; name as bytes."""
     rows = []
     with open(f"/proc/{pid}/maps", "rb") as file:
-        for line in file.read().splitlines():
+        for line in file.read().split(b"\n")[:-1]:  # a name can hold other line breaks
             fields = line.split(b" ", 5)
             start, end = (int(x, 16) for x in fields[0].split(b"-"))
             rows.append((start, end, fields[1].decode(), int(fields[2], 16), fields[3].decode(),
