@@ -73,18 +73,26 @@ static unsigned char *window_at(const struct window *window, size_t at)
 	return window->scratch->memory + at;
 }
 
-/* Make room for @size bytes more and what may come after them. */
+/*
+ * Make room for @size bytes more and what may come after them. Most of the
+ * window is never touched, and so takes no memory; realloc() would copy, and so
+ * touch, all of it (two thirds of the time for a process with 30 files).
+ */
 static struct segmap_error *window_grow(struct window *window, uint64_t size)
 {
 	uint64_t needed = window->used + size + ROOM_FOR_REST + 2 * ALIGNMENT;
-	unsigned char *moved;
+	unsigned char *bigger;
 
 	if (needed <= window->scratch->size)
 		return NULL;
-	moved = realloc(window->scratch->memory, needed);
-	if (!moved)
+	needed += needed / 8;
+	bigger = malloc(needed);
+	if (!bigger)
 		return segmap_error_no_memory();
-	window->scratch->memory = moved;
+	if (window->scratch->memory)
+		memcpy(bigger, window->scratch->memory, window->used);
+	free(window->scratch->memory);
+	window->scratch->memory = bigger;
 	window->scratch->size = needed;
 	return NULL;
 }
