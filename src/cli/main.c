@@ -303,7 +303,8 @@ int main(int argc, char **argv)
 	__attribute__((cleanup(run_free))) struct run run = { 0 };
 	struct segmap_error *error;
 
-	setlocale(LC_ALL, "");
+	/* Only the character set is of interest; the other categories are a dozen files to load. */
+	setlocale(LC_CTYPE, "");
 	/* A closed pipe ends segmap silently, even where the parent ignores the signal. */
 	signal(SIGPIPE, SIG_DFL);
 	error = options_parse(argc, argv, &run.options);
