@@ -12,25 +12,31 @@ static const unsigned char hex_figures[256] = {
 };
 
 /*
- * The value of the eight lower-case hex digits at @text, all at once; false if
- * they are not. The digits that the value would be written with are compared
- * with those that are there, so whatever else stands there is found out.
+ * The value of the lower-case hex digits that @text begins with, of its first
+ * eight bytes all at once. Returns how many they are. The digits that the value
+ * would be written with are compared with what is there, so whatever else
+ * stands there is found out.
  */
-static inline bool parse_eight(const char *text, uint64_t *ret)
+static inline unsigned int parse_up_to_eight(const char *text, uint64_t *ret)
 {
 	const uint64_t ones = 0x0101010101010101;
-	uint64_t bytes, nibbles, above_nine;
+	uint64_t bytes, nibbles, above_nine, wrong;
+	unsigned int digits;
 
+	/* The first byte the highest; each is at most 24 below, so none carries into another. */
 	memcpy(&bytes, text, sizeof(bytes));
 	bytes = be64toh(bytes);
 	nibbles = (bytes & 15 * ones) + (bytes >> 6 & ones) * 9;
 	above_nine = (nibbles + 6 * ones) >> 4 & ones;
-	if (nibbles + '0' * ones + above_nine * ('a' - '0' - 10) != bytes)
-		return false;
+	wrong = (nibbles + '0' * ones + above_nine * ('a' - '0' - 10)) ^ bytes;
+	digits = wrong ? (unsigned int)__builtin_clzll(wrong) / 8 : 8;
+	if (!digits)
+		return 0;
+	nibbles >>= 64 - 8 * digits;
 	nibbles = (nibbles | nibbles >> 4) & 0x00ff00ff00ff00ff;
 	nibbles = (nibbles | nibbles >> 8) & 0x0000ffff0000ffff;
 	*ret = (nibbles | nibbles >> 16) & 0xffffffff;
-	return true;
+	return digits;
 }
 
 /*
@@ -40,12 +46,20 @@ static inline bool parse_eight(const char *text, uint64_t *ret)
 static inline const char *parse_hex(const char *at, const char *end, uint64_t *ret)
 {
 	const char *start = at;
-	uint64_t value = 0;
+	uint64_t value = 0, more = 0;
 	unsigned int figure;
 
-	/* Addresses and offsets have eight digits at least. */
-	if (end - at >= 8 && parse_eight(at, &value))
-		at += 8;
+	/* Offsets mostly have eight digits, addresses eight or twelve. */
+	if (end - at >= 16) {
+		unsigned int digits = parse_up_to_eight(at, &value);
+
+		at += digits;
+		if (digits == 8 && hex_figures[(unsigned char)*at]) {
+			digits = parse_up_to_eight(at, &more);
+			at += digits;
+			value = value << 4 * digits | more;
+		}
+	}
 	for (; (figure = hex_figures[(unsigned char)*at]); at++)
 		value = (value << 4) + figure - 1;
 	*ret = value;
@@ -89,16 +103,20 @@ static inline const char *parse_perms(const char *at, struct segmap_vma *vma)
 	return at + 4;
 }
 
-/* Fill in @vma; NULL, or what is wrong. */
-static const char *parse_fields(const char *at, const char *end, struct segmap_vma *vma)
+/* Offset, device and inode: NULL, or what is wrong. *@ret becomes what follows them. */
+static inline const char *parse_file(const char *at, const char *end, struct segmap_vma *vma,
+				     const char **ret)
 {
-	at = parse_hex(at, end, &vma->start);
-	if (!at || *at != '-' || !(at = parse_hex(at + 1, end, &vma->end)))
-		return "it does not begin with an address range";
-	if (vma->start >= vma->end)
-		return "its address range is empty or turned round";
-	if (*at != ' ' || !(at = parse_perms(at + 1, vma)))
-		return "permissions like r-xp are missing after the range";
+	static const char none[] = " 00000000 00:00 0";
+
+	/* Memory without a file: most VMAs of a process that has very many. */
+	if ((size_t)(end - at) >= strlen(none) && memcmp(at, none, strlen(none)) == 0 &&
+	    (at[strlen(none)] == ' ' || !at[strlen(none)])) {
+		vma->off = vma->ino = 0;
+		vma->dev_major = vma->dev_minor = 0;
+		*ret = at + strlen(none);
+		return NULL;
+	}
 	if (*at != ' ' || !(at = parse_hex(at + 1, end, &vma->off)))
 		return "a hexadecimal offset is missing after the permissions";
 	if (*at != ' ' || !(at = parse_device(at + 1, &vma->dev_major)) || *at != ':' ||
@@ -109,6 +127,25 @@ static const char *parse_fields(const char *at, const char *end, struct segmap_v
 	/* The kernel pads to column 73 with blanks; a name begins with none (seq_pad). */
 	if (*at && *at != ' ')
 		return "something other than a blank follows the inode number";
+	*ret = at;
+	return NULL;
+}
+
+/* Fill in @vma; NULL, or what is wrong. */
+static const char *parse_fields(const char *at, const char *end, struct segmap_vma *vma)
+{
+	const char *problem;
+
+	at = parse_hex(at, end, &vma->start);
+	if (!at || *at != '-' || !(at = parse_hex(at + 1, end, &vma->end)))
+		return "it does not begin with an address range";
+	if (vma->start >= vma->end)
+		return "its address range is empty or turned round";
+	if (*at != ' ' || !(at = parse_perms(at + 1, vma)))
+		return "permissions like r-xp are missing after the range";
+	problem = parse_file(at, end, vma, &at);
+	if (problem)
+		return problem;
 	while (*at == ' ')
 		at++;
 	vma->name = at;
