@@ -5,6 +5,7 @@
 #include <segmap/error.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 
 struct segmap_vma {
@@ -36,11 +37,13 @@ static inline uint64_t segmap_vma_size(const struct segmap_vma *vma)
 /* Write "rwxp" and a NUL for @prot and @shared. */
 static inline void segmap_perms_format(int prot, bool shared, char ret[static 5])
 {
-	ret[0] = prot & PROT_READ ? 'r' : '-';
-	ret[1] = prot & PROT_WRITE ? 'w' : '-';
-	ret[2] = prot & PROT_EXEC ? 'x' : '-';
-	ret[3] = shared ? 's' : 'p';
-	ret[4] = '\0';
+	/* By PROT_READ 1, PROT_WRITE 2 and PROT_EXEC 4, which are the same on every machine. */
+	static const char words[2][8][5] = {
+		{ "---p", "r--p", "-w-p", "rw-p", "--xp", "r-xp", "-wxp", "rwxp" },
+		{ "---s", "r--s", "-w-s", "rw-s", "--xs", "r-xs", "-wxs", "rwxs" },
+	};
+
+	memcpy(ret, words[shared][prot & 7], sizeof(words[0][0]));
 }
 
 #endif

@@ -34,11 +34,9 @@ failed:
 	return false;
 }
 
-/*
- * The eight hex digits of @value, the first in the lowest byte of memory but
- * for the @skip that are left out.
- */
-static uint64_t hex_digits(uint32_t value, unsigned int skip)
+/* The eight hex digits of @value, the first in the lowest byte of memory, without
+ * the first @skip. */
+static inline uint64_t hex_digits(uint32_t value, unsigned int skip)
 {
 	uint64_t nibbles = value, above_nine;
 
@@ -57,41 +55,44 @@ void segmap_text_append_hex(struct segmap_text *text, uint64_t value, unsigned i
 	uint64_t eight;
 	char *at;
 
-	if (width > 16)
-		width = 16;
 	if (digits < width)
-		digits = width;
+		digits = width < 16 ? width : 16;
 	if (!segmap_text_reserve(text, 16))
 		return;
 	at = text->bytes + text->size;
 	text->size += digits;
-	if (!value && digits <= 8) { /* the offset of all that has no file */
-		memcpy(at, "00000000", 8);
-		return;
-	}
 	if (digits > 8) {
 		eight = hex_digits((uint32_t)(value >> 32), 16 - digits);
 		memcpy(at, &eight, 8);
 		at += digits - 8;
 		digits = 8;
+	} else if (!value) { /* the offset of all that has no file */
+		memcpy(at, "00000000", 8);
+		return;
 	}
 	eight = hex_digits((uint32_t)value, 8 - digits);
 	memcpy(at, &eight, 8);
 }
 
-void segmap_text_append_decimal(struct segmap_text *text, uint64_t value)
+/* As segmap_text_append_decimal(), for more than one digit. */
+static __attribute__((noinline)) void append_digits(struct segmap_text *text, uint64_t value)
 {
 	char digits[20];
 	size_t at = sizeof(digits);
 
-	if (value < 10) {
-		segmap_text_append_char(text, (char)('0' + value));
-		return;
-	}
 	do
 		digits[--at] = (char)('0' + value % 10);
 	while (value /= 10);
 	segmap_text_append_bytes(text, digits + at, sizeof(digits) - at);
+}
+
+void segmap_text_append_decimal(struct segmap_text *text, uint64_t value)
+{
+	/* Sizes in pages are mostly of one digit, which needs no buffer and no stack guard. */
+	if (value < 10)
+		segmap_text_append_char(text, (char)('0' + value));
+	else
+		append_digits(text, value);
 }
 
 size_t segmap_utf8_decode(const char *bytes, size_t size, uint32_t *ret)
@@ -185,19 +186,35 @@ void segmap_text_append_safe(struct segmap_text *text, const char *bytes, size_t
 	}
 }
 
+/* Nearly all names are. */
+static inline bool is_ascii(const char *bytes, size_t size)
+{
+	uint64_t first = 0, last = 0, any = 0;
+
+	if (size >= sizeof(first)) {
+		for (size_t at = 0; at < size - sizeof(first); at += sizeof(first)) {
+			memcpy(&first, bytes + at, sizeof(first));
+			any |= first;
+		}
+		memcpy(&last, bytes + size - sizeof(last), sizeof(last));
+	} else if (size >= 4) { /* two halves, which may overlap */
+		memcpy(&first, bytes, 4);
+		memcpy(&last, bytes + size - 4, 4);
+		any = first;
+	} else {
+		for (size_t at = 0; at < size; at++)
+			any |= (unsigned char)bytes[at];
+	}
+	return !((any | last) & 0x8080808080808080);
+}
+
 size_t segmap_text_columns(const char *bytes, size_t size)
 {
 	size_t columns = 0;
 
-	/* ASCII, eight at a time: nearly all there is. */
-	for (uint64_t eight; size - columns >= sizeof(eight); columns += sizeof(eight)) {
-		memcpy(&eight, bytes + columns, sizeof(eight));
-		if (eight & 0x8080808080808080)
-			break;
-	}
-	while (columns < size && (unsigned char)bytes[columns] < 0x80)
-		columns++;
-	for (size_t at = columns; at < size;) {
+	if (is_ascii(bytes, size))
+		return size;
+	for (size_t at = 0; at < size;) {
 		uint32_t character;
 		size_t length = segmap_utf8_decode(bytes + at, size - at, &character);
 		int width = 1;

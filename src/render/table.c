@@ -42,7 +42,9 @@ each_row(const struct table *table, void (*visit)(void *context, const struct ro
 		if (!range_overlaps(table->range, row.vma))
 			continue;
 		visit(context, &row);
-		for (uint32_t j = 0; table->style->pieces && j < row.annotation->n_pieces; j++) {
+		if (!table->style->pieces)
+			continue;
+		for (uint32_t j = 0; j < row.annotation->n_pieces; j++) {
 			row.piece = &layout->pieces[row.annotation->first_piece + j];
 			visit(context, &row);
 		}
@@ -55,6 +57,10 @@ struct measure {
 	struct segmap_text cell;
 	struct row last;
 	const char *name; /* of the row before, if it belongs to no image; else NULL */
+	/* The slots with something to measure in each row: first those BY_NUMBER, then those
+	 * BY_TEXT, of them last those by name. */
+	struct slot **slots;
+	size_t n_numbers, n_always, n_slots;
 };
 
 static void measure_cell(struct measure *measure, struct slot *slot, const struct row *row)
@@ -71,27 +77,25 @@ static void measure_cell(struct measure *measure, struct slot *slot, const struc
 static inline void measure_row(void *context, const struct row *row)
 {
 	struct measure *measure = context;
-	struct table *table = measure->table;
 	bool has_image = row->piece || row->annotation->image >= 0;
 	bool is_same = !has_image && row->vma->name == measure->name;
+	size_t n_slots = is_same ? measure->n_always : measure->n_slots, i;
 
 	measure->name = has_image ? NULL : row->vma->name;
 	measure->last = *row;
 	if (!row->piece)
-		table->total += segmap_vma_size(row->vma);
-	for (struct slot *slot = table->slots; slot < table->slots + table->n_slots; slot++) {
-		if (slot->measured == BY_TEXT) {
-			if (!is_same || !slot->column->by_name)
-				measure_cell(measure, slot, row);
-		} else if (slot->measured == BY_NUMBER) {
-			uint64_t number = slot->column->number(row);
+		measure->table->total += segmap_vma_size(row->vma);
+	for (i = 0; i < measure->n_numbers; i++) {
+		struct slot *slot = measure->slots[i];
+		uint64_t number = slot->column->number(row);
 
-			if (number > slot->greatest || !slot->widest.layout) {
-				slot->greatest = number;
-				slot->widest = *row;
-			}
+		if (number > slot->greatest || !slot->widest.layout) {
+			slot->greatest = number;
+			slot->widest = *row;
 		}
 	}
+	for (; i < n_slots; i++)
+		measure_cell(measure, measure->slots[i], row);
 }
 
 static bool make_slots(struct table *table)
@@ -120,12 +124,36 @@ static bool make_slots(struct table *table)
 	return table->slots;
 }
 
+/* Put the slots in the order of measuring. */
+static bool order_slots(struct measure *measure)
+{
+	struct slot *slots = measure->table->slots;
+	size_t n_slots = measure->table->n_slots, n = 0;
+
+	measure->slots = reallocarray(NULL, n_slots + 1, sizeof(*measure->slots));
+	if (!measure->slots)
+		return false;
+	for (size_t i = 0; i < n_slots; i++)
+		if (slots[i].measured == BY_NUMBER)
+			measure->slots[n++] = &slots[i];
+	measure->n_numbers = n;
+	for (size_t i = 0; i < n_slots; i++)
+		if (slots[i].measured == BY_TEXT && !slots[i].column->by_name)
+			measure->slots[n++] = &slots[i];
+	measure->n_always = n;
+	for (size_t i = 0; i < n_slots; i++)
+		if (slots[i].measured == BY_TEXT && slots[i].column->by_name)
+			measure->slots[n++] = &slots[i];
+	measure->n_slots = n;
+	return true;
+}
+
 static struct segmap_error *measure(struct table *table)
 {
 	struct measure measure = { .table = table };
 	bool failed;
 
-	if (!make_slots(table))
+	if (!make_slots(table) || !order_slots(&measure))
 		return segmap_error_no_memory();
 	each_row(table, measure_row, &measure);
 	for (struct slot *slot = table->slots; slot < table->slots + table->n_slots; slot++) {
@@ -137,6 +165,7 @@ static struct segmap_error *measure(struct table *table)
 	}
 	failed = measure.cell.failed;
 	segmap_text_free(&measure.cell);
+	free(measure.slots);
 	return failed ? segmap_error_no_memory() : NULL;
 }
 
@@ -163,14 +192,17 @@ static void fit(struct table *table)
 }
 
 /* Mostly a few blanks: they are written sixteen at a time, as many as count stay. */
-static void pad(struct segmap_text *line, size_t columns)
+static inline void pad(struct segmap_text *line, size_t columns)
 {
 	enum { STEP = 16 };
+	char *at;
 
 	if (!columns || !segmap_text_reserve(line, columns + STEP))
 		return;
-	for (size_t i = 0; i < columns; i += STEP)
-		memcpy(line->bytes + line->size + i, "                ", STEP);
+	at = line->bytes + line->size;
+	memcpy(at, "                ", STEP);
+	for (size_t i = STEP; i < columns; i += STEP)
+		memcpy(at + i, "                ", STEP);
 	line->size += columns;
 }
 
@@ -227,32 +259,49 @@ static void cut_cell(struct segmap_text *line, size_t start, size_t width, bool 
 	free(whole);
 }
 
+/* Move the last @size bytes of @line @missing columns to the right. */
+static inline void push_right(struct segmap_text *line, size_t size, size_t missing)
+{
+	enum { STEP = 16 };
+	char *cell, moved[STEP];
+
+	/* Nearly every number: its bytes and as many blanks as may be are copied, whatever count. */
+	if (size <= STEP && missing <= STEP) {
+		if (!segmap_text_reserve(line, 2 * STEP))
+			return;
+		cell = line->bytes + line->size - size;
+		memcpy(moved, cell, STEP);
+		memcpy(cell, "                ", STEP);
+		memcpy(cell + missing, moved, STEP);
+	} else {
+		if (!segmap_text_reserve(line, missing))
+			return;
+		cell = line->bytes + line->size - size;
+		memmove(cell + missing, cell, size);
+		memset(cell, ' ', missing);
+	}
+	line->size += missing;
+}
+
 /*
- * Bring the cell that begins at @start of @line to its column's width. Returns
- * the blanks that are due before the next cell: lines do not end in them.
+ * Bring the cell that is the last @size bytes of @line to its column's width.
+ * Returns the blanks that are due before the next cell: lines do not end in them.
  */
-static inline size_t align_cell(struct segmap_text *line, size_t start, const struct slot *slot,
+static inline size_t align_cell(struct segmap_text *line, size_t size, const struct slot *slot,
 				bool utf8)
 {
-	size_t size = line->size - start, columns = size, missing;
-	char *cell;
+	size_t columns = size;
 
 	if (!slot->column->ascii)
-		columns = segmap_text_columns(line->bytes + start, size);
+		columns = segmap_text_columns(line->bytes + line->size - size, size);
 	if (columns > slot->width) {
-		cut_cell(line, start, slot->width, utf8);
+		cut_cell(line, line->size - size, slot->width, utf8);
 		return 0;
 	}
-	missing = slot->width - columns;
-	if (!missing || !slot->column->right)
-		return missing;
-	if (segmap_text_reserve(line, missing)) {
-		cell = line->bytes + start;
-		memmove(cell + missing, cell, size);
-		for (size_t i = 0; i < missing; i++)
-			cell[i] = ' ';
-		line->size += missing;
-	}
+	if (!slot->column->right)
+		return slot->width - columns;
+	if (columns < slot->width)
+		push_right(line, size, slot->width - columns);
 	return 0;
 }
 
@@ -303,38 +352,50 @@ static void end_colour(struct segmap_text *line)
 	segmap_text_append_trusted(line, "\033[0m");
 }
 
-/* A line of the table: the cells of @row, or the columns' names if it is NULL. */
-static void append_cells(struct segmap_text *line, const struct table *table, const struct row *row)
+/* The line with the columns' names. */
+static void append_heading(struct segmap_text *line, const struct table *table)
 {
 	const struct style *style = table->style;
 	size_t blanks = 0;
 
+	if (style->colour)
+		begin_colour(line, "1");
 	for (size_t i = 0; i < table->n_slots; i++) {
 		const struct slot *slot = &table->slots[i];
-		size_t start = line->size;
 
 		pad(line, blanks);
-		if (row)
-			slot->column->get(row, style, line);
-		else
-			segmap_text_append_trusted(line, slot->column->name);
-		if (line->size == start + blanks && !slot->column->right) {
-			/* An empty cell is only more blanks. */
-			line->size = start;
-			blanks += slot->width + 1;
-		} else {
-			blanks = align_cell(line, start + blanks, slot, style->utf8) + 1;
-		}
+		segmap_text_append_trusted(line, slot->column->name);
+		blanks = align_cell(line, strlen(slot->column->name), slot, style->utf8) + 1;
 	}
+	if (style->colour)
+		end_colour(line);
+	segmap_text_append_char(line, '\n');
 }
 
-static void append_row(struct segmap_text *line, const struct table *table, const struct row *row)
+static inline void append_row(struct segmap_text *line, const struct table *table,
+			      const struct row *row)
 {
-	const char *colour = !table->style->colour ? NULL : row ? colour_of(row) : "1";
+	const struct slot *end = table->slots + table->n_slots;
+	const struct style *style = table->style;
+	const char *colour = style->colour ? colour_of(row) : NULL;
+	size_t blanks = 0;
 
 	if (colour)
 		begin_colour(line, colour);
-	append_cells(line, table, row);
+	for (const struct slot *slot = table->slots; slot < end; slot++) {
+		size_t before = line->size, start;
+
+		pad(line, blanks);
+		start = line->size;
+		slot->column->get(row, style, line);
+		if (line->size == start && !slot->column->right) {
+			/* An empty cell is only more blanks. */
+			line->size = before;
+			blanks += slot->width + 1;
+		} else {
+			blanks = align_cell(line, line->size - start, slot, style->utf8) + 1;
+		}
+	}
 	if (colour)
 		end_colour(line);
 	segmap_text_append_char(line, '\n');
@@ -487,7 +548,7 @@ struct segmap_error *render_table(const struct segmap_layout *layout,
 	if (style->frame)
 		append_process(&writing.line, layout, style);
 	if (style->heading)
-		append_row(&writing.line, &table, NULL);
+		append_heading(&writing.line, &table);
 	each_row(&table, write_row, &writing);
 	if (style->frame)
 		append_footer(&writing.line, &table, layout);
