@@ -1,0 +1,67 @@
+"""libsegmap as it is installed: its headers, its pkg-config file, shared and static."""
+import os
+import subprocess
+import tempfile
+
+import segtest
+
+
+def _run(*command, **options):
+    result = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    assert result.returncode == 0, f"{command}: {result.stdout}{result.stderr}"
+    return result.stdout
+
+
+def _sanitizers():
+    """A library with sanitizers in it needs them in the program, too."""
+    options = _run(segtest.which("meson"), "introspect", "--buildoptions", segtest.BUILD)
+    import json
+    chosen = next(o["value"] for o in json.loads(options) if o["name"] == "b_sanitize")
+    return [] if chosen == "none" else [f"-fsanitize={chosen}"]
+
+
+@segtest.parameters("shared", "static")
+def program_outside_of_the_tree_sees_the_sections_that_segmap_shows(kind):
+    compiler, pkg_config = segtest.which("gcc", "cc"), segtest.which("pkg-config")
+    with tempfile.TemporaryDirectory(prefix="segmap-library-") as directory:
+        _run(segtest.which("meson"), "install", "-C", segtest.BUILD, "--no-rebuild",
+             "--destdir", directory)
+        found = _run("find", directory, "-name", "libsegmap.pc").split()
+        assert len(found) == 1, found
+        environment = dict(os.environ, PKG_CONFIG_PATH=os.path.dirname(found[0]),
+                           PKG_CONFIG_SYSROOT_DIR=directory)
+        arguments = ["--cflags", "--libs"] + (["--static"] if kind == "static" else [])
+        flags = _run(pkg_config, *arguments, "libsegmap", env=environment).split()
+        library = os.path.dirname(os.path.dirname(found[0]))
+        if kind == "static":
+            flags = [os.path.join(library, "libsegmap.a") if f == "-lsegmap" else f for f in flags]
+        # The system's own libraries are not below the directory that stands for the root.
+        flags = [f[:2] + f[2 + len(directory):] if f[:2] in ("-L", "-I")
+                 and not os.path.isdir(f[2:]) else f for f in flags]
+        program = os.path.join(directory, "show")
+        _run(compiler, "-std=c17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-o", program,
+             os.path.join(segtest.SOURCE, "tests/library/show.c"), *_sanitizers(), *flags)
+        with segtest.running(["sleep", "600"]) as process:
+            shown = _run(program, str(process.pid), env=dict(os.environ, LD_LIBRARY_PATH=library))
+            document = segtest.document(process.pid)
+        expected = [f"{p['start'][2:]} {p['end'][2:]} {p['name']}" for vma in document["vmas"]
+                    for p in vma["pieces"] if p["kind"] == "section"]
+        assert len(expected) > 60 and shown.splitlines() == expected
+
+
+@segtest.claim
+def shared_library_exports_only_what_its_headers_declare():
+    library = os.path.join(segtest.BUILD, "libsegmap.so")
+    names = {line.split()[-1] for line in
+             _run("nm", "-D", "--defined-only", library).splitlines()}
+    foreign = {n for n in names if not n.startswith("segmap_") and not n.startswith("__")}
+    assert not foreign, foreign
+    headers = ""
+    folder = os.path.join(segtest.SOURCE, "include/segmap")
+    for name in os.listdir(folder):
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            headers += file.read()
+    assert names and all(n + "(" in headers for n in names if n.startswith("segmap_")), names
+
+
+segtest.main()
