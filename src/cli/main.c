@@ -197,8 +197,9 @@ static void report_notes(const struct run *run, const struct segmap_layout *layo
 	}
 }
 
-static void show(struct run *run, FILE *file)
+static void show(struct run *run, struct output *output)
 {
+	FILE *file = output->file;
 	bool parted = run->options.form == FORM_TABLE && run->options.style.frame;
 	bool any = false;
 
@@ -224,7 +225,7 @@ static void show(struct run *run, FILE *file)
 			run->options.style.heading = false;
 		segmap_layout_free(layout);
 		run->layouts[i] = NULL;
-		if (ferror(file))
+		if (output_failed(output))
 			break;
 	}
 }
@@ -246,7 +247,7 @@ static int show_targets(struct run *run)
 		return STATUS_NOT_SHOWN;
 	}
 	settle_style(&run->options, output.file);
-	show(run, output.file);
+	show(run, &output);
 	error = output_commit(&output, run->n_failed < n_asked);
 	if (error) {
 		report(error);

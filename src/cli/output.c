@@ -203,13 +203,20 @@ static struct segmap_error *replace_target(struct output *output)
 	return error;
 }
 
+bool output_failed(struct output *output)
+{
+	if (ferror(output->file) && !output->problem)
+		output->problem = errno ? errno : EIO;
+	return output->problem;
+}
+
 struct segmap_error *output_commit(struct output *output, bool keep)
 {
 	struct segmap_error *error = NULL;
 
-	errno = 0;
-	if (fflush(output->file) || ferror(output->file))
-		error = segmap_error_system(errno ? errno : EIO, output->name, "write");
+	fflush(output->file);
+	if (output_failed(output))
+		error = segmap_error_system(output->problem, output->name, "write");
 	else if (output->target && keep)
 		error = replace_target(output);
 	/* NFS and quotas report what went wrong only now. */

@@ -10,6 +10,7 @@ struct output {
 	FILE *file;
 	const char *name; /* for errors */
 	char *target;	  /* the file to replace, links followed; NULL: written through */
+	int problem;	  /* errno of the write that failed; 0: none has */
 };
 
 /*
@@ -17,6 +18,9 @@ struct output {
  * absent file is not touched before output_commit().
  */
 SEGMAP_MUST_CHECK struct segmap_error *output_open(const char *path, struct output *ret);
+
+/* Whether writing has failed. To be asked after each piece of work, while errno still says why. */
+bool output_failed(struct output *output);
 
 /*
  * End it: everything has been written, or the error says why not. With @keep
