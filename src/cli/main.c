@@ -201,9 +201,9 @@ static void show(struct run *run, struct output *output)
 {
 	FILE *file = output->file;
 	bool parted = run->options.form == FORM_TABLE && run->options.style.frame;
-	bool any = false;
+	bool any = false, failed = false;
 
-	for (size_t i = 0; i < run->n_layouts; i++) {
+	for (size_t i = 0; i < run->n_layouts && !failed; i++) {
 		struct segmap_layout *layout = run->layouts[i];
 		struct segmap_error *error = segmap_files_parse(run->files, layout);
 
@@ -213,6 +213,7 @@ static void show(struct run *run, struct output *output)
 			fputc('\n', file);
 		if (!error)
 			error = render(run, layout, file);
+		failed = output_failed(output);
 		if (error) {
 			report(error);
 			run->n_failed++;
@@ -225,8 +226,6 @@ static void show(struct run *run, struct output *output)
 			run->options.style.heading = false;
 		segmap_layout_free(layout);
 		run->layouts[i] = NULL;
-		if (output_failed(output))
-			break;
 	}
 }
 
