@@ -58,7 +58,7 @@ struct segmap_annotation {
 	int32_t image;	 /* index in images, of the first where there are several; -1 for none */
 	int32_t segment; /* index in its ELF object's segments, of the first; -1 for none */
 	int16_t expected_prot; /* or SEGMAP_NO_PROT: no image, or pieces differ */
-	enum segmap_kind kind;
+	enum segmap_kind kind : 16; /* with expected_prot one word: see struct segmap_vma */
 	uint32_t first_piece, n_pieces; /* in the layout's pieces */
 };
 

@@ -8,15 +8,16 @@
 #include <string.h>
 #include <sys/mman.h>
 
+/* Kept small: to touch fresh memory is what costs most in a map with very many VMAs. */
 struct segmap_vma {
 	uint64_t start, end; /* runtime addresses, [start, end), start < end, page-aligned */
 	uint64_t off;	     /* bytes into the file; 0 if there is none */
 	uint64_t ino;	     /* 0: no backing file */
-	uint32_t dev_major;  /* as maps prints it; can differ from stat's st_dev (btrfs) */
-	uint32_t dev_minor;
-	int prot;	  /* PROT_READ | PROT_WRITE | PROT_EXEC */
-	bool shared;	  /* 's', not 'p' */
-	const char *name; /* owned by the layout; "" if none; a newline is shown as "\012" */
+	uint32_t dev_minor;  /* as maps prints it; can differ from stat's st_dev (btrfs) */
+	uint16_t dev_major;  /* twelve bits in the kernel (include/linux/kdev_t.h) */
+	uint8_t prot;	     /* PROT_READ | PROT_WRITE | PROT_EXEC */
+	bool shared;	     /* 's', not 'p' */
+	const char *name;    /* owned by the layout; "" if none; a newline is shown as "\012" */
 };
 
 /*

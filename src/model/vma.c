@@ -12,62 +12,57 @@ static const unsigned char hex_figures[256] = {
 };
 
 /*
- * The value of the lower-case hex digits that @text begins with, of its first
- * eight bytes all at once. Returns how many they are. The digits that the value
- * would be written with are compared with what is there, so whatever else
- * stands there is found out.
+ * The value of the eight lower-case hex digits at @text, all at once; false if
+ * they are not. The digits that the value would be written with are compared
+ * with those that are there, so whatever else stands there is found out.
  */
-static inline unsigned int parse_up_to_eight(const char *text, uint64_t *ret)
+static inline bool parse_eight(const char *text, uint64_t *ret)
 {
 	const uint64_t ones = 0x0101010101010101;
-	uint64_t bytes, nibbles, above_nine, wrong;
-	unsigned int digits;
+	uint64_t bytes, nibbles, above_nine;
 
-	/* The first byte the highest; each is at most 24 below, so none carries into another. */
 	memcpy(&bytes, text, sizeof(bytes));
 	bytes = be64toh(bytes);
 	nibbles = (bytes & 15 * ones) + (bytes >> 6 & ones) * 9;
 	above_nine = (nibbles + 6 * ones) >> 4 & ones;
-	wrong = (nibbles + '0' * ones + above_nine * ('a' - '0' - 10)) ^ bytes;
-	digits = wrong ? (unsigned int)__builtin_clzll(wrong) / 8 : 8;
-	if (!digits)
-		return 0;
-	nibbles >>= 64 - 8 * digits;
+	if (nibbles + '0' * ones + above_nine * ('a' - '0' - 10) != bytes)
+		return false;
 	nibbles = (nibbles | nibbles >> 4) & 0x00ff00ff00ff00ff;
 	nibbles = (nibbles | nibbles >> 8) & 0x0000ffff0000ffff;
 	*ret = (nibbles | nibbles >> 16) & 0xffffffff;
-	return digits;
+	return true;
 }
 
 /*
  * The number of 1 to 16 lower-case hex digits at @at, as the kernel prints it:
  * no sign, no 0x. Returns what follows it, or NULL.
+ *
+ * Addresses have eight or twelve digits, offsets eight. Twelve are two eights
+ * that share four. To ask for these lengths, and not to compute a length, lets
+ * the processor begin with the next field before this one is done.
  */
 static inline const char *parse_hex(const char *at, const char *end, uint64_t *ret)
 {
 	const char *start = at;
-	uint64_t value = 0, more = 0;
+	uint64_t value = 0, low;
 	unsigned int figure;
 
-	/* Offsets mostly have eight digits, addresses eight or twelve. */
-	if (end - at >= 16) {
-		unsigned int digits = parse_up_to_eight(at, &value);
-
-		at += digits;
-		if (digits == 8 && hex_figures[(unsigned char)*at]) {
-			digits = parse_up_to_eight(at, &more);
-			at += digits;
-			value = value << 4 * digits | more;
-		}
+	if (end - at > 12 && hex_figures[(unsigned char)at[8]] &&
+	    !hex_figures[(unsigned char)at[12]] && parse_eight(at, &value) &&
+	    parse_eight(at + 4, &low)) {
+		*ret = value << 16 | (low & 0xffff);
+		return at + 12;
 	}
+	if (end - at >= 8 && parse_eight(at, &value))
+		at += 8;
 	for (; (figure = hex_figures[(unsigned char)*at]); at++)
 		value = (value << 4) + figure - 1;
 	*ret = value;
 	return at > start && at - start <= 16 ? at : NULL;
 }
 
-/* As parse_hex() for a device number: a few digits. */
-static inline const char *parse_device(const char *at, uint32_t *ret)
+/* As parse_hex() for a device number: a few digits, at most @most. */
+static inline const char *parse_device(const char *at, int most, uint32_t *ret)
 {
 	const char *start = at;
 	uint32_t value = 0, figure;
@@ -75,7 +70,7 @@ static inline const char *parse_device(const char *at, uint32_t *ret)
 	for (; (figure = hex_figures[(unsigned char)*at]); at++)
 		value = (value << 4) + figure - 1;
 	*ret = value;
-	return at > start && at - start <= 8 ? at : NULL;
+	return at > start && at - start <= most ? at : NULL;
 }
 
 static inline const char *parse_decimal(const char *at, uint64_t *ret)
@@ -97,8 +92,8 @@ static inline const char *parse_perms(const char *at, struct segmap_vma *vma)
 	if ((at[0] != 'r' && at[0] != '-') || (at[1] != 'w' && at[1] != '-') ||
 	    (at[2] != 'x' && at[2] != '-') || (at[3] != 'p' && at[3] != 's'))
 		return NULL;
-	vma->prot = (at[0] == 'r' ? PROT_READ : 0) | (at[1] == 'w' ? PROT_WRITE : 0) |
-		    (at[2] == 'x' ? PROT_EXEC : 0);
+	vma->prot = (uint8_t)((at[0] == 'r' ? PROT_READ : 0) | (at[1] == 'w' ? PROT_WRITE : 0) |
+			      (at[2] == 'x' ? PROT_EXEC : 0));
 	vma->shared = at[3] == 's';
 	return at + 4;
 }
@@ -108,6 +103,7 @@ static inline const char *parse_file(const char *at, const char *end, struct seg
 				     const char **ret)
 {
 	static const char none[] = " 00000000 00:00 0";
+	uint32_t dev_major;
 
 	/* Memory without a file: most VMAs of a process that has very many. */
 	if ((size_t)(end - at) >= strlen(none) && memcmp(at, none, strlen(none)) == 0 &&
@@ -119,9 +115,10 @@ static inline const char *parse_file(const char *at, const char *end, struct seg
 	}
 	if (*at != ' ' || !(at = parse_hex(at + 1, end, &vma->off)))
 		return "a hexadecimal offset is missing after the permissions";
-	if (*at != ' ' || !(at = parse_device(at + 1, &vma->dev_major)) || *at != ':' ||
-	    !(at = parse_device(at + 1, &vma->dev_minor)))
+	if (*at != ' ' || !(at = parse_device(at + 1, 4, &dev_major)) || *at != ':' ||
+	    !(at = parse_device(at + 1, 8, &vma->dev_minor)))
 		return "a device like fe:01 is missing after the offset";
+	vma->dev_major = (uint16_t)dev_major;
 	if (*at != ' ' || !(at = parse_decimal(at + 1, &vma->ino)))
 		return "an inode number is missing after the device";
 	/* The kernel pads to column 73 with blanks; a name begins with none (seq_pad). */
