@@ -34,44 +34,36 @@ failed:
 	return false;
 }
 
-/* The eight hex digits of @value, the first in the lowest byte of memory, without
- * the first @skip. */
-static inline uint64_t hex_digits(uint32_t value, unsigned int skip)
-{
-	uint64_t nibbles = value, above_nine;
-
-	/* One nibble to each byte, the first digit in the highest byte. */
-	nibbles = (nibbles << 16 | nibbles) & 0x0000ffff0000ffff;
-	nibbles = (nibbles << 8 | nibbles) & 0x00ff00ff00ff00ff;
-	nibbles = (nibbles << 4 | nibbles) & 0x0f0f0f0f0f0f0f0f;
-	above_nine = (nibbles + 0x0606060606060606) >> 4 & 0x0101010101010101;
-	nibbles += 0x3030303030303030 + above_nine * ('a' - '0' - 10);
-	return htobe64(nibbles << 8 * skip);
-}
+/*
+ * Two addresses in every row, digit by digit, were a tenth of the time for
+ * 60,000 rows; all sixteen digits at once, in the compiler's own vectors, take
+ * a third of the instructions that two times eight in an integer did.
+ */
+typedef unsigned char bytes_8 __attribute__((vector_size(8)));
+typedef unsigned char bytes_16 __attribute__((vector_size(16)));
+typedef unsigned short shorts_8 __attribute__((vector_size(16)));
 
 void segmap_text_append_hex(struct segmap_text *text, uint64_t value, unsigned int width)
 {
 	unsigned int digits = (67 - (unsigned int)__builtin_clzll(value | 1)) / 4;
-	uint64_t eight;
-	char *at;
+	shorts_8 pairs;
+	bytes_16 nibbles;
+	bytes_8 bytes;
 
 	if (digits < width)
 		digits = width < 16 ? width : 16;
-	if (!segmap_text_reserve(text, 16))
+	if (!segmap_text_reserve(text, sizeof(nibbles)))
 		return;
-	at = text->bytes + text->size;
+	/* The first digit that is wanted in front; what comes behind the last is not used. */
+	value = htobe64(value << (64 - 4 * digits));
+	memcpy(&bytes, &value, sizeof(bytes));
+	pairs = __builtin_convertvector(bytes, shorts_8);
+	pairs = BYTE_ORDER == LITTLE_ENDIAN ? pairs >> 4 | (pairs & 15) << 8 :
+					      pairs >> 4 << 8 | (pairs & 15);
+	memcpy(&nibbles, &pairs, sizeof(nibbles));
+	nibbles += '0' + ((bytes_16)(nibbles > 9) & ('a' - '0' - 10));
+	memcpy(text->bytes + text->size, &nibbles, sizeof(nibbles));
 	text->size += digits;
-	if (digits > 8) {
-		eight = hex_digits((uint32_t)(value >> 32), 16 - digits);
-		memcpy(at, &eight, 8);
-		at += digits - 8;
-		digits = 8;
-	} else if (!value) { /* the offset of all that has no file */
-		memcpy(at, "00000000", 8);
-		return;
-	}
-	eight = hex_digits((uint32_t)value, 8 - digits);
-	memcpy(at, &eight, 8);
 }
 
 /* As segmap_text_append_decimal(), for more than one digit. */

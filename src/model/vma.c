@@ -33,26 +33,51 @@ static inline bool parse_eight(const char *text, uint64_t *ret)
 	return true;
 }
 
+/* The same for the twelve digits of an address; there are sixteen bytes at @text. */
+static inline bool parse_twelve(const char *text, uint64_t *ret)
+{
+	typedef unsigned char bytes_16 __attribute__((vector_size(16)));
+	typedef unsigned short shorts_8 __attribute__((vector_size(16)));
+	typedef unsigned char bytes_8 __attribute__((vector_size(8)));
+	bytes_16 v, is_figure, is_letter, nibbles;
+	uint64_t valid[2], value;
+	shorts_8 pairs;
+	bytes_8 joined;
+
+	memcpy(&v, text, sizeof(v));
+	is_figure = (bytes_16)(v - '0' < 10);
+	is_letter = (bytes_16)(v - 'a' < 6);
+	nibbles = ((v - '0') & is_figure) | ((v - 'a' + 10) & is_letter);
+	is_figure |= is_letter;
+	memcpy(valid, &is_figure, sizeof(valid));
+	if (~valid[0] || ~be64toh(valid[1]) >> 32)
+		return false;
+	/* Digits in pairs, the first of each the higher. */
+	memcpy(&pairs, &nibbles, sizeof(pairs));
+	pairs = BYTE_ORDER == LITTLE_ENDIAN ? pairs << 4 | pairs >> 8 : pairs >> 4 | pairs;
+	joined = __builtin_convertvector(pairs & 0xff, bytes_8);
+	memcpy(&value, &joined, sizeof(value));
+	*ret = be64toh(value) >> 16;
+	return true;
+}
+
 /*
  * The number of 1 to 16 lower-case hex digits at @at, as the kernel prints it:
  * no sign, no 0x. Returns what follows it, or NULL.
  *
- * Addresses have eight or twelve digits, offsets eight. Twelve are two eights
- * that share four. To ask for these lengths, and not to compute a length, lets
- * the processor begin with the next field before this one is done.
+ * Addresses have eight or twelve digits, offsets eight. To ask for these
+ * lengths, and not to compute a length, lets the processor begin with the next
+ * field before this one is done.
  */
 static inline const char *parse_hex(const char *at, const char *end, uint64_t *ret)
 {
 	const char *start = at;
-	uint64_t value = 0, low;
+	uint64_t value = 0;
 	unsigned int figure;
 
-	if (end - at > 12 && hex_figures[(unsigned char)at[8]] &&
-	    !hex_figures[(unsigned char)at[12]] && parse_eight(at, &value) &&
-	    parse_eight(at + 4, &low)) {
-		*ret = value << 16 | (low & 0xffff);
+	if (end - at >= 16 && hex_figures[(unsigned char)at[8]] &&
+	    !hex_figures[(unsigned char)at[12]] && parse_twelve(at, ret))
 		return at + 12;
-	}
 	if (end - at >= 8 && parse_eight(at, &value))
 		at += 8;
 	for (; (figure = hex_figures[(unsigned char)*at]); at++)
