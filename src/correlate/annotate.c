@@ -525,7 +525,7 @@ bool annotate(struct segmap_layout *layout, const struct extents *const *extents
 	}
 	for (size_t i = 0; i < layout->n_vmas; i++) {
 		const struct segmap_vma *vma = &layout->vmas[i];
-		bool is_vdso = vdso >= 0 && vma->start == layout->images[vdso].start;
+		bool is_vdso;
 
 		/* Both lists ascend: images that end before this VMA are done with. */
 		while (nearest < layout->n_images && furthest[nearest] <= vma->start)
@@ -536,6 +536,7 @@ bool annotate(struct segmap_layout *layout, const struct extents *const *extents
 			annotate_plain(layout, i, vma->shared ? SEGMAP_KIND_SHM : SEGMAP_KIND_ANON);
 			continue;
 		}
+		is_vdso = vdso >= 0 && vma->start == layout->images[vdso].start;
 		if (!(is_vdso ? cut_vdso(&cutter, i, vdso) : cut_vma(&cutter, i)))
 			return false;
 	}

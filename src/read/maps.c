@@ -1,9 +1,11 @@
 /* src/read/maps.c - a whole maps text into VMAs, grouped by the file behind them. */
 #include "base/idmap.h"
+#include "base/range.h"
 #include "base/scope.h"
 #include "model/vma.h"
 #include <segmap/layout.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /*
  * Make the name of the last VMA the layout's own. Neighbours mostly share a
@@ -51,6 +53,39 @@ static struct segmap_error *name_line(struct segmap_error *error, const char *na
 	return named;
 }
 
+/*
+ * Have the kernel give memory to the whole pages in @memory now. Each page costs
+ * 1.5 us here when it is asked for, 2.4 us as a page fault, and with 60,000 VMAs
+ * there are a thousand. That it did not work is no error: then they are faults.
+ */
+static void populate(void *memory, size_t size, uint64_t page_size)
+{
+#ifdef MADV_POPULATE_WRITE /* Linux 5.14 */
+	uint64_t start = page_up((uintptr_t)memory, page_size);
+	uint64_t end = page_down((uintptr_t)memory + size, page_size);
+
+	if (start < end)
+		madvise((void *)(uintptr_t)start, end - start, MADV_POPULATE_WRITE);
+#else
+	(void)memory, (void)size, (void)page_size;
+#endif
+}
+
+/* So many VMAs make a long map; their memory is asked for by the piece, ahead of them. */
+enum { AT_ONCE = 4096 };
+
+/* Room for one more VMA. */
+static bool make_room(struct segmap_layout *layout)
+{
+	size_t n = layout->n_vmas;
+
+	if (!grow(&layout->vmas, &layout->cap_vmas, n, sizeof(*layout->vmas)))
+		return false;
+	if (n && n % AT_ONCE == 0)
+		populate(&layout->vmas[n], AT_ONCE * sizeof(*layout->vmas), layout->page_size);
+	return true;
+}
+
 /* The line's own VMA, checked against the one before it: maps is ascending. */
 static struct segmap_error *parse_line(struct segmap_layout *layout, const char *name,
 				       const char *line, const char *end)
@@ -59,7 +94,7 @@ static struct segmap_error *parse_line(struct segmap_layout *layout, const char 
 	struct segmap_error *error;
 	struct segmap_vma *vma;
 
-	if (!grow(&layout->vmas, &layout->cap_vmas, layout->n_vmas, sizeof(*layout->vmas)))
+	if (!make_room(layout))
 		return segmap_error_no_memory();
 	vma = &layout->vmas[layout->n_vmas];
 	error = vma_parse(line, end, vma);
@@ -176,6 +211,9 @@ static struct segmap_error *finish(struct segmap_layout *layout)
 	__attribute__((cleanup(grouping_free))) struct grouping grouping = { 0 };
 
 	layout->annotations = calloc(layout->n_vmas + 1, sizeof(*layout->annotations));
+	if (layout->annotations && layout->n_vmas > AT_ONCE)
+		populate(layout->annotations, layout->n_vmas * sizeof(*layout->annotations),
+			 layout->page_size);
 	if (!layout->annotations || !group_by_file(layout, &grouping) ||
 	    !list_vmas(layout, &grouping))
 		return segmap_error_no_memory();
