@@ -21,13 +21,23 @@ static int compare_labels(const void *a, const void *b)
 	return x->section < y->section ? -1 : x->section > y->section;
 }
 
+/* Linkers write sections in the order of their addresses; then there is nothing to sort. */
+static bool are_sorted(const struct segmap_label *labels, size_t n_labels)
+{
+	for (size_t i = 1; i < n_labels; i++)
+		if (compare_labels(&labels[i - 1], &labels[i]) > 0)
+			return false;
+	return true;
+}
+
 /* Sort @labels and cut each where the one before it still goes on. Returns how many are left. */
 static size_t cut_overlaps(struct segmap_label *labels, size_t n_labels)
 {
 	uint64_t covered = 0;
 	size_t kept = 0;
 
-	qsort(labels, n_labels, sizeof(*labels), compare_labels);
+	if (!are_sorted(labels, n_labels))
+		qsort(labels, n_labels, sizeof(*labels), compare_labels);
 	for (size_t i = 0; i < n_labels; i++) {
 		struct segmap_label label = labels[i];
 
@@ -159,8 +169,6 @@ static bool label_addresses(struct segmap_elf *elf, const struct elf_headers *he
 	n += label_header_addresses(elf, SEGMAP_LABEL_EHDR, 0, headers->ehdr_size, labels + n);
 	n += label_header_addresses(elf, SEGMAP_LABEL_PHDRS, headers->phdrs_off,
 				    headers->phdrs_size, labels + n);
-	n += label_header_addresses(elf, SEGMAP_LABEL_SHDRS, headers->shdrs_off,
-				    headers->shdrs_size, labels + n);
 	for (size_t i = 0; i < elf->n_sections; i++) {
 		const struct segmap_section *section = &elf->sections[i];
 
@@ -168,6 +176,9 @@ static bool label_addresses(struct segmap_elf *elf, const struct elf_headers *he
 			n += label_section_addresses(section, (uint32_t)i, loads, n_loads,
 						     labels + n);
 	}
+	/* Where they mostly are: behind all sections. */
+	n += label_header_addresses(elf, SEGMAP_LABEL_SHDRS, headers->shdrs_off,
+				    headers->shdrs_size, labels + n);
 	elf->n_by_vaddr = cut_overlaps(labels, n);
 	return true;
 }
@@ -194,8 +205,6 @@ static bool label_offsets(struct segmap_elf *elf, const struct elf_headers *head
 	n += label_header_offset(SEGMAP_LABEL_EHDR, 0, headers->ehdr_size, labels + n);
 	n += label_header_offset(SEGMAP_LABEL_PHDRS, headers->phdrs_off, headers->phdrs_size,
 				 labels + n);
-	n += label_header_offset(SEGMAP_LABEL_SHDRS, headers->shdrs_off, headers->shdrs_size,
-				 labels + n);
 	for (size_t i = 0; i < elf->n_sections; i++) {
 		const struct segmap_section *section = &elf->sections[i];
 
@@ -209,6 +218,8 @@ static bool label_offsets(struct segmap_elf *elf, const struct elf_headers *head
 			.off = section->off,
 		};
 	}
+	n += label_header_offset(SEGMAP_LABEL_SHDRS, headers->shdrs_off, headers->shdrs_size,
+				 labels + n);
 	elf->n_by_off = cut_overlaps(labels, n);
 	return true;
 }
