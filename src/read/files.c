@@ -23,7 +23,8 @@ struct segmap_files {
 	uint64_t page_size;
 	bool want_sonames;
 	struct elf_scratch scratch;
-	uid_t uid; /* the effective one */
+	uid_t uid;   /* the effective one */
+	int own_fds; /* directory of segmap's own descriptors; -1 not yet */
 	struct entry **entries; /* each on its own: layouts point to them */
 	size_t n_entries, capacity;
 	struct idmap by_id; /* (st_dev, st_ino) to index */
@@ -39,6 +40,7 @@ struct segmap_error *segmap_files_new(uint64_t page_size, bool want_sonames,
 	files->page_size = page_size;
 	files->want_sonames = want_sonames;
 	files->uid = geteuid();
+	files->own_fds = -1;
 	*ret = files;
 	return NULL;
 }
@@ -61,23 +63,29 @@ void segmap_files_free(struct segmap_files *files)
 		free(files->entries[i]);
 	}
 	free(files->entries);
+	if (files->own_fds >= 0)
+		close(files->own_fds);
 	idmap_free(&files->by_id);
 	elf_scratch_free(&files->scratch);
 	free(files);
 }
 
 /* From a descriptor that names a regular file to one that reads it. */
-static int open_for_reading(const struct segmap_files *files, int path_fd, const struct stat *stat)
+static int open_for_reading(struct segmap_files *files, int path_fd, const struct stat *stat)
 {
-	char link[sizeof("/proc/self/fd/") + 12];
+	char number[16];
 	int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 
 	/* Looking should not change the time of the last access; only the owner may ask that. */
 	if (files->uid == 0 || files->uid == stat->st_uid)
 		flags |= O_NOATIME;
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", path_fd);
+	if (files->own_fds < 0)
+		files->own_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (files->own_fds < 0)
+		return -1;
+	snprintf(number, sizeof(number), "%d", path_fd);
 	for (;;) {
-		int fd = open(link, flags);
+		int fd = openat(files->own_fds, number, flags);
 
 		if (fd >= 0 || errno != EPERM || !(flags & O_NOATIME))
 			return fd;

@@ -34,9 +34,10 @@ static int read_whole(int dir, const char *name, size_t most, char **ret, size_t
 	for (;;) {
 		ssize_t got;
 
-		if (capacity - size < 4096) {
-			/* maps comes in pages; doubling keeps copying linear. */
-			char *moved = realloc(bytes, (capacity = capacity ? capacity * 2 : 16384));
+		if (capacity - size < 512) {
+			/* Mostly a few bytes, of which a large buffer would take whole pages;
+			 * doubling keeps copying linear. */
+			char *moved = realloc(bytes, (capacity = capacity ? capacity * 2 : 1024));
 
 			if (!moved)
 				return -ENOMEM;
