@@ -25,7 +25,8 @@ static inline bool parse_eight(const char *text, uint64_t *ret)
 	bytes = be64toh(bytes);
 	nibbles = (bytes & 15 * ones) + (bytes >> 6 & ones) * 9;
 	above_nine = (nibbles + 6 * ones) >> 4 & ones;
-	if (nibbles + '0' * ones + above_nine * ('a' - '0' - 10) != bytes)
+	/* Without the first condition 'g' to 'o' would be digits of 16 to 24. */
+	if ((nibbles & 16 * ones) || nibbles + '0' * ones + above_nine * ('a' - '0' - 10) != bytes)
 		return false;
 	nibbles = (nibbles | nibbles >> 4) & 0x00ff00ff00ff00ff;
 	nibbles = (nibbles | nibbles >> 8) & 0x0000ffff0000ffff;
