@@ -248,12 +248,15 @@ static void put_label(struct segmap_piece *piece, const struct segmap_elf *elf,
 		piece->kind = SEGMAP_PIECE_PART;
 }
 
-/* Mark a section, which lies at [start, end), that the VMA does not hold whole. */
+/*
+ * Mark a section, which lies at [start, end), that the VMA does not hold whole.
+ * By distances from a byte in both: the VMA can begin below virtual address 0.
+ */
 static void mark_clipped(struct segmap_piece *piece, const struct place *place, uint64_t start,
 			 uint64_t end)
 {
-	piece->comes_from = start < place->vma_start;
-	piece->goes_on = end - start > place->vma_end - start;
+	piece->comes_from = place->at - start > place->at - place->vma_start;
+	piece->goes_on = end - place->at > place->vma_end - place->at;
 }
 
 /* Name file bytes that no PT_LOAD put here by what they are in the file. */

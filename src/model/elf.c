@@ -9,15 +9,12 @@
 /* A section lies in one PT_LOAD, or by hand-written linker scripts in a few. */
 enum { MOST_LOADS_OF_SECTION = 4 };
 
-/* A header keeps its bytes from a section that starts in the same place. */
 static int compare_labels(const void *a, const void *b)
 {
 	const struct segmap_label *x = a, *y = b;
 
 	if (x->start != y->start)
 		return x->start < y->start ? -1 : 1;
-	if ((x->kind == SEGMAP_LABEL_SECTION) != (y->kind == SEGMAP_LABEL_SECTION))
-		return x->kind == SEGMAP_LABEL_SECTION ? 1 : -1;
 	return x->section < y->section ? -1 : x->section > y->section;
 }
 
@@ -28,6 +25,13 @@ static bool are_sorted(const struct segmap_label *labels, size_t n_labels)
 		if (compare_labels(&labels[i - 1], &labels[i]) > 0)
 			return false;
 	return true;
+}
+
+/* Take the bytes before @at off @label. */
+static void cut_head(struct segmap_label *label, uint64_t at)
+{
+	label->off += at - label->start;
+	label->start = at;
 }
 
 /* Sort @labels and cut each where the one before it still goes on. Returns how many are left. */
@@ -44,13 +48,71 @@ static size_t cut_overlaps(struct segmap_label *labels, size_t n_labels)
 		if (label.end <= covered)
 			continue;
 		if (label.start < covered) {
-			label.off += covered - label.start;
-			label.start = covered;
+			cut_head(&label, covered);
 		}
 		covered = label.end;
 		labels[kept++] = label;
 	}
 	return kept;
+}
+
+/*
+ * Put the labels of headers and of sections, each sorted and disjoint, together
+ * in @ret. A header keeps its bytes:
+ *
+ *   section  |=====================|      |====|
+ *   headers       |---|        |------|
+ *   both     |====|---|========|------|   |====|
+ *
+ * @ret has room for both, and for one more for each header. Returns how many.
+ */
+static size_t merge_labels(const struct segmap_label *headers, size_t n_headers,
+			   const struct segmap_label *sections, size_t n_sections,
+			   struct segmap_label *ret)
+{
+	size_t header = 0, n = 0;
+
+	for (size_t i = 0; i < n_sections; i++) {
+		struct segmap_label rest = sections[i];
+
+		while (rest.start < rest.end) {
+			const struct segmap_label *next = &headers[header];
+
+			if (header == n_headers || next->start >= rest.end) {
+				ret[n++] = rest;
+				break;
+			}
+			if (next->start > rest.start) {
+				ret[n] = rest;
+				ret[n++].end = next->start;
+				cut_head(&rest, next->start);
+			}
+			if (next->end > rest.start)
+				cut_head(&rest, min_u64(next->end, rest.end));
+			if (next->end <= rest.start)
+				ret[n++] = headers[header++];
+		}
+	}
+	while (header < n_headers)
+		ret[n++] = headers[header++];
+	return n;
+}
+
+/*
+ * Settle who has which byte among labels of headers and of sections, each in
+ * any order. False if there is no memory.
+ */
+static bool settle_labels(struct segmap_label *headers, size_t n_headers,
+			  struct segmap_label *sections, size_t n_sections,
+			  struct segmap_label **ret, size_t *n_ret)
+{
+	n_headers = cut_overlaps(headers, n_headers);
+	n_sections = cut_overlaps(sections, n_sections);
+	*ret = reallocarray(NULL, 2 * n_headers + n_sections + 1, sizeof(**ret));
+	if (!*ret)
+		return false;
+	*n_ret = merge_labels(headers, n_headers, sections, n_sections, *ret);
+	return true;
 }
 
 /*
@@ -152,35 +214,35 @@ static bool label_addresses(struct segmap_elf *elf, const struct elf_headers *he
 {
 	scope_free struct segmap_segment **loads =
 		reallocarray(NULL, elf->n_segments + 1, sizeof(*loads));
-	struct segmap_label *labels =
-		reallocarray(NULL,
-			     MOST_LOADS_OF_SECTION * elf->n_sections + 3 * elf->n_segments + 1,
-			     sizeof(*labels));
-	size_t n_loads = 0, n = 0;
+	scope_free struct segmap_label *of_headers =
+		reallocarray(NULL, 3 * elf->n_segments + 1, sizeof(*of_headers));
+	scope_free struct segmap_label *of_sections =
+		reallocarray(NULL, MOST_LOADS_OF_SECTION * elf->n_sections + 1,
+			     sizeof(*of_sections));
+	size_t n_loads = 0, n_headers = 0, n_sections = 0;
 
-	elf->by_vaddr = labels;
-	if (!loads || !labels)
+	if (!loads || !of_headers || !of_sections)
 		return false;
 	for (size_t i = 0; i < elf->n_segments; i++)
 		if (elf->segments[i].type == SEGMAP_SEGMENT_LOAD)
 			loads[n_loads++] = &elf->segments[i];
 	qsort(loads, n_loads, sizeof(*loads), compare_loads);
 
-	n += label_header_addresses(elf, SEGMAP_LABEL_EHDR, 0, headers->ehdr_size, labels + n);
-	n += label_header_addresses(elf, SEGMAP_LABEL_PHDRS, headers->phdrs_off,
-				    headers->phdrs_size, labels + n);
+	n_headers += label_header_addresses(elf, SEGMAP_LABEL_EHDR, 0, headers->ehdr_size,
+					    of_headers + n_headers);
+	n_headers += label_header_addresses(elf, SEGMAP_LABEL_PHDRS, headers->phdrs_off,
+					    headers->phdrs_size, of_headers + n_headers);
+	n_headers += label_header_addresses(elf, SEGMAP_LABEL_SHDRS, headers->shdrs_off,
+					    headers->shdrs_size, of_headers + n_headers);
 	for (size_t i = 0; i < elf->n_sections; i++) {
 		const struct segmap_section *section = &elf->sections[i];
 
 		if (section->alloc && section->size && !(section->tls && section->nobits))
-			n += label_section_addresses(section, (uint32_t)i, loads, n_loads,
-						     labels + n);
+			n_sections += label_section_addresses(section, (uint32_t)i, loads, n_loads,
+							      of_sections + n_sections);
 	}
-	/* Where they mostly are: behind all sections. */
-	n += label_header_addresses(elf, SEGMAP_LABEL_SHDRS, headers->shdrs_off,
-				    headers->shdrs_size, labels + n);
-	elf->n_by_vaddr = cut_overlaps(labels, n);
-	return true;
+	return settle_labels(of_headers, n_headers, of_sections, n_sections, &elf->by_vaddr,
+			     &elf->n_by_vaddr);
 }
 
 static size_t label_header_offset(enum segmap_label_kind kind, uint64_t off, uint64_t size,
@@ -196,21 +258,25 @@ static size_t label_header_offset(enum segmap_label_kind kind, uint64_t off, uin
 
 static bool label_offsets(struct segmap_elf *elf, const struct elf_headers *headers)
 {
-	struct segmap_label *labels = reallocarray(NULL, elf->n_sections + 3, sizeof(*labels));
-	size_t n = 0;
+	scope_free struct segmap_label *of_sections =
+		reallocarray(NULL, elf->n_sections + 1, sizeof(*of_sections));
+	struct segmap_label of_headers[3];
+	size_t n_headers = 0, n_sections = 0;
 
-	elf->by_off = labels;
-	if (!labels)
+	if (!of_sections)
 		return false;
-	n += label_header_offset(SEGMAP_LABEL_EHDR, 0, headers->ehdr_size, labels + n);
-	n += label_header_offset(SEGMAP_LABEL_PHDRS, headers->phdrs_off, headers->phdrs_size,
-				 labels + n);
+	n_headers += label_header_offset(SEGMAP_LABEL_EHDR, 0, headers->ehdr_size,
+					 of_headers + n_headers);
+	n_headers += label_header_offset(SEGMAP_LABEL_PHDRS, headers->phdrs_off,
+					 headers->phdrs_size, of_headers + n_headers);
+	n_headers += label_header_offset(SEGMAP_LABEL_SHDRS, headers->shdrs_off,
+					 headers->shdrs_size, of_headers + n_headers);
 	for (size_t i = 0; i < elf->n_sections; i++) {
 		const struct segmap_section *section = &elf->sections[i];
 
 		if (section->nobits || !section->size || section->off >= elf->size)
 			continue;
-		labels[n++] = (struct segmap_label){
+		of_sections[n_sections++] = (struct segmap_label){
 			.start = section->off,
 			.end = section->off + section->size,
 			.kind = SEGMAP_LABEL_SECTION,
@@ -218,10 +284,8 @@ static bool label_offsets(struct segmap_elf *elf, const struct elf_headers *head
 			.off = section->off,
 		};
 	}
-	n += label_header_offset(SEGMAP_LABEL_SHDRS, headers->shdrs_off, headers->shdrs_size,
-				 labels + n);
-	elf->n_by_off = cut_overlaps(labels, n);
-	return true;
+	return settle_labels(of_headers, n_headers, of_sections, n_sections, &elf->by_off,
+			     &elf->n_by_off);
 }
 
 bool elf_label(struct segmap_elf *elf, const struct elf_headers *headers)

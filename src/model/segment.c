@@ -21,7 +21,8 @@ void segmap_segment_expand(struct segmap_segment *segment, uint64_t page_size)
 	 * within the page: mmap takes whole pages of a file only.
 	 */
 	segment->mappable = ((segment->vaddr - segment->off) & (page_size - 1)) == 0 &&
-			    page_up(memory_end, page_size) >= memory_end;
+			    page_up(memory_end, page_size) >= memory_end &&
+			    page_up(data_end, page_size) >= data_end;
 	segment->map_off = segment->off - slack;
 	segment->file_end = segment->filesz ? page_up(data_end, page_size) : segment->map_start;
 	segment->mem_end = max_u64(page_up(memory_end, page_size), segment->file_end);

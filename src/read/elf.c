@@ -41,6 +41,15 @@ enum {
 	ALIGNMENT = 16,
 };
 
+/* The section header table, once it is in the window and in the machine's byte order. */
+struct section_table {
+	size_t at;	  /* where in the window */
+	const void *rows; /* the same as a pointer, when the window moves no more */
+	size_t n;	  /* 0: there is none that can be believed */
+	bool is_64;	  /* rows are Elf64_Shdr, else Elf32_Shdr */
+	uint32_t names;	  /* e_shstrndx */
+};
+
 static void scope_elf_end_(Elf **elf)
 {
 	if (*elf)
@@ -123,6 +132,21 @@ static struct segmap_error *read_exactly(const struct window *window, void *buff
 	return NULL;
 }
 
+/* Bring @size bytes at @off, which are there, to an aligned place of their own in the window. */
+static struct segmap_error *window_read_anew(struct window *window, uint64_t off, uint64_t size,
+					     size_t *at)
+{
+	struct segmap_error *error;
+
+	window->used = (window->used + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+	error = read_exactly(window, window_at(window, window->used), size, off);
+	if (error)
+		return error;
+	*at = window->used;
+	window->used += size;
+	return NULL;
+}
+
 /*
  * Bring @size bytes at @off, which are there, into the window; *@at is where
  * they stand. What is in the head is read once only: what was checked in it
@@ -131,18 +155,9 @@ static struct segmap_error *read_exactly(const struct window *window, void *buff
 static struct segmap_error *window_read(struct window *window, uint64_t off, uint64_t size,
 					size_t *at)
 {
-	struct segmap_error *error;
-
-	if (off + size <= window->head) {
-		*at = (size_t)off;
-		return NULL;
-	}
-	window->used = (window->used + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
-	error = read_exactly(window, window_at(window, window->used), size, off);
-	if (error)
-		return error;
-	*at = window->used;
-	window->used += size;
+	if (off + size > window->head)
+		return window_read_anew(window, off, size, at);
+	*at = (size_t)off;
 	return NULL;
 }
 
@@ -275,6 +290,34 @@ static int prot_of(GElf_Word flags)
 	       (flags & PF_X ? PROT_EXEC : 0);
 }
 
+/* A section header of either class, translated in place; @raw is aligned. */
+static bool translate_shdrs(const GElf_Ehdr *ehdr, void *raw, uint64_t size)
+{
+	Elf_Data data = { .d_buf = raw, .d_size = size, .d_type = ELF_T_SHDR,
+			  .d_version = EV_CURRENT };
+	Elf_Data out = data;
+	unsigned int encoding = ehdr->e_ident[EI_DATA];
+
+	return ehdr->e_ident[EI_CLASS] == ELFCLASS64 ? elf64_xlatetom(&out, &data, encoding) :
+						       elf32_xlatetom(&out, &data, encoding);
+}
+
+/* Row @index of a translated table. */
+static GElf_Shdr shdr_at(const struct section_table *table, size_t index)
+{
+	const Elf32_Shdr *shdr;
+
+	if (table->is_64)
+		return ((const Elf64_Shdr *)table->rows)[index];
+	shdr = &((const Elf32_Shdr *)table->rows)[index];
+	return (GElf_Shdr){
+		.sh_name = shdr->sh_name,     .sh_type = shdr->sh_type,
+		.sh_flags = shdr->sh_flags,   .sh_addr = shdr->sh_addr,
+		.sh_offset = shdr->sh_offset, .sh_size = shdr->sh_size,
+		.sh_link = shdr->sh_link,
+	};
+}
+
 /*
  * How many section headers there are: gABI, 65280 and more are counted in
  * sh_size of the first. 0 if there are none.
@@ -282,80 +325,66 @@ static int prot_of(GElf_Word flags)
 static struct segmap_error *count_section_headers(struct window *window, const GElf_Ehdr *ehdr,
 						  size_t entry_size, uint64_t *ret)
 {
-	union {
-		Elf64_Shdr shdr_64;
-		Elf32_Shdr shdr_32;
-	} file, memory;
-	Elf_Data in = { .d_buf = &file, .d_size = entry_size, .d_type = ELF_T_SHDR,
-			.d_version = EV_CURRENT };
-	Elf_Data out = { .d_buf = &memory, .d_size = entry_size, .d_type = ELF_T_SHDR,
-			 .d_version = EV_CURRENT };
-	unsigned int encoding = ehdr->e_ident[EI_DATA];
+	Elf64_Shdr row; /* the larger of the two */
+	struct section_table table = { .rows = &row, .is_64 = entry_size == sizeof(Elf64_Shdr) };
 	struct segmap_error *error;
 
 	*ret = ehdr->e_shnum;
 	if (ehdr->e_shnum || !is_there(window, ehdr->e_shoff, entry_size))
 		return NULL;
-	error = read_exactly(window, &file, entry_size, ehdr->e_shoff);
-	if (error)
-		return error;
-	if (ehdr->e_ident[EI_CLASS] == ELFCLASS64) {
-		if (elf64_xlatetom(&out, &in, encoding))
-			*ret = memory.shdr_64.sh_size;
-	} else if (elf32_xlatetom(&out, &in, encoding)) {
-		*ret = memory.shdr_32.sh_size;
-	}
-	return NULL;
+	error = read_exactly(window, &row, entry_size, ehdr->e_shoff);
+	if (!error && translate_shdrs(ehdr, &row, entry_size))
+		*ret = shdr_at(&table, 0).sh_size;
+	return error;
 }
 
 /*
- * Bring the section header table into the window if it can be believed, and
- * say in @ehdr where it is. Else *@problem says why not (NULL if the file just
- * has none), and @ehdr says that there is none: libelf would believe its count.
+ * Bring the section header table into the window if it can be believed. Else
+ * *@problem says why not (NULL if the file just has none). libelf is told that
+ * there is none in any case: it would believe its count, and a file can change
+ * between two looks at it.
  */
 static struct segmap_error *read_section_headers(struct window *window, GElf_Ehdr *ehdr,
 						 struct elf_headers *headers,
+						 struct section_table *table,
 						 const char **problem)
 {
-	bool is_64 = ehdr->e_ident[EI_CLASS] == ELFCLASS64;
-	size_t entry_size = is_64 ? sizeof(Elf64_Shdr) : sizeof(Elf32_Shdr);
-	uint64_t off = ehdr->e_shoff, count = 0;
+	size_t entry_size = ehdr->e_ident[EI_CLASS] == ELFCLASS64 ? sizeof(Elf64_Shdr) :
+								    sizeof(Elf32_Shdr);
 	struct segmap_error *error;
-	size_t at;
+	uint64_t count = 0;
 
 	*problem = NULL;
-	ehdr->e_shoff = 0;
-	if (!off || window->bytes->loaded)
-		goto none;
+	if (!ehdr->e_shoff || window->bytes->loaded)
+		return NULL;
 	*problem = "the section headers have an unknown size";
 	if (ehdr->e_shentsize != entry_size)
-		goto none;
-	ehdr->e_shoff = off;
-	error = count_section_headers(window, ehdr, entry_size, &count);
-	ehdr->e_shoff = 0;
-	if (error)
-		return error;
+		return NULL;
 	*problem = NULL;
-	if (!count)
-		goto none;
+	error = count_section_headers(window, ehdr, entry_size, &count);
+	if (error || !count)
+		return error;
 	*problem = "it claims more sections than any linker makes";
 	if (count > SEGMAP_MAX_SECTIONS)
-		goto none;
+		return NULL;
 	*problem = "the section header table is not all in the file";
-	if (!is_there(window, off, count * entry_size))
-		goto none;
+	if (!is_there(window, ehdr->e_shoff, count * entry_size))
+		return NULL;
 	*problem = NULL;
 	error = window_grow(window, count * entry_size);
 	if (!error)
-		error = window_read(window, off, count * entry_size, &at);
+		error = window_read_anew(window, ehdr->e_shoff, count * entry_size, &table->at);
 	if (error)
 		return error;
-	headers->shdrs_off = off;
+	if (!translate_shdrs(ehdr, window_at(window, table->at), count * entry_size)) {
+		*problem = "the section headers cannot be decoded";
+		return NULL;
+	}
+	headers->shdrs_off = ehdr->e_shoff;
 	headers->shdrs_size = count * entry_size;
-	ehdr->e_shoff = at;
-	return NULL;
-none:
-	ehdr->e_shnum = ehdr->e_shstrndx = 0;
+	table->n = count;
+	table->is_64 = entry_size == sizeof(Elf64_Shdr);
+	table->names = ehdr->e_shstrndx;
 	return NULL;
 }
 
@@ -425,16 +454,19 @@ static struct segmap_error *parse_segments(const struct window *window, Elf *lib
 }
 
 /* The section name table into elf->names; *@problem, if it cannot be believed. */
-static struct segmap_error *read_names(struct window *window, Elf *libelf, struct segmap_elf *elf,
-				       uint64_t *size, const char **problem)
+static struct segmap_error *read_names(struct window *window, const struct section_table *table,
+				       struct segmap_elf *elf, uint64_t *size,
+				       const char **problem)
 {
+	/* gABI: an index that does not fit is in sh_link of the first header. */
+	size_t index = table->names == SHN_XINDEX ? shdr_at(table, 0).sh_link : table->names;
 	GElf_Shdr shdr;
-	Elf_Scn *scn;
-	size_t index;
 
 	*problem = "there is no section name table";
-	if (elf_getshdrstrndx(libelf, &index) || !(scn = elf_getscn(libelf, index)) ||
-	    !gelf_getshdr(scn, &shdr) || shdr.sh_type != SHT_STRTAB)
+	if (!index || index >= table->n)
+		return NULL;
+	shdr = shdr_at(table, index);
+	if (shdr.sh_type != SHT_STRTAB)
 		return NULL;
 	*problem = "the section name table is not all in the file";
 	if (!is_there(window, shdr.sh_offset, shdr.sh_size) ||
@@ -449,24 +481,24 @@ static struct segmap_error *read_names(struct window *window, Elf *libelf, struc
 	return read_exactly(window, elf->names, shdr.sh_size, shdr.sh_offset);
 }
 
-static struct segmap_error *parse_sections(struct window *window, Elf *libelf, size_t n_shdrs,
+static struct segmap_error *parse_sections(struct window *window, struct section_table *table,
 					   struct segmap_elf *elf, const char **problem)
 {
 	uint64_t names_size = 0, names_total = 0, sum;
 	struct segmap_error *error;
-	Elf_Scn *scn = NULL;
 
-	error = read_names(window, libelf, elf, &names_size, problem);
+	table->rows = window_at(window, table->at);
+	error = read_names(window, table, elf, &names_size, problem);
 	if (error || *problem)
 		return error;
-	elf->sections = reallocarray(NULL, n_shdrs, sizeof(*elf->sections));
+	elf->sections = reallocarray(NULL, table->n, sizeof(*elf->sections));
 	if (!elf->sections)
 		return segmap_error_no_memory();
-	while ((scn = elf_nextscn(libelf, scn))) {
-		GElf_Shdr shdr;
+	for (size_t i = 1; i < table->n; i++) {
+		GElf_Shdr shdr = shdr_at(table, i);
 		const char *name;
 
-		if (!gelf_getshdr(scn, &shdr) || shdr.sh_type == SHT_NULL)
+		if (shdr.sh_type == SHT_NULL)
 			continue;
 		if (!checked_add(shdr.sh_addr, shdr.sh_size, &sum) ||
 		    !checked_add(shdr.sh_offset, shdr.sh_size, &sum))
@@ -794,6 +826,7 @@ static struct segmap_error *parse_window(struct window *window, uint64_t page_si
 {
 	__attribute__((cleanup(scope_segmap_elf_free_))) struct segmap_elf *elf = NULL;
 	__attribute__((cleanup(scope_elf_end_))) Elf *libelf = NULL;
+	struct section_table table = { 0 };
 	struct elf_headers headers = { 0 };
 	struct segmap_error *error;
 	GElf_Ehdr ehdr;
@@ -816,9 +849,11 @@ static struct segmap_error *parse_window(struct window *window, uint64_t page_si
 
 	error = read_program_headers(window, &ehdr, &headers);
 	if (!error)
-		error = read_section_headers(window, &ehdr, &headers, &elf->sections_problem);
+		error = read_section_headers(window, &ehdr, &headers, &table,
+					     &elf->sections_problem);
 	if (error)
 		return error;
+	ehdr.e_shoff = ehdr.e_shnum = ehdr.e_shstrndx = 0;
 	if (!encode_ehdr(window, &ehdr))
 		return format_error(window, "its byte order is unknown");
 	elf_version(EV_CURRENT);
@@ -829,9 +864,8 @@ static struct segmap_error *parse_window(struct window *window, uint64_t page_si
 	error = parse_segments(window, libelf, ehdr.e_phnum, page_size, elf);
 	if (!error)
 		error = parse_properties(window, libelf, ehdr.e_phnum, want_soname, elf);
-	if (!error && headers.shdrs_size)
-		error = parse_sections(window, libelf, headers.shdrs_size / ehdr.e_shentsize, elf,
-				       &elf->sections_problem);
+	if (!error && table.n)
+		error = parse_sections(window, &table, elf, &elf->sections_problem);
 	if (error)
 		return error;
 	elf->sections_from = SEGMAP_SECTIONS_HEADERS;

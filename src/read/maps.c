@@ -220,13 +220,24 @@ static struct segmap_error *finish(struct segmap_layout *layout)
 	return NULL;
 }
 
+static struct segmap_error *nul_error(const struct segmap_layout *layout, const char *name,
+				      const char *text, const char *nul)
+{
+	size_t number = layout->n_lines + 1;
+
+	for (; text < nul; text++)
+		number += *text == '\n';
+	return segmap_error_new(SEGMAP_ERROR_FORMAT, name, "line %zu: there is a NUL byte in it",
+				number);
+}
+
 struct segmap_error *segmap_layout_parse_maps(struct segmap_layout *layout, const char *name,
 					      char *text, size_t size, bool last, size_t *taken)
 {
-	char *line = text, *end = text + size;
+	char *line = text, *end = text + size, *nul = memchr(text, '\0', size);
 
-	if (memchr(text, '\0', size))
-		return segmap_error_new(SEGMAP_ERROR_FORMAT, name, "there is a NUL byte in it");
+	if (nul)
+		return nul_error(layout, name, text, nul);
 	while (line < end) {
 		char *newline = memchr(line, '\n', (size_t)(end - line));
 		struct segmap_error *error;

@@ -1,0 +1,264 @@
+/* tests/unit/model_vma.c - one line of /proc/PID/maps. */
+#include "unit.h"
+#include <segmap/vma.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { R = PROT_READ, W = PROT_WRITE, X = PROT_EXEC };
+
+/* Lines as kernels print them (fs/proc/task_mmu.c:show_map_vma). */
+static const struct {
+	const char *line;
+	struct segmap_vma vma;
+} valid[] = {
+	{ "55d0c0a00000-55d0c0a02000 r--p 00000000 fe:01 1835041                    /usr/bin/cat",
+	  { 0x55d0c0a00000, 0x55d0c0a02000, 0, 1835041, 1, 0xfe, R, false, "/usr/bin/cat" } },
+	{ "55d0c0a02000-55d0c0a06000 r-xp 00002000 fe:01 1835041                    /usr/bin/cat",
+	  { 0x55d0c0a02000, 0x55d0c0a06000, 0x2000, 1835041, 1, 0xfe, R | X, false,
+	    "/usr/bin/cat" } },
+	{ "7ffff7fc9000-7ffff7fca000 rw-s 00000000 00:01 2048                       "
+	  "/memfd:a b (deleted)",
+	  { 0x7ffff7fc9000, 0x7ffff7fca000, 0, 2048, 1, 0, R | W, true, "/memfd:a b (deleted)" } },
+	{ "7ffffffde000-7ffffffff000 rwxp 00000000 00:00 0                          [stack]",
+	  { 0x7ffffffde000, 0x7ffffffff000, 0, 0, 0, 0, R | W | X, false, "[stack]" } },
+	{ "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]",
+	  { 0xffffffffff600000, 0xffffffffff601000, 0, 0, 0, 0, X, false, "[vsyscall]" } },
+	/* No name: the kernel writes nothing, or (with seq_pad before 3.19) blanks. */
+	{ "7f0000000000-7f0000021000 rw-p 00000000 00:00 0",
+	  { 0x7f0000000000, 0x7f0000021000, 0, 0, 0, 0, R | W, false, "" } },
+	{ "7f0000000000-7f0000021000 rw-p 00000000 00:00 0 ",
+	  { 0x7f0000000000, 0x7f0000021000, 0, 0, 0, 0, R | W, false, "" } },
+	{ "7f0000000000-7f0000021000 ---p 00000000 00:00 0                          ",
+	  { 0x7f0000000000, 0x7f0000021000, 0, 0, 0, 0, 0, false, "" } },
+	/* A 32-bit process: at least eight digits each. */
+	{ "08048000-08049000 r-xp 00000000 08:01 17     /bin/a",
+	  { 0x8048000, 0x8049000, 0, 17, 1, 8, R | X, false, "/bin/a" } },
+	{ "1000-2000 r-xp 00000000 fe:00 7   /a b (deleted)",
+	  { 0x1000, 0x2000, 0, 7, 0, 0xfe, R | X, false, "/a b (deleted)" } },
+	{ "0-1000 r--p 00000000 00:00 0", { 0, 0x1000, 0, 0, 0, 0, R, false, "" } },
+	/* 5-level paging: 57-bit addresses. */
+	{ "ff7fffff0000000-ff7fffff0001000 rw-p 00000000 00:00 0",
+	  { 0xff7fffff0000000, 0xff7fffff0001000, 0, 0, 0, 0, R | W, false, "" } },
+	{ "fffffffffffff000-ffffffffffffffff r--p ffffffffffffffff ffff:ffffffff "
+	  "18446744073709551615 /x",
+	  { 0xfffffffffffff000, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT32_MAX, UINT16_MAX, R,
+	    false, "/x" } },
+	/* Names are taken whole: whatever stands in them. */
+	{ "1000-2000 r--p 00000000 00:2f 9 /tmp/a\\012b",
+	  { 0x1000, 0x2000, 0, 9, 0x2f, 0, R, false, "/tmp/a\\012b" } },
+	{ "1000-2000 r--p 00000000 00:2f 9 /tmp/\\",
+	  { 0x1000, 0x2000, 0, 9, 0x2f, 0, R, false, "/tmp/\\" } },
+	{ "1000-2000 r--p 00000000 00:2f 9 /tmp/a  b ",
+	  { 0x1000, 0x2000, 0, 9, 0x2f, 0, R, false, "/tmp/a  b " } },
+	{ "1000-2000 r--p 00000000 00:2f 9 /tmp/\t\033[31m\xff\xfe",
+	  { 0x1000, 0x2000, 0, 9, 0x2f, 0, R, false, "/tmp/\t\033[31m\xff\xfe" } },
+	{ "1000-2000 r--p 00000000 00:2f 9 /3000-4000 r-xp 00000000 00:00 0 [heap]",
+	  { 0x1000, 0x2000, 0, 9, 0x2f, 0, R, false,
+	    "/3000-4000 r-xp 00000000 00:00 0 [heap]" } },
+	{ "1000-2000 rw-p 00000000 00:00 0 [anon:a name, with (blanks)]",
+	  { 0x1000, 0x2000, 0, 0, 0, 0, R | W, false, "[anon:a name, with (blanks)]" } },
+	{ "1000-2000 rw-s 00000000 00:01 5 [anon_shmem:x]",
+	  { 0x1000, 0x2000, 0, 5, 1, 0, R | W, true, "[anon_shmem:x]" } },
+	{ "1000-2000 rw-s 00000000 00:0e 1040 anon_inode:[io_uring]",
+	  { 0x1000, 0x2000, 0, 1040, 0xe, 0, R | W, true, "anon_inode:[io_uring]" } },
+	{ "1000-2000 r--p 00000000 00:2f 9 (unreachable)/lib/x",
+	  { 0x1000, 0x2000, 0, 9, 0x2f, 0, R, false, "(unreachable)/lib/x" } },
+};
+
+START_TEST(parses_what_kernels_print)
+{
+	const struct segmap_vma *expected = &valid[_i].vma;
+	char *line = strdup(valid[_i].line);
+	struct segmap_vma vma = { 0 };
+
+	unit_no_error(segmap_vma_parse(line, &vma));
+	ck_assert_uint_eq(vma.start, expected->start);
+	ck_assert_uint_eq(vma.end, expected->end);
+	ck_assert_uint_eq(segmap_vma_size(&vma), expected->end - expected->start);
+	ck_assert_uint_eq(vma.off, expected->off);
+	ck_assert_uint_eq(vma.ino, expected->ino);
+	ck_assert_uint_eq(vma.dev_major, expected->dev_major);
+	ck_assert_uint_eq(vma.dev_minor, expected->dev_minor);
+	ck_assert_int_eq(vma.prot, expected->prot);
+	ck_assert_int_eq(vma.shared, expected->shared);
+	ck_assert_str_eq(vma.name, expected->name);
+	/* The name is part of the line, not a copy. */
+	ck_assert(vma.name >= line && vma.name <= line + strlen(line));
+	free(line);
+}
+END_TEST
+
+static const struct {
+	const char *line, *problem; /* words of the error */
+} malformed[] = {
+	{ "", "address range" },
+	{ " ", "address range" },
+	{ "x", "address range" },
+	{ "-2000 r--p 00000000 00:00 0", "address range" },
+	{ "1000 r--p 00000000 00:00 0", "address range" },
+	{ "1000- r--p 00000000 00:00 0", "address range" },
+	{ "1000 -2000 r--p 00000000 00:00 0", "address range" },
+	{ " 1000-2000 r--p 00000000 00:00 0", "address range" },
+	{ "0x1000-0x2000 r--p 00000000 00:00 0", "address range" },
+	{ "+1000-2000 r--p 00000000 00:00 0", "address range" },
+	{ "-1000-2000 r--p 00000000 00:00 0", "address range" },
+	{ "1A000-1B000 r--p 00000000 00:00 0", "address range" },
+	{ "10000000000000000-20000000000000000 r--p 00000000 00:00 0", "address range" },
+	{ "1000-20000000000000000 r--p 00000000 00:00 0", "address range" },
+	{ "2000-1000 r--p 00000000 00:00 0", "empty or turned round" },
+	{ "1000-1000 r--p 00000000 00:00 0", "empty or turned round" },
+	{ "0-0 r--p 00000000 00:00 0", "empty or turned round" },
+	{ "1000-2000", "permissions" },
+	{ "1000-2000 ", "permissions" },
+	{ "1000-2000 r", "permissions" },
+	{ "1000-2000 r--", "permissions" },
+	{ "1000-2000  r--p 00000000 00:00 0", "permissions" },
+	{ "1000-2000\tr--p 00000000 00:00 0", "permissions" },
+	{ "1000-2000 x--p 00000000 00:00 0", "permissions" },
+	{ "1000-2000 rwx 00000000 00:00 0", "permissions" },
+	{ "1000-2000 r--q 00000000 00:00 0", "permissions" },
+	{ "1000-2000 R--P 00000000 00:00 0", "permissions" },
+	{ "1000-2000 -w-- 00000000 00:00 0", "permissions" },
+	{ "1000-2000 r--p", "offset" },
+	{ "1000-2000 r--p ", "offset" },
+	{ "1000-2000 r--px 00000000 00:00 0", "offset" },
+	{ "1000-2000 r--p -1 00:00 0", "offset" },
+	{ "1000-2000 r--p 11111111111111111 00:00 0", "offset" },
+	{ "1000-2000 r--p 00000000", "device" },
+	{ "1000-2000 r--p 00000000 ", "device" },
+	{ "1000-2000 r--p 00000000 00", "device" },
+	{ "1000-2000 r--p 00000000 00:", "device" },
+	{ "1000-2000 r--p 00000000 :00 0", "device" },
+	{ "1000-2000 r--p 00000000 00-00 0", "device" },
+	{ "1000-2000 r--p 00000000 100000000:00 0", "device" },
+	{ "1000-2000 r--p 00000000 00:100000000 0", "device" },
+	{ "1000-2000 r--p 00000000 00:00", "inode" },
+	{ "1000-2000 r--p 00000000 00:00 ", "inode" },
+	{ "1000-2000 r--p 00000000 00:00 /x", "inode" },
+	{ "1000-2000 r--p 00000000 00:00 -1 /x", "inode" },
+	{ "1000-2000 r--p 00000000 00:00 18446744073709551616 /x", "inode" },
+	{ "1000-2000 r--p 00000000 00:00 99999999999999999999 /x", "inode" },
+	{ "1000-2000 r--p 00000000 00:00 0x", "follows the inode" },
+	{ "1000-2000 r--p 00000000 00:00 7/lib", "follows the inode" },
+	{ "1000-2000 r--p 00000000 00:00 7\t/lib", "follows the inode" },
+	/* pmap's and smaps' lines are none of maps' */
+	{ "4242:   cat", "address range" },
+	{ "Size:                  8 kB", "address range" },
+	{ "000055d0c0a00000      8K r---- cat", "address range" },
+};
+
+START_TEST(refuses_what_no_kernel_prints)
+{
+	struct segmap_vma untouched, vma;
+	struct segmap_error *error;
+
+	memset(&untouched, 0x5a, sizeof(untouched));
+	memcpy(&vma, &untouched, sizeof(vma));
+	error = segmap_vma_parse(malformed[_i].line, &vma);
+	ck_assert_msg(error != NULL, "\"%s\" was parsed", malformed[_i].line);
+	ck_assert_str_eq(error->what, "");
+	unit_error(error, SEGMAP_ERROR_FORMAT, malformed[_i].problem);
+	ck_assert_msg(memcmp(&vma, &untouched, sizeof(vma)) == 0, "*ret was touched");
+}
+END_TEST
+
+START_TEST(line_cut_at_any_place_is_parsed_or_refused)
+{
+	static const char whole[] =
+		"7f1234567000-7f1234569000 r-xp 0001f000 103:02 1234567890 /usr/lib/libx y.so";
+	const size_t end_of_inode = strstr(whole, " /usr") - whole;
+
+	for (size_t size = 0; size < sizeof(whole); size++) {
+		char *line = strndup(whole, size); /* of exactly this size, for the sanitizer */
+		struct segmap_vma vma;
+		struct segmap_error *error = segmap_vma_parse(line, &vma);
+		/* From the first digit of the inode on it is a line. */
+		bool is_line = size > (size_t)(strstr(whole, " 123456") - whole) + 1;
+
+		ck_assert_msg((error == NULL) == is_line, "\"%s\"", line);
+		if (!error && size >= end_of_inode)
+			ck_assert_uint_eq(vma.ino, 1234567890);
+		segmap_error_free(error);
+		free(line);
+	}
+}
+END_TEST
+
+START_TEST(one_changed_byte_never_crashes)
+{
+	static const char whole[] = "7f1234567000-7f1234569000 r-xp 0001f000 103:02 12345 /lib/x";
+
+	for (size_t at = 0; at < sizeof(whole) - 1; at++) {
+		for (int byte = 1; byte < 256; byte++) {
+			char line[sizeof(whole)];
+			struct segmap_vma vma;
+			struct segmap_error *error;
+
+			memcpy(line, whole, sizeof(whole));
+			line[at] = (char)byte;
+			error = segmap_vma_parse(line, &vma);
+			ck_assert(error || vma.start < vma.end);
+			segmap_error_free(error);
+		}
+	}
+}
+END_TEST
+
+START_TEST(name_of_any_length_is_whole)
+{
+	static const size_t lengths[] = { 1, 255, 4095, 4096, 4097, 6000, 70000 };
+	static const char fields[] = "1000-2000 r--p 00000000 08:01 7 ";
+	char *line = malloc(sizeof(fields) + lengths[_i]);
+	struct segmap_vma vma;
+
+	ck_assert_ptr_nonnull(line);
+	memcpy(line, fields, sizeof(fields));
+	memset(line + sizeof(fields) - 1, '/', lengths[_i]);
+	line[sizeof(fields) - 1 + lengths[_i]] = '\0';
+	unit_no_error(segmap_vma_parse(line, &vma));
+	ck_assert_uint_eq(strlen(vma.name), lengths[_i]);
+	free(line);
+}
+END_TEST
+
+static const struct {
+	int prot;
+	bool shared;
+	const char *text;
+} permissions[] = {
+	{ 0, false, "---p" },	      { 0, true, "---s" },
+	{ R, false, "r--p" },	      { W, false, "-w-p" },
+	{ X, false, "--xp" },	      { R | W, true, "rw-s" },
+	{ R | X, false, "r-xp" },     { W | X, false, "-wxp" },
+	{ R | W | X, false, "rwxp" }, { R | W | X, true, "rwxs" },
+};
+
+START_TEST(permissions_read_as_in_maps)
+{
+	char text[5], line[64] = "1000-2000 ";
+	struct segmap_vma vma;
+
+	segmap_perms_format(permissions[_i].prot, permissions[_i].shared, text);
+	ck_assert_str_eq(text, permissions[_i].text);
+	strcat(line, text);
+	strcat(line, " 00000000 00:00 0");
+	unit_no_error(segmap_vma_parse(line, &vma));
+	ck_assert_int_eq(vma.prot, permissions[_i].prot);
+	ck_assert_int_eq(vma.shared, permissions[_i].shared);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("model/vma");
+	TCase *tcase = unit_case(suite, "vma");
+
+	tcase_add_loop_test(tcase, parses_what_kernels_print, 0, N_ROWS(valid));
+	tcase_add_loop_test(tcase, refuses_what_no_kernel_prints, 0, N_ROWS(malformed));
+	tcase_add_test(tcase, line_cut_at_any_place_is_parsed_or_refused);
+	tcase_add_test(tcase, one_changed_byte_never_crashes);
+	tcase_add_loop_test(tcase, name_of_any_length_is_whole, 0, 7);
+	tcase_add_loop_test(tcase, permissions_read_as_in_maps, 0, N_ROWS(permissions));
+	return unit_run(suite);
+}
