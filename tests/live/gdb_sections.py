@@ -221,7 +221,7 @@ def same(expected, actual, whose, other="segmap"):
 
 
 def show(value):
-    if isinstance(value, list):
+    if isinstance(value, list) and all(isinstance(item, tuple) for item in value):
         return "[" + ", ".join(f"{start:#x}-{end:#x}" for start, end in value) + "]"
     return hex(value) if isinstance(value, int) and value > 4096 else repr(value)
 
