@@ -152,7 +152,7 @@ static bool add_vdso(struct correlation *correlation)
 	const struct segmap_vma *vma;
 	struct extents *extents;
 
-	if (!layout->vdso)
+	if (!layout->vdso || layout->vdso_vma < 0)
 		return true;
 	extents = make_extents(correlation, layout->vdso);
 	if (!extents)
