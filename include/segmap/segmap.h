@@ -3,6 +3,7 @@
 #ifndef SEGMAP_SEGMAP_H
 #define SEGMAP_SEGMAP_H
 
+#include <segmap/call.h>
 #include <segmap/elf.h>
 #include <segmap/error.h>
 #include <segmap/file.h>
