@@ -12,6 +12,9 @@ enum segmap_sections_from {
 	SEGMAP_SECTIONS_NONE,
 };
 
+/* segmap_elf.stack_prot: the file says nothing of its stack. */
+enum { SEGMAP_NO_STACK = -1 };
+
 /* A section header, or a part of the file that a program or dynamic header tells of. */
 struct segmap_section {
 	const char *name; /* raw bytes, may be hostile; owned by the ELF object */
@@ -71,6 +74,11 @@ struct segmap_elf {
 	char *build_id; /* lower-case hex; NULL if none */
 	char *soname;	/* DT_SONAME, raw bytes; NULL if none */
 	char *interp;	/* PT_INTERP, raw bytes; NULL if none */
+	bool bad_interp; /* PT_INTERP is no path that the kernel takes (fs/binfmt_elf.c) */
+	int stack_prot;	 /* of the last PT_GNU_STACK; SEGMAP_NO_STACK if there is none */
+	uint64_t dynamic, dynamic_end; /* vaddr of the last PT_DYNAMIC, [start, end); 0, 0 if none */
+	bool dynamic_writable;	       /* PF_W of PT_DYNAMIC: glibc writes to it then only */
+	bool textrel; /* DT_TEXTREL or DF_TEXTREL; looked for together with soname */
 	char *names;	/* what sections[].name point into */
 };
 

@@ -658,6 +658,34 @@ static struct segmap_error *parse_soname(struct window *window, Elf_Data *dynami
 			   &elf->soname);
 }
 
+static bool has_textrel(Elf_Data *dynamic)
+{
+	uint64_t value;
+
+	return find_dynamic(dynamic, DT_TEXTREL, &value) ||
+	       (find_dynamic(dynamic, DT_FLAGS, &value) && (value & DF_TEXTREL));
+}
+
+/* The kernel wants a string of 1 to 4095 bytes that ends where p_filesz does. */
+static bool is_interp_path(const GElf_Phdr *phdr, const char *path)
+{
+	return path && phdr->p_filesz >= 2 && phdr->p_filesz <= SEGMAP_MAX_SONAME;
+}
+
+/* What loaders want to know besides PT_LOAD and PT_GNU_RELRO. */
+static void parse_loading(const GElf_Phdr *phdr, struct segmap_elf *elf)
+{
+	uint64_t end;
+
+	if (phdr->p_type == PT_GNU_STACK)
+		elf->stack_prot = prot_of(phdr->p_flags);
+	if (phdr->p_type == PT_DYNAMIC && checked_add(phdr->p_vaddr, phdr->p_memsz, &end)) {
+		elf->dynamic = phdr->p_vaddr;
+		elf->dynamic_end = end;
+		elf->dynamic_writable = phdr->p_flags & PF_W;
+	}
+}
+
 /* The program headers beside PT_LOAD and PT_GNU_RELRO that tell something of the file. */
 static struct segmap_error *parse_properties(struct window *window, Elf *libelf, size_t n_phdrs,
 					     bool want_soname, struct segmap_elf *elf)
@@ -670,6 +698,7 @@ static struct segmap_error *parse_properties(struct window *window, Elf *libelf,
 
 		if (!gelf_getphdr(libelf, (int)i, &phdr))
 			break;
+		parse_loading(&phdr, elf);
 		if (phdr.p_type == PT_NOTE && !elf->build_id && notes++ < SEGMAP_MAX_NOTES) {
 			error = parse_notes(window, libelf, &phdr, elf);
 		} else if (phdr.p_type == PT_DYNAMIC && want_soname && !dynamics++) {
@@ -678,10 +707,12 @@ static struct segmap_error *parse_properties(struct window *window, Elf *libelf,
 			error = read_dynamic(window, libelf, &phdr, &dynamic);
 			if (!error)
 				error = parse_soname(window, dynamic, elf);
-		} else if (phdr.p_type == PT_INTERP && !elf->interp) {
+			elf->textrel = has_textrel(dynamic);
+		} else if (phdr.p_type == PT_INTERP && !elf->interp && !elf->bad_interp) {
 			error = read_string(window, phdr.p_offset,
 					    min_u64(phdr.p_filesz, SEGMAP_MAX_SONAME),
 					    &elf->interp);
+			elf->bad_interp = !is_interp_path(&phdr, elf->interp);
 		}
 	}
 	return error;
@@ -845,6 +876,7 @@ static struct segmap_error *parse_window(struct window *window, uint64_t page_si
 	elf->entry = ehdr.e_entry;
 	elf->elf_off = window->elf_off;
 	elf->size = window->size;
+	elf->stack_prot = SEGMAP_NO_STACK;
 	headers.ehdr_size = elf->class == 64 ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr);
 
 	error = read_program_headers(window, &ehdr, &headers);
