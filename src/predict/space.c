@@ -310,6 +310,13 @@ int space_mprotect(struct space *space, struct segmap_call *call)
 	return errnum;
 }
 
+/* Whether both have the key for execute-only memory, or none has it. */
+static bool keys_agree(const struct space *space, const struct space_vma *a,
+		       const struct space_vma *b)
+{
+	return !space->limits.pkeys || (a->prot == PROT_EXEC) == (b->prot == PROT_EXEC);
+}
+
 void space_touch(struct space *space, uint64_t start, uint64_t end)
 {
 	for (size_t i = space_find(space, start);
@@ -318,9 +325,11 @@ void space_touch(struct space *space, uint64_t start, uint64_t end)
 
 		if (vma->anon_vma)
 			continue;
-		if (i + 1 < space->n_vmas && goes_on(vma, vma + 1))
+		if (i + 1 < space->n_vmas && goes_on(vma, vma + 1) &&
+		    keys_agree(space, vma, vma + 1))
 			vma->anon_vma = vma[1].anon_vma;
-		if (!vma->anon_vma && i > 0 && goes_on(vma - 1, vma))
+		if (!vma->anon_vma && i > 0 && goes_on(vma - 1, vma) &&
+		    keys_agree(space, vma - 1, vma))
 			vma->anon_vma = vma[-1].anon_vma;
 		if (!vma->anon_vma)
 			vma->anon_vma = ++space->last_anon_vma;

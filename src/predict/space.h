@@ -37,6 +37,12 @@ struct space_limits {
 	 * vm.overcommit_memory=0 (mm/util.c:__vm_enough_memory). 0: no limit.
 	 */
 	uint64_t commit;
+	/*
+	 * The processor has protection keys: what is executable and neither readable
+	 * nor writable has a key of its own (mm/mmap.c:do_mmap, execute_only_pkey),
+	 * and shares no anon_vma with a neighbour that has not.
+	 */
+	bool pkeys;
 	size_t max_vmas; /* vm.max_map_count; 0: 65530 */
 };
 

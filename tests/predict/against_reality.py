@@ -150,6 +150,12 @@ def libraries_of(moment, *others):
     return found
 
 
+@functools.lru_cache(maxsize=None)
+def has_pkeys():
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        return " ospke" in file.read()
+
+
 class Tally:
     """How many images of which kind were compared, and what differed."""
 
@@ -192,7 +198,9 @@ def check(tally, program, static=False, preload=None):
     moments, end = observe(path, *(["-e", f"LD_PRELOAD={preload}"] if preload else []),
                            *(["-s"] if static else []))
     name = os.path.basename(program if not preload else preload)
-    options = [f"--interp={interpreter}"] if interpreter else []
+    options = ["--pkeys"] if has_pkeys() else []
+    if interpreter:
+        options.append(f"--interp={interpreter}")
     libraries = []
     if "entry" in moments:
         libraries = libraries_of(moments["entry"], path, real_interpreter)

@@ -9,6 +9,7 @@
  *     --no-libc        nothing loaded has ld.so in its DT_NEEDED
  *     --static         a static program's start-up applies its RELRO
  *     --preload        libraries are of LD_PRELOAD: what cannot be mapped is left out
+ *     --pkeys          the processor has protection keys
  *     --calls          print the calls as well
  *
  * Each moment is a line "moment exec END REASON ERRNO SIGNAL" and then a line
@@ -36,7 +37,7 @@ enum { PAGE = 4096, MAX_LIBRARIES = 512 };
 static struct {
 	const char *interp;
 	unsigned int minor;
-	bool musl, no_libc, is_static, preload, calls;
+	bool musl, no_libc, is_static, preload, pkeys, calls;
 	int interp_errnum;
 } options = { .minor = 36 };
 
@@ -151,7 +152,7 @@ static bool take_option(const char *option)
 		bool *flag;
 	} flags[] = { { "--musl", &options.musl },	  { "--no-libc", &options.no_libc },
 		      { "--static", &options.is_static }, { "--preload", &options.preload },
-		      { "--calls", &options.calls } };
+		      { "--pkeys", &options.pkeys },	  { "--calls", &options.calls } };
 
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
 		if (strcmp(option, flags[i].name) == 0)
@@ -199,6 +200,7 @@ int main(int argc, char **argv)
 	if (program.elf || n_libraries)
 		exec_defaults(program.elf ? program.elf : libraries[0].elf, PAGE, &space.limits,
 			      &params);
+	space.limits.pkeys = options.pkeys;
 	params.interp_errnum = options.interp_errnum;
 	if (program.elf) {
 		exec_program(&params, &program, interp.elf ? &interp : NULL, &result);
