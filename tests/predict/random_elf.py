@@ -67,7 +67,8 @@ def _next_load(rng, before, odd):
 
 
 def _relro(rng, loads, inside):
-    """(vaddr, size). inside: not past the last page, where other memory of the process can be."""
+    """(vaddr, size). inside: not past the last page, where other memory of the process can be; nor is it
+    the last page where that is anonymous, for then it can be one VMA with the memory behind it."""
     if rng.random() < 0.3:
         return None
     load = rng.choice(loads)
@@ -75,7 +76,8 @@ def _relro(rng, loads, inside):
     size = rng.choice([load.memsz, max(0, load.memsz - (load.vaddr + load.memsz) % PAGE),
                        rng.randrange(0, load.memsz + 1), rng.randrange(0, 3 * PAGE), PAGE])
     if inside:
-        size = min(size, max((load.vaddr + load.memsz + PAGE - 1) & -PAGE for load in loads) - start)
+        end = max((load.vaddr + load.memsz + PAGE - 1) & -PAGE for load in loads)
+        size = min(size, end - start - (PAGE if loads[-1].memsz > loads[-1].filesz else 0))
     return start, max(size, 0)
 
 
@@ -167,9 +169,13 @@ def executable(seed, bits=None, interpreter=None):
 def _keep_heap_sane(loads):
     """musl's malloc gets what writable segments leave of a page, twice where two have the same page: then
     its heap is broken, and what follows is chance."""
-    for before, load in zip(loads, loads[1:]):
-        if before.flags & W and load.vaddr & -PAGE < (before.vaddr + before.memsz + PAGE - 1) & -PAGE:
+    taken = set()
+    for load in loads:
+        ends = {load.vaddr & -PAGE, (load.vaddr + load.memsz) & -PAGE}
+        if taken & ends:
             load.flags &= ~W
+        if load.flags & W:
+            taken |= ends
 
 
 def library(seed, musl=False):
