@@ -80,6 +80,8 @@ static void insert_vma(struct space *space, size_t at, struct space_vma fresh)
 
 static void remove_vmas(struct space *space, size_t first, size_t last)
 {
+	if (first == last)
+		return; /* not even an array, perhaps */
 	memmove(space->vmas + first, space->vmas + last,
 		(space->n_vmas - last) * sizeof(*space->vmas));
 	space->n_vmas -= last - first;

@@ -234,14 +234,18 @@ def check(tally, program, static=False, preload=None):
                                                    moments["started"].entry - entry))
 
 
+def zoo():
+    sys.path.insert(0, os.path.join(segtest.SOURCE, "tests", "zoo"))
+    import build
+    return build.build(os.path.join(segtest.BUILD, "zoo"))
+
+
 # ---- the claims ----
 
 @segtest.claim
 def the_zoo_is_as_predicted():
-    sys.path.insert(0, os.path.join(segtest.SOURCE, "tests", "zoo"))
-    import build as zoo
     tally = Tally()
-    for name, entry in sorted(zoo.build(os.path.join(segtest.BUILD, "zoo")).items()):
+    for name, entry in sorted(zoo().items()):
         if entry["status"] == "built":
             libc = not name.startswith(("musl", "freestanding"))
             check(tally, entry["program"], static=libc and header(entry["program"])[2] is None)
@@ -289,8 +293,8 @@ def random_libraries_are_as_predicted():
 
 @segtest.claim
 def random_libraries_are_as_predicted_for_musl():
-    host = os.path.join(segtest.BUILD, "zoo", "musl-pie")
-    if not os.path.exists(MUSL_LDSO) or not os.path.exists(host):
+    host = zoo()["musl-pie"]["program"]
+    if not host or not os.path.exists(MUSL_LDSO):
         raise segtest.Skip("needs musl-gcc")
     run_random(lambda seed: random_elf.library(seed, musl=True),
                lambda tally, path: check(tally, host, preload=path))

@@ -219,5 +219,10 @@ int main(int argc, char **argv)
 	}
 	if (options.calls)
 		print_calls(&space);
-	return space.failed;
+	for (size_t n = 0; n < n_libraries + 2; n++)
+		segmap_elf_free((struct segmap_elf *)loads[n]->elf);
+	if (space.failed)
+		errx(4, "out of memory");
+	space_free(&space);
+	return 0;
 }
