@@ -154,6 +154,7 @@ static void settle_style(struct options *options, FILE *file)
 	bool is_terminal = isatty(fileno(file));
 	size_t columns = 0;
 
+	style->indent = options->form == FORM_TABLE;
 	style->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 	style->colour = options->colour == COLOUR_ALWAYS ||
 			(options->colour == COLOUR_AUTO && is_terminal &&

@@ -139,7 +139,8 @@ static void get_mapping(const struct row *row, const struct style *style, struct
 	const struct segmap_vma *vma = row->vma;
 
 	if (row->piece) {
-		segmap_text_append_trusted(cell, "  ");
+		if (style->indent)
+			segmap_text_append_trusted(cell, "  ");
 		if (row->piece->comes_from)
 			segmap_text_append_char(cell, '>');
 		segmap_text_append_safe(cell, row->piece->name, strlen(row->piece->name));

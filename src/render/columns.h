@@ -16,6 +16,7 @@ struct style {
 	bool heading;	 /* the line with the columns' names */
 	bool frame;	 /* the lines before and behind: process, total, notes */
 	bool pieces;	 /* a row for each piece, too */
+	bool indent;	 /* pieces are set in from their VMA */
 };
 
 /* What a row shows: a VMA, or one of its pieces. */

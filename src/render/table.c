@@ -576,16 +576,11 @@ static void append_raw_row(struct segmap_text *line, struct segmap_text *cell,
 			   const struct row *row)
 {
 	for (size_t i = 0; i < selection->n; i++) {
-		size_t leading = 0;
-
 		cell->size = 0;
 		selection->array[i]->get(row, style, cell);
-		/* What sets pieces apart in a table means nothing here. */
-		while (row->piece && leading < cell->size && cell->bytes[leading] == ' ')
-			leading++;
 		if (i)
 			segmap_text_append_char(line, ' ');
-		append_raw(line, cell->bytes + leading, cell->size - leading);
+		append_raw(line, cell->bytes, cell->size);
 	}
 	segmap_text_append_char(line, '\n');
 }

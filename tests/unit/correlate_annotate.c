@@ -88,6 +88,27 @@ static const struct plan merged = {
 		      SECTION(".text", 0x2000, 0x2000, 0x1000) },
 };
 
+/* The second PT_LOAD has the page on which the first's .bss ends. */
+static const struct plan covering = {
+	.path = "/lib/covering.so",
+	.segments = {
+		LOAD(RW, 0, 0, 0x1800, 0x2100),
+		LOAD(R, 0x2200, 0x2200, 0x400, 0x400),
+		LOAD(RX, 0x4000, 0x4000, 0x1000, 0x1000),
+	},
+	.sections = { SECTION(".data", 0x800, 0x800, 0x1000), NOBITS(".bss", 0x1800, 0x1800, 0x900),
+		      SECTION(".rodata", 0x2200, 0x2200, 0x400), SECTION(".text", 0x4000, 0x4000, 0x1000) },
+};
+
+/* The same with file bytes, and another page of the file. */
+static const struct plan replacing = {
+	.path = "/lib/replacing.so",
+	.segments = { LOAD(RX, 0, 0, 0x1800, 0x1800), LOAD(RW, 0x2900, 0x1900, 0x200, 0x200) },
+	.sections = { SECTION(".text", 0x800, 0x800, 0x1000), SECTION(".data", 0x1900, 0x2900, 0x200),
+		      UNLOADED(".comment", 0x2000, 0x400) },
+	.size = 0x2c00,
+};
+
 static const struct plan guest = {
 	.path = "/guest/program",
 	.machine = EM_AARCH64,
@@ -424,6 +445,24 @@ static const struct scenario scenarios[] = {
 	  .vmas = "10000-12000 r-xp segment i0 s0 r-x | 10000 [ELF header], 10040 [program headers], "
 		  "100b0 [padding], 10800 .text, 11800 spill [padding], 11c00 spill .data\n"
 		  "14000-15000 r--p file\n" },
+	{ .claim = "file pages over the end of another PT_LOAD's .bss: its bytes are gone",
+	  .plans = { &covering },
+	  .maps = "10000-12000 rw-p 00000000 08:01 7 /lib/covering.so\n"
+		  "12000-13000 r--p 00002000 08:01 7 /lib/covering.so\n"
+		  "14000-15000 r-xp 00004000 08:01 7 /lib/covering.so\n",
+	  .vmas = "10000-12000 rw-p segment i0 s0 rw- | 10000 [ELF header], 10040 [program headers], "
+		  "100e8 [padding], 10800 .data, 11800 .bss>\n"
+		  "12000-13000 r--p segment i0 s1 r-- | 12000 spill [padding], 12200 .rodata, "
+		  "12600 spill [padding]\n"
+		  "14000-15000 r-xp segment i0 s2 r-x | 14000 .text\n" },
+	{ .claim = "file pages over the end of another PT_LOAD's sections: named by what is there now",
+	  .plans = { &replacing },
+	  .maps = "10000-11000 r-xp 00000000 08:01 7 /lib/replacing.so\n"
+		  "11000-12000 rw-p 00002000 08:01 7 /lib/replacing.so\n",
+	  .vmas = "10000-11000 r-xp segment i0 s0 r-x | 10000 [ELF header], 10040 [program headers], "
+		  "100b0 [padding], 10800 .text>\n"
+		  "11000-12000 rw-p segment i0 s1 rw- | 11000 spill .comment, 11400 spill [padding], "
+		  "11900 .data, 11b00 spill [padding], 11c00 spill [beyond file]\n" },
 	{ .claim = "a guest's permissions are not judged",
 	  .plans = { &guest },
 	  .maps = "10000-11000 r--p 00000000 08:01 7 /guest/program\n"
