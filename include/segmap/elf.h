@@ -60,6 +60,7 @@ struct segmap_elf {
 	uint64_t entry;		      /* e_entry: vaddr */
 	uint64_t elf_off;	      /* of the ELF header in the file; 0 but for files in files */
 	uint64_t size;		      /* bytes of the file from the ELF header on */
+	uint64_t phdrs, phdrs_end;    /* off of the program headers, [start, end); 0, 0 if none */
 	struct segmap_segment *segments; /* PT_LOAD and PT_GNU_RELRO, in table order */
 	size_t n_segments;
 	struct segmap_section *sections; /* in table order, without the null section */

@@ -25,6 +25,12 @@ struct fate ldso_map(struct load *load, bool preloaded);
  * segments writable for DT_TEXTREL and then as they were, and
  * _dl_protect_relro makes PT_GNU_RELRO read-only, both ends rounded down.
  * For the program and for libraries alike.
+ *
+ * Not modelled: a program of which two segments hold the program headers. The
+ * kernel's AT_PHDR is then of the last (fs/binfmt_elf.c), and the dynamic
+ * linker, which computes its load address from it, protects other pages. Nor
+ * what lies behind an image: a RELRO that reaches past its last page meets
+ * whatever is there.
  */
 struct fate ldso_relocate(struct load *load);
 

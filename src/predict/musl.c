@@ -164,11 +164,26 @@ static struct fate donate(struct load *load, int32_t index, uint64_t start, uint
 	return fate_goes_on();
 }
 
+/* musl looks for the program headers in memory; where no segment has them, it has none. */
+static bool has_headers(const struct load *load)
+{
+	load_for_each(load, i) {
+		const struct segmap_segment *segment = load_segment(load, i);
+
+		if (segment->off <= load->elf->phdrs &&
+		    load->elf->phdrs_end <= segment->off + segment->filesz)
+			return true;
+	}
+	return false;
+}
+
 static struct fate donate_gaps(struct load *load)
 {
 	uint64_t page_size = load->space->limits.page_size;
 	struct fate fate = fate_goes_on();
 
+	if (!has_headers(load))
+		return fate;
 	load_for_each(load, i) {
 		const struct segmap_segment *segment = load_segment(load, i);
 		uint64_t end = segment->vaddr + segment->memsz;

@@ -12,7 +12,8 @@
  * if writable do segments get anonymous pages past p_filesz. With DT_TEXTREL
  * all of it stays rwx. Then what readable and writable segments leave of their
  * first and last page is cleared for malloc (reclaim_gaps), which kills the
- * process where another segment has that page and it is not writable.
+ * process where another segment has that page and it is not writable; not for
+ * an object whose program headers no segment maps.
  */
 struct fate musl_map(struct load *load, bool preloaded);
 

@@ -880,6 +880,8 @@ static struct segmap_error *parse_window(struct window *window, uint64_t page_si
 	headers.ehdr_size = elf->class == 64 ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr);
 
 	error = read_program_headers(window, &ehdr, &headers);
+	elf->phdrs = headers.phdrs_off;
+	elf->phdrs_end = headers.phdrs_off + headers.phdrs_size;
 	if (!error)
 		error = read_section_headers(window, &ehdr, &headers, &table,
 					     &elf->sections_problem);

@@ -116,7 +116,7 @@ def _file(rng, bits, kind, loads, relro, others, entry, tail_cut, contents):
     data = bytearray(data.ljust(size, b"\0"))
     for offset, piece in contents:
         data[offset:offset + len(piece)] = piece
-    return bytes(data[:max(HEADERS, size - tail_cut)])
+    return bytes(data[:max([HEADERS, size - tail_cut] + [(offset & -PAGE) + HEADERS for offset, _ in contents])])
 
 
 def _stack(rng):
@@ -183,7 +183,9 @@ def library(seed, musl=False):
     base = rng.choice([0, 0, 0, 0x1000, 0x10000])
     size = HEADERS + rng.choice([0, 0, 0x234, PAGE, 3 * PAGE])
     flags = rng.choice([R, R | X, R | W, R | W | X])
-    loads = [Load(base, 0, size, size + rng.choice([0, 0, 0, 0x100, 2 * PAGE]), flags, PAGE)]
+    # Now and then the file begins with a page that is mapped nowhere.
+    skipped = HEADERS * rng.choice([0, 0, 0, 0, 1, 2])
+    loads = [Load(base, skipped, size, size + rng.choice([0, 0, 0, 0x100, 2 * PAGE]), flags, PAGE)]
     for _ in range(rng.randrange(7)):
         loads.append(_next_load(rng, loads[-1], False))
     if musl:
@@ -191,6 +193,6 @@ def library(seed, musl=False):
     if rng.random() < 0.03:
         loads[-1].off += 8
     others = _stack(rng)[:1] if rng.random() < 0.7 else [(PT_GNU_STACK, 0, 0, 0, 0, R | W, 16)]
-    others += [(PT_DYNAMIC, DYNAMIC, base + DYNAMIC, 0x100, 0x100, R | (flags & W), 8)]
-    contents = [(DYNAMIC, _dynamic(64, base, rng.random() < 0.15))]
+    others += [(PT_DYNAMIC, skipped + DYNAMIC, base + DYNAMIC, 0x100, 0x100, R | (flags & W), 8)]
+    contents = [(skipped + DYNAMIC, _dynamic(64, base, rng.random() < 0.15))]
     return _file(rng, 64, ET_DYN, loads, _relro(rng, loads, True), others, 0, _tail_cut(rng), contents)
