@@ -287,7 +287,10 @@ static struct fate check_files(const struct exec_params *params, const struct lo
 	return fate_goes_on();
 }
 
-/* The stack's permissions, and READ_IMPLIES_EXEC (arch/x86/include/asm/elf.h:elf_read_implies_exec). */
+/*
+ * The stack's permissions, and READ_IMPLIES_EXEC
+ * (arch/x86/include/asm/elf.h:elf_read_implies_exec).
+ */
 static int decide_stack(struct space *space, const struct segmap_elf *elf)
 {
 	bool none = elf->stack_prot == SEGMAP_NO_STACK;
