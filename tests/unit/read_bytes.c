@@ -25,7 +25,7 @@ START_TEST(buffer_is_read_up_to_its_end)
 	ck_assert_ptr_nonnull(to);
 	ck_assert_int_eq(bytes_read_buffer(&bytes, to, reads[_i].size, reads[_i].off),
 			 (int64_t)reads[_i].got);
-	ck_assert(memcmp(to, "0123456789" + reads[_i].off % 10, reads[_i].got) == 0);
+	ck_assert(memcmp(to, &"0123456789"[reads[_i].off % 10], reads[_i].got) == 0);
 	ck_assert_int_eq(bytes_read_buffer(&bytes, to, reads[_i].size, UINT64_MAX), 0);
 	free(to);
 }
@@ -40,7 +40,7 @@ START_TEST(file_is_read_up_to_its_end_and_wherever_it_stands)
 	ck_assert(to && fd >= 0 && write(fd, "0123456789", 10) == 10);
 	ck_assert_int_eq(bytes_read_fd(&bytes, to, reads[_i].size, reads[_i].off),
 			 (int64_t)reads[_i].got);
-	ck_assert(memcmp(to, "0123456789" + reads[_i].off % 10, reads[_i].got) == 0);
+	ck_assert(memcmp(to, &"0123456789"[reads[_i].off % 10], reads[_i].got) == 0);
 	free(to);
 	close(fd);
 }
