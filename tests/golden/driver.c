@@ -129,7 +129,8 @@ static int open_below(int directory, const char *path)
 		from += newline ? 4 : 1;
 	}
 	*to = '\0';
-	for (part = strtok_r(copy, "/", &rest); part && at >= 0; part = strtok_r(NULL, "/", &rest)) {
+	for (part = strtok_r(copy, "/", &rest); part && at >= 0;
+	     part = strtok_r(NULL, "/", &rest)) {
 		int next = openat(at, part, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
 		close(at);

@@ -318,7 +318,8 @@ START_TEST(random_numbers_are_as_printf_has_them)
 		uint64_t value = unit_random(&state) >> (unit_random(&state) & 63);
 		struct segmap_text text = { 0 };
 		char expected[64];
-		int size = snprintf(expected, sizeof(expected), "%" PRIx64 " %" PRIu64, value, value);
+		int size = snprintf(expected, sizeof(expected), "%" PRIx64 " %" PRIu64, value,
+				    value);
 
 		segmap_text_append_hex(&text, value, 0);
 		segmap_text_append_char(&text, ' ');

@@ -69,7 +69,10 @@ struct world {
 /* A process with this map; parsing must succeed. */
 void world_make(struct world *world, const char *maps);
 
-/* The file at @path, for all its backings. Several plans of one path are ELF objects in one file. */
+/*
+ * The file at @path, for all its backings. Several plans of one path are ELF
+ * objects in one file.
+ */
 struct segmap_file *world_file(struct world *world, const char *path);
 void world_put(struct world *world, const struct plan *plan);
 

@@ -31,7 +31,8 @@ static const struct plan gappy = {
 		LOAD(RX, 0, 0, 0x1800, 0x1800),
 		LOAD(RW, 0x1c00, 0x4c00, 0x400, 0x400),
 	},
-	.sections = { SECTION(".text", 0x800, 0x800, 0x1000), SECTION(".data", 0x4c00, 0x1c00, 0x400) },
+	.sections = { SECTION(".text", 0x800, 0x800, 0x1000),
+		      SECTION(".data", 0x4c00, 0x1c00, 0x400) },
 	.size = 0x2400,
 };
 
@@ -42,8 +43,22 @@ static const struct plan musl = {
 		LOAD(R, 0, 0, 0x800, 0x800),
 		LOAD(RW, 0xc00, 0x3c00, 0x400, 0x400),
 	},
-	.sections = { SECTION(".rodata", 0x200, 0x200, 0x600), SECTION(".data", 0x3c00, 0xc00, 0x400) },
+	.sections = { SECTION(".rodata", 0x200, 0x200, 0x600),
+		      SECTION(".data", 0x3c00, 0xc00, 0x400) },
 	.size = 0x1200,
+};
+
+/* A hole between read-only PT_LOADs, which musl fills with the file. */
+static const struct plan perforated = {
+	.path = "/lib/perforated.so",
+	.segments = {
+		LOAD(R, 0, 0, 0x1000, 0x1000),
+		LOAD(R, 0x2000, 0x2000, 0x1000, 0x1000),
+		LOAD(RX, 0x3000, 0x3000, 0x1000, 0x1000),
+	},
+	.sections = { SECTION(".dynsym", 0x800, 0x800, 0x800),
+		      SECTION(".rodata", 0x2000, 0x2000, 0x1000),
+		      SECTION(".text", 0x3000, 0x3000, 0x1000) },
 };
 
 /* RELRO's end falls into .got: the rest of .got stays writable. */
@@ -66,7 +81,8 @@ static const struct plan straddling = {
 static const struct plan lower = {
 	.path = "/lib/lower.so",
 	.segments = { LOAD(RX, 0, 0, 0x1000, 0x1000), LOAD(RW, 0x1000, 0x1000, 0x1000, 0x2800) },
-	.sections = { SECTION(".text", 0x400, 0x400, 0xc00), SECTION(".data", 0x1000, 0x1000, 0x1000),
+	.sections = { SECTION(".text", 0x400, 0x400, 0xc00),
+		      SECTION(".data", 0x1000, 0x1000, 0x1000),
 		      NOBITS(".bss", 0x2000, 0x2000, 0x1800) },
 };
 static const struct plan upper = {
@@ -84,7 +100,8 @@ static const struct plan merged = {
 		LOAD(R, 0x1000, 0x1000, 0x800, 0x800),
 		LOAD(RX, 0x2000, 0x2000, 0x1000, 0x1000),
 	},
-	.sections = { SECTION(".rodata", 0x800, 0x800, 0x800), SECTION(".eh_frame", 0x1000, 0x1000, 0x800),
+	.sections = { SECTION(".rodata", 0x800, 0x800, 0x800),
+		      SECTION(".eh_frame", 0x1000, 0x1000, 0x800),
 		      SECTION(".text", 0x2000, 0x2000, 0x1000) },
 };
 
@@ -97,14 +114,16 @@ static const struct plan covering = {
 		LOAD(RX, 0x4000, 0x4000, 0x1000, 0x1000),
 	},
 	.sections = { SECTION(".data", 0x800, 0x800, 0x1000), NOBITS(".bss", 0x1800, 0x1800, 0x900),
-		      SECTION(".rodata", 0x2200, 0x2200, 0x400), SECTION(".text", 0x4000, 0x4000, 0x1000) },
+		      SECTION(".rodata", 0x2200, 0x2200, 0x400),
+		      SECTION(".text", 0x4000, 0x4000, 0x1000) },
 };
 
 /* The same with file bytes, and another page of the file. */
 static const struct plan replacing = {
 	.path = "/lib/replacing.so",
 	.segments = { LOAD(RX, 0, 0, 0x1800, 0x1800), LOAD(RW, 0x2900, 0x1900, 0x200, 0x200) },
-	.sections = { SECTION(".text", 0x800, 0x800, 0x1000), SECTION(".data", 0x1900, 0x2900, 0x200),
+	.sections = { SECTION(".text", 0x800, 0x800, 0x1000),
+		      SECTION(".data", 0x1900, 0x2900, 0x200),
 		      UNLOADED(".comment", 0x2000, 0x400) },
 	.size = 0x2c00,
 };
@@ -114,7 +133,8 @@ static const struct plan guest = {
 	.machine = EM_AARCH64,
 	.foreign = true,
 	.segments = { LOAD(RX, 0, 0, 0x1000, 0x1000), LOAD(RW, 0x1000, 0x1000, 0x1000, 0x1800) },
-	.sections = { SECTION(".text", 0x400, 0x400, 0xc00), SECTION(".data", 0x1000, 0x1000, 0x1000),
+	.sections = { SECTION(".text", 0x400, 0x400, 0xc00),
+		      SECTION(".data", 0x1000, 0x1000, 0x1000),
 		      NOBITS(".bss", 0x2000, 0x2000, 0x800) },
 };
 
@@ -122,7 +142,8 @@ static const struct plan embedded = {
 	.path = "/app/base.apk",
 	.elf_off = 0x5000,
 	.segments = { LOAD(R, 0, 0, 0x3c0, 0x3c0), LOAD(RX, 0x3c0, 0x13c0, 0x100, 0x100) },
-	.sections = { SECTION(".rodata", 0x200, 0x200, 0x1c0), SECTION(".text", 0x13c0, 0x3c0, 0x100) },
+	.sections = { SECTION(".rodata", 0x200, 0x200, 0x1c0),
+		      SECTION(".text", 0x13c0, 0x3c0, 0x100) },
 	.size = 0x600,
 };
 
@@ -146,15 +167,18 @@ static const struct plan truncated = {
 static const struct plan holey = {
 	.path = "/lib/holey.so",
 	.segments = { LOAD(RX, 0, 0, 0x4000, 0x4000), LOAD(RW, 0x4000, 0x4000, 0x1000, 0x1000) },
-	.sections = { SECTION(".init", 0x800, 0x800, 0x800), SECTION(".text", 0x1000, 0x1000, 0x2800),
-		      SECTION(".fini", 0x3800, 0x3800, 0x800), SECTION(".data", 0x4000, 0x4000, 0x1000) },
+	.sections = { SECTION(".init", 0x800, 0x800, 0x800),
+		      SECTION(".text", 0x1000, 0x1000, 0x2800),
+		      SECTION(".fini", 0x3800, 0x3800, 0x800),
+		      SECTION(".data", 0x4000, 0x4000, 0x1000) },
 };
 
 /* A section that says it is longer than everything, and one over a border. */
 static const struct plan liar = {
 	.path = "/lib/liar.so",
 	.segments = { LOAD(R, 0, 0, 0x1000, 0x1000), LOAD(RX, 0x1000, 0x1000, 0x1000, 0x1000) },
-	.sections = { SECTION(".long", 0x800, 0x800, 0x100000), SECTION(".text", 0x1800, 0x1800, 0x100),
+	.sections = { SECTION(".long", 0x800, 0x800, 0x100000),
+		      SECTION(".text", 0x1800, 0x1800, 0x100),
 		      SECTION(".nowhere", 0x9000, 0x9000, 0x100) },
 	.size = 0x2000,
 };
@@ -192,7 +216,8 @@ static const struct scenario scenarios[] = {
 	{ .claim = "mold's library: sections by address, never by offset",
 	  .plans = { &mold },
 	  .maps = MOLD_MAPS("20000", "21000", "22000", "23000", "24000"),
-	  .vmas = "20000-21000 r--p segment i0 s0 r-- | 20000 [ELF header], 20040 [program headers], "
+	  .vmas = "20000-21000 r--p segment i0 s0 r-- | 20000 [ELF header], "
+	  	  "20040 [program headers], "
 		  "20158 [padding], 20200 .rodata, 203c0 spill .text, 204c0 spill .dynamic, "
 		  "20640 spill .got, 20660 spill .data, 20680 spill [padding], "
 		  "20900 spill [beyond file]\n"
@@ -215,7 +240,8 @@ static const struct scenario scenarios[] = {
 		  "13000-15000 rw-p 00002000 08:01 7 /lib/gnu.so\n"
 		  "15000-18000 rw-p 00000000 00:00 0\n",
 	  .vmas = GNU_FIRST GNU_TEXT GNU_RODATA
-		  "13000-15000 rw-p segment i0 s3 | 13000 spill .rodata =r--, 13400 spill .eh_frame =r--, "
+		  "13000-15000 rw-p segment i0 s3 | 13000 spill .rodata =r--, "
+		  "13400 spill .eh_frame =r--, "
 		  "13600 spill [padding] =r--, 13de8 .init_array =r--, 13df0 .dynamic =r--, "
 		  "13fe0 .got =r--, 14000 .data =rw-, 14030 .bss> =rw-\n"
 		  "15000-18000 rw-p bss i0 s3 rw- | 15000 >.bss, 171e8 [padding]\n" },
@@ -225,7 +251,8 @@ static const struct scenario scenarios[] = {
 		  "21000-22000 r-xp 00000000 08:01 8 /lib/mold.so\n"
 		  "22000-23000 rw-p 00000000 08:01 8 /lib/mold.so\n"
 		  "23000-24000 rw-p 00000000 08:01 8 /lib/mold.so\n",
-	  .vmas = "20000-21000 r--p segment i0 s0 r-- | 20000 [ELF header], 20040 [program headers], "
+	  .vmas = "20000-21000 r--p segment i0 s0 r-- | 20000 [ELF header], "
+	  	  "20040 [program headers], "
 		  "20158 [padding], 20200 .rodata, 203c0 spill .text, 204c0 spill .dynamic, "
 		  "20640 spill .got, 20660 spill .data, 20680 spill [padding], "
 		  "20900 spill [beyond file]\n"
@@ -245,18 +272,22 @@ static const struct scenario scenarios[] = {
 	  .maps = "10000-11000 r-xp 00000000 08:01 7 /lib/straddling.so\n"
 		  "12000-13000 r--p 00001000 08:01 7 /lib/straddling.so\n"
 		  "13000-14000 rw-p 00002000 08:01 7 /lib/straddling.so\n",
-	  .vmas = "10000-11000 r-xp segment i0 s0 r-x | 10000 [ELF header], 10040 [program headers], "
+	  .vmas = "10000-11000 r-xp segment i0 s0 r-x | 10000 [ELF header], "
+	  	  "10040 [program headers], "
 		  "100e8 [padding], 10400 .text\n"
 		  "12000-13000 r--p relro i0 s1 r-- | 12000 spill [padding], 12800 .dynamic, "
 		  "12c00 .got>\n"
 		  "13000-14000 rw-p segment i0 s1 rw- | 13000 >.got, 13400 .data\n" },
-	{ .claim = "RELRO not applied, its end in a section: both halves are in one VMA, none is marked",
+	{ .claim = "RELRO not applied, its end in a section: both halves are in one VMA, none is "
+		   "marked",
 	  .plans = { &straddling },
 	  .maps = "10000-11000 r-xp 00000000 08:01 7 /lib/straddling.so\n"
 		  "12000-14000 rw-p 00001000 08:01 7 /lib/straddling.so\n",
-	  .vmas = "10000-11000 r-xp segment i0 s0 r-x | 10000 [ELF header], 10040 [program headers], "
+	  .vmas = "10000-11000 r-xp segment i0 s0 r-x | 10000 [ELF header], "
+	  	  "10040 [program headers], "
 		  "100e8 [padding], 10400 .text\n"
-		  "12000-14000 rw-p segment i0 s1 | 12000 spill [padding] =r--, 12800 .dynamic =r--, "
+		  "12000-14000 rw-p segment i0 s1 | 12000 spill [padding] =r--, "
+		  "12800 .dynamic =r--, "
 		  "12c00 .got =r--, 13000 .got =rw-, 13400 .data =rw-\n" },
 	{ .claim = "ET_EXEC that never applies its RELRO (static musl)",
 	  .plans = { &fixed },
@@ -264,7 +295,8 @@ static const struct scenario scenarios[] = {
 		  "402000-404000 rw-p 00001000 08:01 5 /bin/fixed\n"
 		  "404000-405000 rw-p 00000000 00:00 0\n",
 	  .vmas = "400000-402000 r-xp segment i0 s0 r-x | 400000 [ELF header], "
-		  "400040 [program headers], 4000e8 [padding], 401000 .text, 401800 spill [padding], "
+		  "400040 [program headers], 4000e8 [padding], 401000 .text, "
+		  "401800 spill [padding], "
 		  "401f00 spill .got\n"
 		  "402000-404000 rw-p segment i0 s1 | 402000 spill .text =r--, "
 		  "402800 spill [padding] =r--, 402f00 .got =r--, 403000 .data =rw-, "
@@ -279,7 +311,8 @@ static const struct scenario scenarios[] = {
 		  "14000-15000 rw-p 00003000 08:01 7 /lib/gnu.so\n"
 		  "15000-38000 rw-p 00000000 00:00 0 [heap]\n",
 	  .vmas = GNU_FIRST GNU_TEXT GNU_RODATA GNU_RELRO GNU_DATA
-		  "15000-38000 rw-p bss i0 s3 | 15000 >.bss =rw-, 171e8 [padding] =rw-, 18000 [anon]\n" },
+		  "15000-38000 rw-p bss i0 s3 | 15000 >.bss =rw-, 171e8 [padding] =rw-, "
+		  "18000 [anon]\n" },
 	{ .claim = "anonymous memory merged in front of .bss",
 	  .plans = { &upper },
 	  .maps = "e000-12000 rw-p 00000000 00:00 0\n"
@@ -291,10 +324,12 @@ static const struct scenario scenarios[] = {
 	  .maps = "10000-11000 r-xp 00000000 08:01 7 /lib/lower.so\n"
 		  "11000-12000 rw-p 00001000 08:01 7 /lib/lower.so\n"
 		  "12000-20000 rw-p 00000000 00:00 0\n",
-	  .vmas = "10000-11000 r-xp segment i0 s0 r-x | 10000 [ELF header], 10040 [program headers], "
+	  .vmas = "10000-11000 r-xp segment i0 s0 r-x | 10000 [ELF header], "
+	  	  "10040 [program headers], "
 		  "100b0 [padding], 10400 .text\n"
 		  "11000-12000 rw-p segment i0 s1 rw- | 11000 .data\n"
-		  "12000-20000 rw-p bss i0 s1 | 12000 .bss =rw-, 13800 [padding] =rw-, 14000 [anon]\n" },
+		  "12000-20000 rw-p bss i0 s1 | 12000 .bss =rw-, 13800 [padding] =rw-, "
+		  "14000 [anon]\n" },
 	{ .claim = "two libraries' .bss in one VMA",
 	  .plans = { &lower, &upper },
 	  .maps = "10000-11000 r-xp 00000000 08:01 7 /lib/lower.so\n"
@@ -302,7 +337,8 @@ static const struct scenario scenarios[] = {
 		  "12000-16000 rw-p 00000000 00:00 0\n"
 		  "16000-17000 r-xp 00002000 08:01 8 /lib/upper.so\n",
 	  .images = "library 10000 /lib/lower.so, library 14000 /lib/upper.so",
-	  .vmas = "10000-11000 r-xp segment i0 s0 r-x | 10000 [ELF header], 10040 [program headers], "
+	  .vmas = "10000-11000 r-xp segment i0 s0 r-x | 10000 [ELF header], "
+	  	  "10040 [program headers], "
 		  "100b0 [padding], 10400 .text\n"
 		  "11000-12000 rw-p segment i0 s1 rw- | 11000 .data\n"
 		  "12000-16000 rw-p bss i0 s1 rw- | 12000 .bss, 13800 [padding], 14000 .bss i1 s0, "
@@ -317,7 +353,8 @@ static const struct scenario scenarios[] = {
 		  "14000-15000 rw-p 00003000 08:01 7 /lib/gnu.so\n"
 		  "15000-18000 rw-p 00000000 00:00 0\n",
 	  .vmas = GNU_FIRST
-		  "11000-12000 r-xp remapped i0 s1 r-x | 11000 .init, 11017 [padding], 11020 .text, "
+		  "11000-12000 r-xp remapped i0 s1 r-x | 11000 .init, 11017 [padding], "
+		  "11020 .text, "
 		  "11345 [padding]\n" GNU_RODATA GNU_RELRO GNU_DATA
 		  "15000-18000 rw-p bss i0 s3 rw- | 15000 >.bss, 171e8 [padding]\n" },
 	{ .claim = "a file that is shorter than its segments: padding where its bytes would be",
@@ -326,16 +363,19 @@ static const struct scenario scenarios[] = {
 		  "11000-12000 r-xp 00001000 08:01 7 /lib/truncated.so\n"
 		  "12000-13000 r-xp 00000000 00:00 0\n"
 		  "13000-14000 r-xp 00003000 08:01 7 /lib/truncated.so\n",
-	  .vmas = "10000-11000 r--p segment i0 s0 r-- | 10000 [ELF header], 10040 [program headers], "
+	  .vmas = "10000-11000 r--p segment i0 s0 r-- | 10000 [ELF header], "
+	  	  "10040 [program headers], "
 		  "100b0 [padding], 10800 spill [padding]\n"
 		  "11000-12000 r-xp segment i0 s1 r-x | 11000 .text, 11800 [padding]\n"
 		  "12000-13000 r-xp remapped i0 s1 r-x | 12000 [padding]\n"
 		  "13000-14000 r-xp segment i0 s1 r-x | 13000 [padding]\n" },
-	{ .claim = "a section that says it is longer than everything is clipped, and takes no label twice",
+	{ .claim = "a section that says it is longer than everything is clipped, and takes no "
+		   "label twice",
 	  .plans = { &liar },
 	  .maps = "10000-11000 r--p 00000000 08:01 7 /lib/liar.so\n"
 		  "11000-12000 r-xp 00001000 08:01 7 /lib/liar.so\n",
-	  .vmas = "10000-11000 r--p segment i0 s0 r-- | 10000 [ELF header], 10040 [program headers], "
+	  .vmas = "10000-11000 r--p segment i0 s0 r-- | 10000 [ELF header], "
+	  	  "10040 [program headers], "
 		  "100b0 [padding], 10800 .long>\n"
 		  "11000-12000 r-xp segment i0 s1 r-x | 11000 >.long>\n" },
 	{ .claim = "a hole in the text: what is left keeps its sections",
@@ -344,17 +384,20 @@ static const struct scenario scenarios[] = {
 		  "13000-14000 r-xp 00003000 08:01 7 /lib/holey.so\n"
 		  "14000-15000 rw-p 00004000 08:01 7 /lib/holey.so\n",
 	  .images = "library 10000 /lib/holey.so",
-	  .vmas = "10000-12000 r-xp segment i0 s0 r-x | 10000 [ELF header], 10040 [program headers], "
+	  .vmas = "10000-12000 r-xp segment i0 s0 r-x | 10000 [ELF header], "
+	  	  "10040 [program headers], "
 		  "100b0 [padding], 10800 .init, 11000 .text>\n"
 		  "13000-14000 r-xp segment i0 s0 r-x | 13000 >.text, 13800 .fini\n"
 		  "14000-15000 rw-p segment i0 s1 rw- | 14000 .data\n" },
-	{ .claim = "part of the text on anonymous pages: its section goes on in memory and back in the file",
+	{ .claim = "part of the text on anonymous pages: its section goes on in memory and back in "
+		   "the file",
 	  .plans = { &holey },
 	  .maps = "10000-12000 r-xp 00000000 08:01 7 /lib/holey.so\n"
 		  "12000-13000 r-xp 00000000 00:00 0\n"
 		  "13000-14000 r-xp 00003000 08:01 7 /lib/holey.so\n"
 		  "14000-15000 rw-p 00004000 08:01 7 /lib/holey.so\n",
-	  .vmas = "10000-12000 r-xp segment i0 s0 r-x | 10000 [ELF header], 10040 [program headers], "
+	  .vmas = "10000-12000 r-xp segment i0 s0 r-x | 10000 [ELF header], "
+	  	  "10040 [program headers], "
 		  "100b0 [padding], 10800 .init, 11000 .text>\n"
 		  "12000-13000 r-xp remapped i0 s0 r-x | 12000 >.text>\n"
 		  "13000-14000 r-xp segment i0 s0 r-x | 13000 >.text, 13800 .fini\n"
@@ -382,14 +425,16 @@ static const struct scenario scenarios[] = {
 		  "13000-14000 rwxp 00002000 08:01 7 /lib/gnu.so\n"
 		  "14000-15000 rw-p 00003000 08:01 7 /lib/gnu.so\n"
 		  "15000-18000 rw-p 00000000 00:00 0\n",
-	  .vmas = GNU_FIRST GNU_TEXT GNU_RODATA "13000-14000 rwxp segment i0 s3 r-- | " GNU_RELRO_PIECES
+	  .vmas = GNU_FIRST GNU_TEXT GNU_RODATA
+		  "13000-14000 rwxp segment i0 s3 r-- | " GNU_RELRO_PIECES
 		  "\n" GNU_DATA "15000-18000 rw-p bss i0 s3 rw- | 15000 >.bss, 171e8 [padding]\n" },
 	{ .claim = "ld.so's gap between PT_LOADs is the image's, and no section",
 	  .plans = { &gappy },
 	  .maps = "10000-12000 r-xp 00000000 08:01 7 /lib/gappy.so\n"
 		  "12000-14000 ---p 00002000 08:01 7 /lib/gappy.so\n"
 		  "14000-15000 rw-p 00001000 08:01 7 /lib/gappy.so\n",
-	  .vmas = "10000-12000 r-xp segment i0 s0 r-x | 10000 [ELF header], 10040 [program headers], "
+	  .vmas = "10000-12000 r-xp segment i0 s0 r-x | 10000 [ELF header], "
+	  	  "10040 [program headers], "
 		  "100b0 [padding], 10800 .text, 11800 spill [padding], 11c00 spill .data\n"
 		  "12000-14000 ---p gap i0 | 12000 [gap]\n"
 		  "14000-15000 rw-p segment i0 s1 rw- | 14000 spill .text, 14800 spill [padding], "
@@ -404,11 +449,22 @@ static const struct scenario scenarios[] = {
 		  "13000-14000 rw-p segment i0 s1 rw- | 13000 spill [ELF header], "
 		  "13040 spill [program headers], 130b0 spill [padding], 13200 spill .rodata, "
 		  "13800 spill [padding], 13c00 .data\n" },
+	{ .claim = "a VMA that begins in the hole and goes on in a PT_LOAD is that PT_LOAD's",
+	  .plans = { &perforated },
+	  .maps = "10000-11000 rw-p 00000000 08:01 7 /lib/perforated.so\n"
+		  "11000-13000 r--p 00001000 08:01 7 /lib/perforated.so\n"
+		  "13000-14000 r-xp 00003000 08:01 7 /lib/perforated.so\n",
+	  .vmas = "10000-11000 rw-p segment i0 s0 r-- | 10000 [ELF header], "
+	  	  "10040 [program headers], "
+		  "100e8 [padding], 10800 .dynsym\n"
+		  "11000-13000 r--p segment i0 s1 | 11000 [gap], 12000 .rodata =r--\n"
+		  "13000-14000 r-xp segment i0 s2 r-x | 13000 .text\n" },
 	{ .claim = "two PT_LOADs merged in one VMA: pieces tell them apart",
 	  .plans = { &merged },
 	  .maps = "10000-12000 r--p 00000000 08:01 7 /lib/merged.so\n"
 		  "12000-13000 r-xp 00002000 08:01 7 /lib/merged.so\n",
-	  .vmas = "10000-12000 r--p segment i0 s0 r-- | 10000 [ELF header], 10040 [program headers], "
+	  .vmas = "10000-12000 r--p segment i0 s0 r-- | 10000 [ELF header], "
+	  	  "10040 [program headers], "
 		  "100e8 [padding], 10800 .rodata, 11000 .eh_frame s1, 11800 spill [padding] s1\n"
 		  "12000-13000 r-xp segment i0 s2 r-x | 12000 .text\n" },
 	{ .claim = "an alias has the sections that its file bytes hold",
@@ -417,7 +473,8 @@ static const struct scenario scenarios[] = {
 		  "50000-51000 r-xp 00001000 08:01 7 /lib/gnu.so\n",
 	  .vmas = GNU_FIRST GNU_TEXT GNU_RODATA GNU_RELRO GNU_DATA
 		  "15000-18000 rw-p bss i0 s3 rw- | 15000 >.bss, 171e8 [padding]\n"
-		  "50000-51000 r-xp alias i1 s1 r-x | 50000 .init, 50017 spill [padding], 50020 .text, "
+		  "50000-51000 r-xp alias i1 s1 r-x | 50000 .init, 50017 spill [padding], "
+		  "50020 .text, "
 		  "50345 spill [padding]\n" },
 	{ .claim = "another mapping inside the image's span is not the image's",
 	  .plans = { &gappy },
@@ -425,7 +482,8 @@ static const struct scenario scenarios[] = {
 		  "12000-13000 rw-p 00000000 00:00 0\n"
 		  "13000-14000 r--p 00000000 08:01 9 /etc/passwd\n"
 		  "14000-15000 rw-p 00001000 08:01 7 /lib/gappy.so\n",
-	  .vmas = "10000-12000 r-xp segment i0 s0 r-x | 10000 [ELF header], 10040 [program headers], "
+	  .vmas = "10000-12000 r-xp segment i0 s0 r-x | 10000 [ELF header], "
+	  	  "10040 [program headers], "
 		  "100b0 [padding], 10800 .text, 11800 spill [padding], 11c00 spill .data\n"
 		  "12000-13000 rw-p anon\n"
 		  "13000-14000 r--p file\n"
@@ -435,14 +493,16 @@ static const struct scenario scenarios[] = {
 	  .plans = { &gappy },
 	  .maps = "10000-12000 r-xp 00000000 08:01 7 /lib/gappy.so\n"
 		  "14000-15000 rw-p 00001000 08:01 9 /tmp/x\n",
-	  .vmas = "10000-12000 r-xp segment i0 s0 r-x | 10000 [ELF header], 10040 [program headers], "
+	  .vmas = "10000-12000 r-xp segment i0 s0 r-x | 10000 [ELF header], "
+	  	  "10040 [program headers], "
 		  "100b0 [padding], 10800 .text, 11800 spill [padding], 11c00 spill .data\n"
 		  "14000-15000 rw-p file\n" },
 	{ .claim = "the file itself at another offset inside the image's span is a file",
 	  .plans = { &gappy },
 	  .maps = "10000-12000 r-xp 00000000 08:01 7 /lib/gappy.so\n"
 		  "14000-15000 r--p 00000000 08:01 7 /lib/gappy.so\n",
-	  .vmas = "10000-12000 r-xp segment i0 s0 r-x | 10000 [ELF header], 10040 [program headers], "
+	  .vmas = "10000-12000 r-xp segment i0 s0 r-x | 10000 [ELF header], "
+	  	  "10040 [program headers], "
 		  "100b0 [padding], 10800 .text, 11800 spill [padding], 11c00 spill .data\n"
 		  "14000-15000 r--p file\n" },
 	{ .claim = "file pages over the end of another PT_LOAD's .bss: its bytes are gone",
@@ -450,18 +510,22 @@ static const struct scenario scenarios[] = {
 	  .maps = "10000-12000 rw-p 00000000 08:01 7 /lib/covering.so\n"
 		  "12000-13000 r--p 00002000 08:01 7 /lib/covering.so\n"
 		  "14000-15000 r-xp 00004000 08:01 7 /lib/covering.so\n",
-	  .vmas = "10000-12000 rw-p segment i0 s0 rw- | 10000 [ELF header], 10040 [program headers], "
+	  .vmas = "10000-12000 rw-p segment i0 s0 rw- | 10000 [ELF header], "
+	  	  "10040 [program headers], "
 		  "100e8 [padding], 10800 .data, 11800 .bss>\n"
 		  "12000-13000 r--p segment i0 s1 r-- | 12000 spill [padding], 12200 .rodata, "
 		  "12600 spill [padding]\n"
 		  "14000-15000 r-xp segment i0 s2 r-x | 14000 .text\n" },
-	{ .claim = "file pages over the end of another PT_LOAD's sections: named by what is there now",
+	{ .claim = "file pages over the end of another PT_LOAD's sections: named by what is there "
+		   "now",
 	  .plans = { &replacing },
 	  .maps = "10000-11000 r-xp 00000000 08:01 7 /lib/replacing.so\n"
 		  "11000-12000 rw-p 00002000 08:01 7 /lib/replacing.so\n",
-	  .vmas = "10000-11000 r-xp segment i0 s0 r-x | 10000 [ELF header], 10040 [program headers], "
+	  .vmas = "10000-11000 r-xp segment i0 s0 r-x | 10000 [ELF header], "
+	  	  "10040 [program headers], "
 		  "100b0 [padding], 10800 .text>\n"
-		  "11000-12000 rw-p segment i0 s1 rw- | 11000 spill .comment, 11400 spill [padding], "
+		  "11000-12000 rw-p segment i0 s1 rw- | 11000 spill .comment, "
+		  "11400 spill [padding], "
 		  "11900 .data, 11b00 spill [padding], 11c00 spill [beyond file]\n" },
 	{ .claim = "a guest's permissions are not judged",
 	  .plans = { &guest },
@@ -476,7 +540,8 @@ static const struct scenario scenarios[] = {
 	  .plans = { &embedded },
 	  .maps = "10000-11000 r--p 00005000 08:01 7 /app/base.apk\n"
 		  "11000-12000 r-xp 00005000 08:01 7 /app/base.apk\n",
-	  .vmas = "10000-11000 r--p segment i0 s0 r-- | 10000 [ELF header], 10040 [program headers], "
+	  .vmas = "10000-11000 r--p segment i0 s0 r-- | 10000 [ELF header], "
+	  	  "10040 [program headers], "
 		  "100b0 [padding], 10200 .rodata, 103c0 spill .text, 104c0 spill [padding], "
 		  "10600 spill [beyond file]\n"
 		  "11000-12000 r-xp segment i0 s1 r-x | 11000 spill [ELF header], "
@@ -488,7 +553,8 @@ static const struct scenario scenarios[] = {
 		  "11000-12000 r-xp 00001000 08:01 7 /bin/bare\n"
 		  "12000-13000 rw-p 00001000 08:01 7 /bin/bare\n"
 		  "13000-14000 rw-p 00000000 00:00 0\n",
-	  .vmas = "10000-11000 r--p segment i0 s0 r-- | 10000 [ELF header], 10040 [program headers], "
+	  .vmas = "10000-11000 r--p segment i0 s0 r-- | 10000 [ELF header], "
+	  	  "10040 [program headers], "
 		  "100e8 [padding], 10800 spill [padding]\n"
 		  "11000-12000 r-xp segment i0 s1 r-x | 11000 [padding], 11800 spill [padding], "
 		  "11a00 spill [beyond file]\n"
@@ -496,12 +562,14 @@ static const struct scenario scenarios[] = {
 		  "13000-14000 rw-p bss i0 s2 rw- | 13000 [padding]\n" },
 	{ .claim = "the kernel's .bss is rw- whatever p_flags say, a library's is what they say",
 	  .plans = { &(const struct plan){ .path = "/lib/odd.so", .size = 0x2000,
-		     .segments = { LOAD(RX, 0, 0, 0x1000, 0x1000), LOAD(R, 0x1000, 0x1000, 0x1000, 0x2000) },
+		     .segments = { LOAD(RX, 0, 0, 0x1000, 0x1000),
+				   LOAD(R, 0x1000, 0x1000, 0x1000, 0x2000) },
 		     .sections = { SECTION(".text", 0x400, 0x400, 0xc00),
 				   SECTION(".rodata", 0x1000, 0x1000, 0x1000),
 				   NOBITS(".robss", 0x2000, 0x2000, 0x1000) } },
 		     &(const struct plan){ .path = "/bin/odd", .size = 0x2000,
-		     .segments = { LOAD(RX, 0, 0, 0x1000, 0x1000), LOAD(R, 0x1000, 0x1000, 0x1000, 0x2000) },
+		     .segments = { LOAD(RX, 0, 0, 0x1000, 0x1000),
+				   LOAD(R, 0x1000, 0x1000, 0x1000, 0x2000) },
 		     .sections = { SECTION(".text", 0x400, 0x400, 0xc00),
 				   SECTION(".rodata", 0x1000, 0x1000, 0x1000),
 				   NOBITS(".robss", 0x2000, 0x2000, 0x1000) } } },
@@ -512,11 +580,13 @@ static const struct scenario scenarios[] = {
 		  "21000-22000 r--p 00001000 08:01 8 /bin/odd\n"
 		  "22000-23000 rw-p 00000000 00:00 0\n",
 	  .auxv_phdr = 0x20040,
-	  .vmas = "10000-11000 r-xp segment i0 s0 r-x | 10000 [ELF header], 10040 [program headers], "
+	  .vmas = "10000-11000 r-xp segment i0 s0 r-x | 10000 [ELF header], "
+	  	  "10040 [program headers], "
 		  "100b0 [padding], 10400 .text\n"
 		  "11000-12000 r--p segment i0 s1 r-- | 11000 .rodata\n"
 		  "12000-13000 r--p bss i0 s1 r-- | 12000 .robss\n"
-		  "20000-21000 r-xp segment i1 s0 r-x | 20000 [ELF header], 20040 [program headers], "
+		  "20000-21000 r-xp segment i1 s0 r-x | 20000 [ELF header], "
+		  "20040 [program headers], "
 		  "200b0 [padding], 20400 .text\n"
 		  "21000-22000 r--p segment i1 s1 r-- | 21000 .rodata\n"
 		  "22000-23000 rw-p bss i1 s1 rw- | 22000 .robss\n" },
@@ -526,7 +596,8 @@ static const struct scenario scenarios[] = {
 		  "11000-12000 rwxp 00001000 08:01 7 /lib/lower.so\n"
 		  "12000-14000 rwxp 00000000 00:00 0\n",
 	  .read_implies_exec = true,
-	  .vmas = "10000-11000 r-xp segment i0 s0 r-x | 10000 [ELF header], 10040 [program headers], "
+	  .vmas = "10000-11000 r-xp segment i0 s0 r-x | 10000 [ELF header], "
+	  	  "10040 [program headers], "
 		  "100b0 [padding], 10400 .text\n"
 		  "11000-12000 rwxp segment i0 s1 rwx | 11000 .data\n"
 		  "12000-14000 rwxp bss i0 s1 rwx | 12000 .bss, 13800 [padding]\n" },
@@ -571,7 +642,8 @@ static const struct scenario scenarios[] = {
 	  .maps = "10000-11000 r-xp 00000000 08:01 7 /lib/lower.so\n"
 		  "11000-12000 rw-p 00001000 08:01 7 /lib/lower.so\n"
 		  "12000-14000 rw-p 00000000 00:00 0 [anon: glibc: .bss /lib/lower.so]\n",
-	  .vmas = "10000-11000 r-xp segment i0 s0 r-x | 10000 [ELF header], 10040 [program headers], "
+	  .vmas = "10000-11000 r-xp segment i0 s0 r-x | 10000 [ELF header], "
+	  	  "10040 [program headers], "
 		  "100b0 [padding], 10400 .text\n"
 		  "11000-12000 rw-p segment i0 s1 rw- | 11000 .data\n"
 		  "12000-14000 rw-p bss i0 s1 rw- | 12000 .bss, 13800 [padding]\n" },
@@ -580,7 +652,8 @@ static const struct scenario scenarios[] = {
 	  .maps = "10000-11000 r-xp 00000000 08:01 7 /lib/lower.so\n"
 		  "11000-12000 rw-p 00001000 08:01 7 /lib/lower.so\n"
 		  "12000-14000 rw-s 00000000 00:01 9 /dev/zero (deleted)\n",
-	  .vmas = "10000-11000 r-xp segment i0 s0 r-x | 10000 [ELF header], 10040 [program headers], "
+	  .vmas = "10000-11000 r-xp segment i0 s0 r-x | 10000 [ELF header], "
+	  	  "10040 [program headers], "
 		  "100b0 [padding], 10400 .text\n"
 		  "11000-12000 rw-p segment i0 s1 rw- | 11000 .data\n"
 		  "12000-14000 rw-s shm\n" },
@@ -648,7 +721,7 @@ START_TEST(pieces_of_an_embedded_object_have_offsets_of_the_outer_file)
 }
 END_TEST
 
-/* ------------------------------------------------------------------ whatever a file and a map say */
+/* ------------------------------------------------------- whatever a file and a map say */
 
 /* PT_LOADs and sections that no linker makes, on a few dozen pages. */
 static struct plan random_plan(uint64_t *state, const char *path)
@@ -698,8 +771,10 @@ static char *random_maps(uint64_t *state, const struct plan *plans, size_t n_pla
 
 	ck_assert_ptr_nonnull(file);
 	for (int i = 0; i < 24; i++) {
-		static const char *const perms[] = { "r--p", "r-xp", "rw-p", "rw-s", "---p", "rwxp" };
-		static const char *const labels[] = { "", "[heap]", "[stack]", "[anon:x]", "[vdso]" };
+		static const char *const perms[] = { "r--p", "r-xp", "rw-p",
+						     "rw-s", "---p", "rwxp" };
+		static const char *const labels[] = { "", "[heap]", "[stack]", "[anon:x]",
+						      "[vdso]" };
 		uint64_t random = unit_random(state), pages = 1 + (random >> 8) % 4;
 		const struct plan *plan = &plans[(random >> 16) % n_plans];
 
@@ -804,7 +879,7 @@ START_TEST(pieces_cover_at_the_end_of_the_address_space)
 			   "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0 [vsyscall]\n");
 	world_put(&world, &plans[_i]);
 	world_correlate(&world);
-	/* Memory elsewhere is not the file's, whatever its headers say of the end of all addresses. */
+	/* Memory elsewhere is not the file's, whatever its headers say. */
 	ck_assert_int_eq(world.layout->annotations[1].kind, SEGMAP_KIND_ANON);
 	world_free(&world);
 }

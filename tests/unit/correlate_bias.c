@@ -15,7 +15,8 @@ static const struct plan fixed = {
 		LOAD(RW, 0x1f00, 0x602f00, 0x200, 0x300),
 		RELRO(0x1f00, 0x602f00, 0x100),
 	},
-	.sections = { SECTION(".text", 0x401000, 0x1000, 0x800), SECTION(".data", 0x602f00, 0x1f00, 0x200) },
+	.sections = { SECTION(".text", 0x401000, 0x1000, 0x800),
+		      SECTION(".data", 0x602f00, 0x1f00, 0x200) },
 };
 
 /* A program linked at an image base of its own: the lowest p_vaddr is not 0. */
@@ -37,7 +38,8 @@ static const struct plan shuffled = {
 		LOAD(R, 0x1000, 0x1000, 0x1000, 0x1000),
 		LOAD(RW, 0x2000, 0x2000, 0x1000, 0x1000),
 	},
-	.sections = { SECTION(".text", 0, 0x3000, 0x1000), SECTION(".rodata", 0x1000, 0x1000, 0x1000),
+	.sections = { SECTION(".text", 0, 0x3000, 0x1000),
+		      SECTION(".rodata", 0x1000, 0x1000, 0x1000),
 		      SECTION(".data", 0x2000, 0x2000, 0x1000) },
 };
 
@@ -59,7 +61,8 @@ static const struct plan codeless = {
 static const struct plan spread = {
 	.path = "/lib/spread.so",
 	.segments = { LOAD(RX, 0, 0, 0x1000, 0x1000), LOAD(RW, 0x1000, 0x201000, 0x1000, 0x1000) },
-	.sections = { SECTION(".text", 0x800, 0x800, 0x800), SECTION(".data", 0x201000, 0x1000, 0x1000) },
+	.sections = { SECTION(".text", 0x800, 0x800, 0x800),
+		      SECTION(".data", 0x201000, 0x1000, 0x1000) },
 };
 
 /* Two ELF objects in one file, as in an Android package; both are like the mold library. */
@@ -86,6 +89,18 @@ static const struct plan guest = {
 	.segments = { LOAD(RX, 0, 0, 0x1800, 0x1800), LOAD(RW, 0x1e00, 0x11e00, 0x200, 0x300),
 		      RELRO(0x1e00, 0x11e00, 0x200) },
 	.sections = { SECTION(".text", 0x1000, 0x1000, 0x800) },
+};
+
+/* One PT_LOAD, of a guest and of an object without code. */
+static const struct plan small_guest = {
+	.path = "/guest/small",
+	.machine = EM_AARCH64,
+	.foreign = true,
+	.segments = { LOAD(RX, 0, 0, 0x1800, 0x1800) },
+};
+static const struct plan resource = {
+	.path = "/lib/resource.so",
+	.segments = { LOAD(R, 0, 0, 0x1800, 0x1800) },
 };
 
 static const struct scenario scenarios[] = {
@@ -150,6 +165,32 @@ static const struct scenario scenarios[] = {
 	  .maps = "10000-11000 r--p 00000000 08:01 7 /lib/gnu.so\n"
 		  "31000-32000 r--p 00002000 08:01 7 /lib/gnu.so\n"
 		  "41000-43000 r--p 00001000 08:01 7 /lib/gnu.so\n",
+	  .images = "" },
+	{ .claim = "nor pieces of it where its PT_LOADs would be, with other bytes where the code "
+		   "would be",
+	  .plans = { &gnu },
+	  .maps = "10000-11000 r--p 00000000 08:01 7 /lib/gnu.so\n"
+		  "11000-12000 r--p 00000000 08:01 7 /lib/gnu.so\n"
+		  "12000-13000 r--p 00002000 08:01 7 /lib/gnu.so\n",
+	  .images = "" },
+	{ .claim = "nor shared mappings of all its PT_LOADs: every loader maps them private",
+	  .plans = { &gnu },
+	  .maps = "10000-11000 r--s 00000000 08:01 7 /lib/gnu.so\n"
+		  "11000-12000 r-xs 00001000 08:01 7 /lib/gnu.so\n"
+		  "12000-13000 r--s 00002000 08:01 7 /lib/gnu.so\n"
+		  "13000-15000 rw-s 00002000 08:01 7 /lib/gnu.so\n",
+	  .images = "" },
+	{ .claim = "a part of the one PT_LOAD of an object without code is no image",
+	  .plans = { &resource },
+	  .maps = "10000-11000 r--p 00000000 08:01 9 /lib/resource.so\n",
+	  .images = "" },
+	{ .claim = "a guest's one PT_LOAD, all of it",
+	  .plans = { &small_guest },
+	  .maps = "10000-12000 r--p 00000000 08:01 6 /guest/small\n",
+	  .images = "library 10000 /guest/small" },
+	{ .claim = "a part of a guest's one PT_LOAD is no image",
+	  .plans = { &small_guest },
+	  .maps = "10000-11000 r--p 00000000 08:01 6 /guest/small\n",
 	  .images = "" },
 	{ .claim = "a file of one PT_LOAD mapped as data is no image",
 	  .plans = { &single },
@@ -240,6 +281,19 @@ static const struct scenario scenarios[] = {
 		  MOLD_MAPS("20000", "21000", "22000", "23000", "24000")
 		  "211000-212000 rw-p 00001000 08:01 5 /lib/spread.so\n",
 	  .images = "library 10000 /lib/spread.so, library 20000 /lib/mold.so" },
+	{ .claim = "a library in the hole of another: both have their VMAs",
+	  .plans = { &spread, &single },
+	  .maps = "10000-11000 r-xp 00000000 08:01 5 /lib/spread.so\n"
+		  "20000-22000 r-xp 00000000 08:01 9 /lib/single.so\n"
+		  "211000-212000 rw-p 00001000 08:01 5 /lib/spread.so\n",
+	  .images = "library 10000 /lib/spread.so, library 20000 /lib/single.so",
+	  .vmas = "10000-11000 r-xp segment i0 s0 r-x | 10000 [ELF header], "
+	  	  "10040 [program headers], "
+		  "100b0 [padding], 10800 .text\n"
+		  "20000-22000 r-xp segment i1 s0 r-x | 20000 [ELF header], "
+		  "20040 [program headers], "
+		  "20078 [padding], 21000 .text, 21800 spill [beyond file]\n"
+		  "211000-212000 rw-p segment i0 s1 rw- | 211000 .data\n" },
 	{ .claim = "text that is gone: the other VMAs are the image all the same",
 	  .plans = { &gnu },
 	  .maps = "10000-11000 r--p 00000000 08:01 7 /lib/gnu.so\n"
@@ -317,6 +371,24 @@ static const struct scenario scenarios[] = {
 	  .auxv_base = 0x20000,
 	  .images = "library 10000 /lib/gnu.so, interpreter 20000 /lib/mold.so, "
 		    "program 555555400000 /bin/based" },
+	{ .claim = "AT_BASE is the interpreter's bias, not its first address",
+	  .plans = { &based },
+	  .maps = "555555600000-555555601000 r--p 00000000 08:01 5 /bin/based\n"
+		  "555555601000-555555602000 r-xp 00000000 08:01 5 /bin/based\n"
+		  "555555602000-555555603000 rw-p 00000000 08:01 5 /bin/based\n",
+	  .auxv_base = 0x555555400000,
+	  .images = "interpreter 555555400000 /bin/based" },
+	{ .claim = "the program's file loaded a second time is a library",
+	  .plans = { &based },
+	  .maps = "300000-301000 r--p 00000000 08:01 5 /bin/based\n"
+		  "301000-302000 r-xp 00000000 08:01 5 /bin/based\n"
+		  "302000-303000 rw-p 00000000 08:01 5 /bin/based\n"
+		  "555555600000-555555601000 r--p 00000000 08:01 5 /bin/based\n"
+		  "555555601000-555555602000 r-xp 00000000 08:01 5 /bin/based\n"
+		  "555555602000-555555603000 rw-p 00000000 08:01 5 /bin/based\n",
+	  .auxv_phdr = 0x555555600040,
+	  .exe_ino = 5,
+	  .images = "library 100000 /bin/based, program 555555400000 /bin/based" },
 	{ .claim = "the program by the inode of exe, where there is no AT_PHDR",
 	  .plans = { &based, &gnu },
 	  .maps = GNU_MAPS("10000", "11000", "12000", "13000", "14000", "15000", "18000")
@@ -393,7 +465,8 @@ START_TEST(claimed_vmas_make_no_second_load)
 		   GNU_MAPS("10000", "11000", "12000", "13000", "14000", "15000", "18000"));
 	world_put(&world, &gnu);
 	ck_assert(extents_make(world.files[0].elfs[0], &extents));
-	ck_assert(biases_find(world.layout, &world.layout->backings[0], &extents, claimed, &biases));
+	ck_assert(biases_find(world.layout, &world.layout->backings[0], &extents, claimed,
+			      &biases));
 	ck_assert_uint_eq(biases.n, 1);
 	ck_assert_uint_eq(biases.array[0], 0x10000);
 	ck_assert(!biases.cut_short);
@@ -401,7 +474,8 @@ START_TEST(claimed_vmas_make_no_second_load)
 		ck_assert_int_eq(claimed[i], 1);
 	ck_assert_int_eq(claimed[5], 0); /* it is no VMA of the file */
 	biases_free(&biases);
-	ck_assert(biases_find(world.layout, &world.layout->backings[0], &extents, claimed, &biases));
+	ck_assert(biases_find(world.layout, &world.layout->backings[0], &extents, claimed,
+			      &biases));
 	ck_assert_uint_eq(biases.n, 0);
 	biases_free(&biases);
 	extents_free(&extents);

@@ -120,7 +120,8 @@ START_TEST(agrees_with_an_array_of_pages)
 			uint64_t vaddr = unit_random(&state) % (20 * PAGE);
 			uint64_t filesz = unit_random(&state) % 3 ?
 						  unit_random(&state) % (8 * PAGE) : 0;
-			uint64_t memsz = filesz + unit_random(&state) % 3 * (PAGE / 2 + 1) + !filesz;
+			uint64_t more = unit_random(&state) % 3 * (PAGE / 2 + 1);
+			uint64_t memsz = filesz + more + !filesz;
 			uint64_t first = vaddr / PAGE;
 			uint64_t file_end = (vaddr + filesz + PAGE - 1) / PAGE;
 			uint64_t end = (vaddr + memsz + PAGE - 1) / PAGE;

@@ -23,7 +23,8 @@ static const struct {
 	{ "55d0c0a00000-55d0c0a02000 r--p 00000000 fe:01 1835041                    /usr/bin/cat",
 	  VMA(0x55d0c0a00000, 0x55d0c0a02000, R, false, 0, 0xfe, 1, 1835041, "/usr/bin/cat") },
 	{ "55d0c0a02000-55d0c0a06000 r-xp 00002000 fe:01 1835041                    /usr/bin/cat",
-	  VMA(0x55d0c0a02000, 0x55d0c0a06000, R | X, false, 0x2000, 0xfe, 1, 1835041, "/usr/bin/cat") },
+	  VMA(0x55d0c0a02000, 0x55d0c0a06000, R | X, false, 0x2000, 0xfe, 1, 1835041,
+	      "/usr/bin/cat") },
 	{ "7ffff7fc9000-7ffff7fca000 rw-s 00000000 00:01 2048                       "
 	  "/memfd:a b (deleted)",
 	  VMA(0x7ffff7fc9000, 0x7ffff7fca000, R | W, true, 0, 0, 1, 2048, "/memfd:a b (deleted)") },
@@ -49,7 +50,8 @@ static const struct {
 	  VMA(0xff7fffff0000000, 0xff7fffff0001000, R | W, false, 0, 0, 0, 0, "") },
 	{ "fffffffffffff000-ffffffffffffffff r--p ffffffffffffffff ffff:ffffffff "
 	  "18446744073709551615 /x",
-	  VMA(0xfffffffffffff000, UINT64_MAX, R, false, UINT64_MAX, UINT16_MAX, UINT32_MAX, UINT64_MAX, "/x") },
+	  VMA(0xfffffffffffff000, UINT64_MAX, R, false, UINT64_MAX, UINT16_MAX, UINT32_MAX,
+	      UINT64_MAX, "/x") },
 	/* Names are taken whole: whatever stands in them. */
 	{ "1000-2000 r--p 00000000 00:2f 9 /tmp/a\\012b",
 	  VMA(0x1000, 0x2000, R, false, 0, 0, 0x2f, 9, "/tmp/a\\012b") },
@@ -251,19 +253,19 @@ static size_t random_line(uint64_t *state, char *line, size_t size)
 	static const char *const perms[] = { "r--p", "rw-p", "r-xp", "---p", "rwxs", "--xp" };
 	static const char *const names[] = { "", " ", "                /lib/a b", " [heap]" };
 	uint64_t random = unit_random(state);
+	uint64_t off = unit_random(state) >> (random >> 50 & 63);
+	uint64_t ino = unit_random(state) >> (random >> 40 & 63);
+	bool has_off = random >> 60, has_file = random >> 60 > 3;
 	uint64_t start = unit_random(state) >> (unit_random(state) & 63);
 	uint64_t end = start + (unit_random(state) >> (unit_random(state) & 63));
 
 	return (size_t)snprintf(line, size, "%0*jx-%0*jx %s %0*jx %02x:%02x %ju%s",
 				(int)(random & 15), (uintmax_t)start, (int)(random & 15),
 				(uintmax_t)end, perms[(random >> 4) % 6], (int)(random >> 8 & 8),
-				random >> 60 ? (uintmax_t)(unit_random(state) >> (random >> 50 & 63)) :
-					       0,
-				(unsigned int)(random >> 60 > 3 ? random >> 16 & 0xfff : 0),
-				(unsigned int)(random >> 60 > 3 ? random >> 28 & 0xfffff : 0),
-				random >> 60 > 3 ? (uintmax_t)(unit_random(state) >> (random >> 40 & 63)) :
-						   0,
-				names[(random >> 12) % 4]);
+				(uintmax_t)(has_off ? off : 0),
+				(unsigned int)(has_file ? random >> 16 & 0xfff : 0),
+				(unsigned int)(has_file ? random >> 28 & 0xfffff : 0),
+				(uintmax_t)(has_file ? ino : 0), names[(random >> 12) % 4]);
 }
 
 /* Every byte counts: with one of them changed, added or lost, a line is another or none. */
@@ -272,7 +274,8 @@ START_TEST(agrees_with_strtoull_on_lines_that_are_spoilt)
 	uint64_t state = 0x57a7e + (uint64_t)_i;
 
 	for (int round = 0; round < 5000; round++) {
-		static const char bytes[] = "0123456789abcdefghijklmno`/:@AF -rwxps\t\1\x7f\x80\xff";
+		static const char bytes[] = "0123456789abcdefghijklmno`/:@AF -rwxps"
+					    "\t\1\x7f\x80\xff";
 		struct segmap_vma expected = { 0 }, vma = { 0 };
 		char whole[512], *line;
 		size_t size = random_line(&state, whole, sizeof(whole));

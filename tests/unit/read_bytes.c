@@ -117,7 +117,8 @@ START_TEST(of_a_process_only_pages_that_are_in_memory_are_read)
 	bytes.memory = memory;
 	for (int round = 0; round < 2; round++) {
 		/* The third page was never touched; reading does not change that. */
-		ck_assert_int_eq(bytes_read_file_memory(&bytes, to, 4 * page, 0), 2 * (int64_t)page);
+		ck_assert_int_eq(bytes_read_file_memory(&bytes, to, 4 * page, 0),
+				 2 * (int64_t)page);
 		ck_assert(to[0] == 'a' && to[page - 1] == 'a' && to[page] == 'b' &&
 			  to[2 * page - 1] == 'b');
 		ck_assert_int_eq(bytes_read_file_memory(&bytes, to, 1, 2 * page), 0);
@@ -154,7 +155,8 @@ int main(void)
 	TCase *tcase = unit_case(suite, "bytes");
 
 	tcase_add_loop_test(tcase, buffer_is_read_up_to_its_end, 0, N_ROWS(reads));
-	tcase_add_loop_test(tcase, file_is_read_up_to_its_end_and_wherever_it_stands, 0, N_ROWS(reads));
+	tcase_add_loop_test(tcase, file_is_read_up_to_its_end_and_wherever_it_stands, 0,
+			    N_ROWS(reads));
 	tcase_add_test(tcase, read_that_fails_is_a_negative_errno);
 	tcase_add_test(tcase, of_a_process_only_pages_that_are_in_memory_are_read);
 	tcase_add_test(tcase, memory_that_cannot_be_opened_is_none);

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A reader over memory that can fail, and change its mind. Its first member is what elf_parse() sees. */
+/* A reader over memory that can fail, and change its mind. */
 struct reader {
-	struct bytes bytes;
+	struct bytes bytes; /* first: what elf_parse() sees of it */
 	const unsigned char *memory;
 	size_t held;		 /* bytes that can be read; bytes.size is what it says it has */
 	unsigned int n_reads;	 /* so far */
@@ -112,7 +112,7 @@ static void check_elf(const struct segmap_elf *elf)
 				  strlen(elf->build_id));
 }
 
-/* ------------------------------------------------------------------ what is well-formed */
+/* ------------------------------------------------------------ what is well-formed */
 
 /* Both classes and both byte orders. */
 static const struct {
@@ -324,7 +324,7 @@ START_TEST(scratch_memory_is_used_again_and_changes_nothing)
 }
 END_TEST
 
-/* ------------------------------------------------------------------ what is no ELF file */
+/* ------------------------------------------------------------ what is no ELF file */
 
 static const struct {
 	const char *claim;
@@ -363,7 +363,7 @@ START_TEST(what_no_loader_maps_is_no_object_and_no_error)
 }
 END_TEST
 
-/* ------------------------------------------------------------------ what is malformed */
+/* ------------------------------------------------------------ what is malformed */
 
 /* One field of the 64-bit sample that is wrong, and the error that it makes. */
 static const struct {
@@ -374,7 +374,8 @@ static const struct {
 	const char *words;
 } refused[] = {
 	{ "program headers of an unknown size", E_PHENTSIZE, 0, 57, "unknown size" },
-	{ "program headers of the other class", E_PHENTSIZE, 0, sizeof(Elf32_Phdr), "unknown size" },
+	{ "program headers of the other class", E_PHENTSIZE, 0, sizeof(Elf32_Phdr),
+	  "unknown size" },
 	{ "program headers of no size", E_PHENTSIZE, 0, 0, "unknown size" },
 	{ "PN_XNUM program headers", E_PHNUM, 0, PN_XNUM, "more program headers" },
 	{ "one more than 64 KiB of program headers", E_PHNUM, 0,
@@ -385,7 +386,8 @@ static const struct {
 	{ "a PT_LOAD whose memory wraps around", P_MEMSZ, SAMPLE_DATA_LOAD, UINT64_MAX, "wraps" },
 	{ "a PT_LOAD whose memory wraps around by one byte", P_MEMSZ, SAMPLE_TEXT_LOAD,
 	  0 - (uint64_t)SAMPLE_BASE, "wraps" },
-	{ "a PT_LOAD whose file bytes wrap around", P_FILESZ, SAMPLE_DATA_LOAD, UINT64_MAX, "wraps" },
+	{ "a PT_LOAD whose file bytes wrap around", P_FILESZ, SAMPLE_DATA_LOAD, UINT64_MAX,
+	  "wraps" },
 	{ "a PT_LOAD whose offset wraps around", P_OFFSET, SAMPLE_DATA_LOAD, UINT64_MAX, "wraps" },
 	{ "a PT_LOAD at the end of the address space", P_VADDR, SAMPLE_DATA_LOAD,
 	  UINT64_MAX - 0x10, "wraps" },
@@ -465,7 +467,7 @@ START_TEST(segments_that_wrap_are_only_those_that_are_used)
 }
 END_TEST
 
-/* ------------------------------------------------------------------ section headers that lie */
+/* ------------------------------------------------------------ section headers that lie */
 
 static const struct {
 	const char *claim;
@@ -480,7 +482,8 @@ static const struct {
 	{ "an offset of 0 and a count", { { E_SHOFF, 0, 0 } }, NULL },
 	{ "an unknown entry size", { { E_SHENTSIZE, 0, 65 } }, "unknown size" },
 	{ "an entry size of 0", { { E_SHENTSIZE, 0, 0 } }, "unknown size" },
-	{ "the other class's entry size", { { E_SHENTSIZE, 0, sizeof(Elf32_Shdr) } }, "unknown size" },
+	{ "the other class's entry size", { { E_SHENTSIZE, 0, sizeof(Elf32_Shdr) } },
+	  "unknown size" },
 	{ "a table behind the end", { { E_SHOFF, 0, 0x100000 } }, "not all in the file" },
 	{ "a table over the end by one byte", { { E_SHOFF, 0, SAMPLE_SHDRS_AT + 1 } },
 	  "not all in the file" },
@@ -495,14 +498,16 @@ static const struct {
 	{ "no count and one too many in sh_size",
 	  { { SH_SIZE, 0, SAMPLE_SHDRS + 1 }, { E_SHNUM, 0, 0 } }, "not all in the file" },
 	{ "no count and 2^58 in sh_size: its bytes are 2^64",
-	  { { SH_SIZE, 0, 1ull << 58 }, { E_SHNUM, 0, 0 } }, "more sections than any linker makes" },
+	  { { SH_SIZE, 0, 1ull << 58 }, { E_SHNUM, 0, 0 } },
+	  "more sections than any linker makes" },
 	{ "no count at all", { { E_SHNUM, 0, 0 } }, NULL },
 	{ "no name table", { { E_SHSTRNDX, 0, 0 } }, "no section name table" },
 	{ "a name table behind the last section", { { E_SHSTRNDX, 0, SAMPLE_SHDRS } },
 	  "no section name table" },
 	{ "the greatest index for the name table", { { E_SHSTRNDX, 0, 0xfeff } },
 	  "no section name table" },
-	{ "an escaped index for the name table that is not there", { { E_SHSTRNDX, 0, SHN_XINDEX } },
+	{ "an escaped index for the name table that is not there",
+	  { { E_SHSTRNDX, 0, SHN_XINDEX } },
 	  "no section name table" },
 	{ "a name table of another type", { { SH_TYPE, SAMPLE_SHSTRTAB, SHT_PROGBITS } },
 	  "no section name table" },
@@ -688,7 +693,9 @@ START_TEST(section_that_wraps_around_is_left_out_alone)
 	static const struct {
 		enum elffile_field field;
 		uint64_t value;
-	} changes[] = { { SH_ADDR, UINT64_MAX }, { SH_SIZE, UINT64_MAX }, { SH_OFFSET, UINT64_MAX } };
+	} changes[] = {
+		{ SH_ADDR, UINT64_MAX }, { SH_SIZE, UINT64_MAX }, { SH_OFFSET, UINT64_MAX },
+	};
 	struct segmap_elf *elf;
 	struct elffile file;
 
@@ -703,7 +710,7 @@ START_TEST(section_that_wraps_around_is_left_out_alone)
 }
 END_TEST
 
-/* ------------------------------------------------------------------ parts, where there are no sections */
+/* ------------------------------------------------------------ parts without sections */
 
 /* The sample without section headers and with more in its dynamic section, at DYNAMIC_AT. */
 enum { DYNAMIC_AT = 0x700, HASH_AT = 0x540, SYMBOLS = 3 };
@@ -906,7 +913,7 @@ START_TEST(the_most_that_is_read_of_a_file_fits)
 }
 END_TEST
 
-/* ------------------------------------------------------------------ sparse files */
+/* ------------------------------------------------------------ sparse files */
 
 START_TEST(table_that_is_not_on_disk_is_not_believed)
 {
@@ -994,7 +1001,7 @@ START_TEST(file_that_says_it_is_enormous_costs_nothing)
 }
 END_TEST
 
-/* ------------------------------------------------------------------ notes */
+/* ------------------------------------------------------------ notes */
 
 enum { NOTES_AT = 0x2000, NOTES_ROOM = 0x1000 };
 
@@ -1042,6 +1049,8 @@ static const struct {
 	{ "another owner's is none", NT_GNU_BUILD_ID, "Go\0\0", 4, "\1\2\3\4", 4, NULL },
 	{ "an owner without an end is none", NT_GNU_BUILD_ID, "GNU", 3, "\1\2\3\4", 4, NULL },
 	{ "a longer owner is none", NT_GNU_BUILD_ID, "GNUX", 5, "\1\2\3\4", 4, NULL },
+	{ "an owner with more behind its end is none", NT_GNU_BUILD_ID, "GNU\0X", 5, "\1\2\3\4", 4,
+	  NULL },
 	{ "no owner is none", NT_GNU_BUILD_ID, "", 0, "\1\2\3\4", 4, NULL },
 };
 
@@ -1147,7 +1156,14 @@ START_TEST(notes_that_are_not_there_are_no_error)
 }
 END_TEST
 
-/* ------------------------------------------------------------------ soname and interpreter */
+/* ------------------------------------------------------------ soname and interpreter */
+
+/* Both may be NULL: there is none. */
+static void assert_string(const char *got, const char *expected, const char *claim)
+{
+	ck_assert_msg(!got == !expected && (!got || strcmp(got, expected) == 0), "%s: \"%s\"",
+		      claim, got ? got : "(none)");
+}
 
 static const struct {
 	const char *claim;
@@ -1166,11 +1182,16 @@ static const struct {
 			  { DT_SONAME, 1 }, { DT_NEEDED, 1 } }, "libsample.so.1" },
 	{ "nothing behind DT_NULL", { { DT_STRTAB, SAMPLE_BASE + SAMPLE_DYNSTR_AT },
 				      { DT_STRSZ, 32 }, { DT_NULL, 0 }, { DT_SONAME, 1 } }, NULL },
-	{ "no DT_SONAME", { { DT_STRTAB, SAMPLE_BASE + SAMPLE_DYNSTR_AT }, { DT_STRSZ, 32 } }, NULL },
+	{ "no DT_SONAME", { { DT_STRTAB, SAMPLE_BASE + SAMPLE_DYNSTR_AT }, { DT_STRSZ, 32 } },
+	  NULL },
 	{ "no DT_STRTAB", { { DT_STRSZ, 32 }, { DT_SONAME, 1 } }, NULL },
-	{ "no DT_STRSZ", { { DT_STRTAB, SAMPLE_BASE + SAMPLE_DYNSTR_AT }, { DT_SONAME, 1 } }, NULL },
+	{ "no DT_STRSZ", { { DT_STRTAB, SAMPLE_BASE + SAMPLE_DYNSTR_AT }, { DT_SONAME, 1 } },
+	  NULL },
 	{ "outside of the table", { { DT_STRTAB, SAMPLE_BASE + SAMPLE_DYNSTR_AT }, { DT_STRSZ, 32 },
 				    { DT_SONAME, 32 } }, NULL },
+	{ "outside of the table, where a string is", { { DT_STRTAB, SAMPLE_BASE + 0x450 },
+						       { DT_STRSZ, 32 }, { DT_SONAME, 0x31 } },
+	  NULL },
 	{ "far outside", { { DT_STRTAB, SAMPLE_BASE + SAMPLE_DYNSTR_AT }, { DT_STRSZ, UINT64_MAX },
 			   { DT_SONAME, UINT64_MAX - 1 } }, NULL },
 	{ "without its end", { { DT_STRTAB, SAMPLE_BASE + SAMPLE_DYNSTR_AT }, { DT_STRSZ, 8 },
@@ -1192,10 +1213,7 @@ START_TEST(soname_is_a_string_of_the_dynamic_string_table)
 			elffile_dynamic(&file, SAMPLE_DYNAMIC_AT, j, dynamics[_i].rows[j].tag,
 					dynamics[_i].rows[j].value);
 		elf = parse_file(&file);
-		ck_assert_msg(!elf->soname == !dynamics[_i].soname &&
-				      (!elf->soname || strcmp(elf->soname, dynamics[_i].soname) == 0),
-			      "%s: the soname is %s", dynamics[_i].claim,
-			      elf->soname ? elf->soname : "(none)");
+		assert_string(elf->soname, dynamics[_i].soname, dynamics[_i].claim);
 		segmap_elf_free(elf);
 		elffile_free(&file);
 	}
@@ -1246,16 +1264,13 @@ START_TEST(interpreter_is_a_string)
 	elffile_set(&file, P_OFFSET, SAMPLE_INTERP, interps[_i].off);
 	elffile_set(&file, P_FILESZ, SAMPLE_INTERP, interps[_i].filesz);
 	elf = parse_file(&file);
-	ck_assert_msg(!elf->interp == !interps[_i].interp &&
-			      (!elf->interp || strcmp(elf->interp, interps[_i].interp) == 0),
-		      "%s: the interpreter is %s", interps[_i].claim,
-		      elf->interp ? elf->interp : "(none)");
+	assert_string(elf->interp, interps[_i].interp, interps[_i].claim);
 	segmap_elf_free(elf);
 	elffile_free(&file);
 }
 END_TEST
 
-/* ------------------------------------------------------------------ files that fail and change */
+/* ------------------------------------------------------------ files that fail and change */
 
 START_TEST(file_cut_at_any_length_is_parsed_or_refused)
 {
@@ -1485,7 +1500,8 @@ int main(void)
 	tcase_add_test(bad, segments_that_wrap_are_only_those_that_are_used);
 	tcase_add_loop_test(sections, bad_section_headers_leave_the_segments_alone, 0,
 			    N_ROWS(bad_tables));
-	tcase_add_loop_test(sections, count_and_name_table_can_be_in_the_first_section_header, 0, 4);
+	tcase_add_loop_test(sections, count_and_name_table_can_be_in_the_first_section_header, 0,
+			    4);
 	tcase_add_loop_test(sections, more_sections_than_16_bits_count, 0, 2);
 	tcase_add_test(sections, name_that_does_not_end_is_cut_at_the_end_of_the_table);
 	tcase_add_test(sections, name_table_of_zeros_has_empty_names);
@@ -1512,7 +1528,8 @@ int main(void)
 	tcase_add_loop_test(strings, dynamic_section_that_is_not_there_is_no_error, 0, 6);
 	tcase_add_loop_test(strings, interpreter_is_a_string, 0, N_ROWS(interps));
 	tcase_add_loop_test(changing, file_cut_at_any_length_is_parsed_or_refused, 0, 4);
-	tcase_add_loop_test(changing, file_truncated_meanwhile_is_an_error_or_lacks_something, 0, 4);
+	tcase_add_loop_test(changing, file_truncated_meanwhile_is_an_error_or_lacks_something, 0,
+			    4);
 	tcase_add_test(changing, any_read_can_fail);
 	tcase_add_loop_test(changing, count_that_grows_between_two_reads_is_not_believed, 0, 5);
 	tcase_add_loop_test(changing, random_damage_never_crashes, 0, 24);

@@ -13,7 +13,8 @@ static const char whole[] =
 	"55d0c1b9d000-55d0c1bbe000 rw-p 00000000 00:00 0                          [heap]\n"
 	"7f0000000000-7f0000021000 rw-p 00000000 00:00 0 \n"
 	"7f1000000000-7f1000001000 r--p 00000000 fe:01 184                        /a b\\012c\n"
-	"7f1000001000-7f1000002000 rw-s 00000000 00:05 183                        /dev/x (deleted)\n"
+	"7f1000001000-7f1000002000 rw-s 00000000 00:05 183                        /dev/x "
+	"(deleted)\n"
 	"7f1000002000-7f1000003000 r--p 00001000 fe:01 184                        /a b\\012c\n"
 	"ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]\n";
 
@@ -32,7 +33,8 @@ static struct segmap_error *parse_chunks(struct segmap_layout *layout, const cha
 	for (size_t i = 0; i <= n_cuts && !error; i++) {
 		size_t end = i < n_cuts ? cuts[i] : size, taken = 12345;
 		size_t fresh = waiting + (end - done);
-		char *chunk = malloc(fresh ? fresh : 1); /* of exactly this size, for the sanitizer */
+		/* Of exactly this size, for the sanitizer. */
+		char *chunk = malloc(fresh ? fresh : 1);
 
 		ck_assert_ptr_nonnull(chunk);
 		memcpy(chunk, buffer, waiting);
@@ -68,7 +70,9 @@ static char *layout_text(const struct segmap_layout *layout)
 		char perms[5];
 
 		segmap_perms_format(vma->prot, vma->shared, perms);
-		fprintf(file, "%" PRIx64 "-%" PRIx64 " %s %" PRIx64 " %x:%x %" PRIu64 " '%s' backing %d\n",
+		fprintf(file,
+			"%" PRIx64 "-%" PRIx64 " %s %" PRIx64 " %x:%x %" PRIu64
+			" '%s' backing %d\n",
 			vma->start, vma->end, perms, vma->off, vma->dev_major, vma->dev_minor,
 			vma->ino, vma->name, (int)layout->annotations[i].backing);
 	}
@@ -277,8 +281,8 @@ START_TEST(long_names_are_kept_whole)
 
 	ck_assert_ptr_nonnull(file);
 	for (size_t i = 0; i < (size_t)N_ROWS(lengths); i++) {
-		fprintf(file, "%zx-%zx r--p 00000000 08:01 %zu ", (i + 1) * 0x1000, (i + 2) * 0x1000,
-			i + 1);
+		fprintf(file, "%zx-%zx r--p 00000000 08:01 %zu ", (i + 1) * 0x1000,
+			(i + 2) * 0x1000, i + 1);
 		for (size_t j = 0; j < lengths[i]; j++)
 			fputc('a' + (int)i, file);
 		fputc('\n', file);
@@ -358,7 +362,8 @@ START_TEST(as_many_vmas_as_a_kernel_allows)
 
 	ck_assert_ptr_nonnull(file);
 	for (uint64_t i = 0; i < MANY; i++)
-		fprintf(file, "%" PRIx64 "-%" PRIx64 " r--p 00000000 08:01 %" PRIu64 " /f%" PRIu64 "\n",
+		fprintf(file,
+			"%" PRIx64 "-%" PRIx64 " r--p 00000000 08:01 %" PRIu64 " /f%" PRIu64 "\n",
 			(2 * i + 1) << 12, (2 * i + 2) << 12, i % 1000 + 1, i % 1000);
 	ck_assert_int_eq(fclose(file), 0);
 	unit_no_error(segmap_layout_new(&layout));
