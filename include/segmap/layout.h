@@ -2,6 +2,7 @@
 #ifndef SEGMAP_LAYOUT_H
 #define SEGMAP_LAYOUT_H
 
+#include <segmap/call.h>
 #include <segmap/file.h>
 #include <segmap/image.h>
 #include <segmap/piece.h>
@@ -14,6 +15,23 @@ enum segmap_source {
 	SEGMAP_SOURCE_MAPS,
 	SEGMAP_SOURCE_CORE,
 	SEGMAP_SOURCE_PREDICTION,
+};
+
+/* At which moment of a program's life. */
+enum segmap_moment {
+	SEGMAP_MOMENT_NONE,  /* whenever it was looked at */
+	SEGMAP_MOMENT_EXEC,  /* execve has returned: the kernel alone has acted */
+	SEGMAP_MOMENT_ENTRY, /* at its entry point, or after the start-up of a static program */
+	SEGMAP_MOMENT_EXIT,  /* as its last thread ends */
+};
+
+/* What predicted addresses count from where they are not known before the run. */
+enum segmap_base {
+	SEGMAP_BASE_NONE, /* they are addresses */
+	SEGMAP_BASE_IMAGE, /* where the image is loaded: they are ELF virtual addresses */
+	SEGMAP_BASE_HEAP,
+	SEGMAP_BASE_STACK, /* its lowest page */
+	SEGMAP_BASE_MMAP,  /* the lowest page of a group that is mapped together */
 };
 
 /* What a VMA is. */
@@ -62,6 +80,32 @@ struct segmap_annotation {
 	uint32_t first_piece, n_pieces; /* in the layout's pieces */
 };
 
+/* Where a predicted VMA lies, as far as that can be known. */
+struct segmap_placement {
+	uint64_t origin; /* in a layout's own addresses: what the shown ones count from */
+	uint32_t group;	 /* VMAs are shown group by group: in the order of loading */
+	enum segmap_base base;
+	bool open_end;	 /* it ends here or later: the dynamic linker's pages can merge behind it */
+	const char *label; /* what should be known of it; constant; NULL */
+};
+
+/* Who will refuse or kill a program. */
+struct segmap_outcome {
+	enum segmap_actor by; /* SEGMAP_ACTOR_PROGRAM: nobody, it runs */
+	char error[24];	      /* errno or signal name; "" if there is none */
+	char *reason;	      /* owned; NULL where it runs */
+};
+
+/* What a prediction has beside its map. Addresses are the layout's own, as in its VMAs. */
+struct segmap_prediction {
+	struct segmap_outcome outcome;
+	struct segmap_placement *placements; /* one for each VMA */
+	struct segmap_call *calls;	     /* in the order they are made, up to the moment */
+	size_t n_calls;
+	char **found; /* for each image how it was found; NULL where that is no question */
+	size_t n_found;
+};
+
 /* A block of names. */
 struct segmap_names {
 	struct segmap_names *next;
@@ -75,6 +119,7 @@ struct segmap_names {
  */
 struct segmap_layout {
 	enum segmap_source source;
+	enum segmap_moment moment;
 	int pid; /* 0 if there is none */
 	char *comm;    /* raw bytes; NULL if unknown */
 	char *command; /* arguments, each with its NUL; NULL if unknown */
@@ -107,6 +152,8 @@ struct segmap_layout {
 	size_t vdso_size;
 	struct segmap_elf *vdso; /* the same parsed; NULL if there is none; owned */
 	enum segmap_opened vdso_opened;
+
+	struct segmap_prediction *prediction; /* NULL unless source is prediction; owned */
 
 	struct segmap_names *names; /* what vmas[].name point into */
 	uint32_t *vma_lists;	    /* what backings[].vmas point into */

@@ -1,0 +1,69 @@
+/* include/segmap/world.h - the machine that a prediction is for: its files, environment, kernel. */
+#ifndef SEGMAP_WORLD_H
+#define SEGMAP_WORLD_H
+
+#include <segmap/file.h>
+#include <stdbool.h>
+
+/* A file as open(2) finds it by some path. Everything is borrowed from the world. */
+struct segmap_world_file {
+	struct segmap_file *file; /* identity and size; parsed; NULL where there is no regular file */
+	const struct segmap_elf *elf; /* that it begins with; NULL if it is none: file->error can say why */
+	const char *path; /* as maps would show it: absolute, without links */
+	bool secure;	  /* set-user-ID, set-group-ID or capabilities: ld.so ignores most of its
+			     environment. Not where the user has that identity already */
+};
+
+/* A special area that the kernel puts beside the interpreter, in the order of addresses. */
+struct segmap_area {
+	char name[24];	/* "[vvar]", "[vdso]" … as in maps */
+	uint64_t size;	/* bytes */
+	uint64_t start; /* its address where it is always the same ([vsyscall]); else 0 */
+	int prot;
+};
+
+enum { SEGMAP_MAX_AREAS = 8 };
+
+/*
+ * What is asked of the world. Pure code calls it, reading code fills it in, a
+ * test fakes it. Strings that are passed in are raw bytes.
+ */
+struct segmap_world {
+	void *context;
+	/*
+	 * Open and parse the file at @path (absolute, or relative to the working
+	 * directory). 0, or an errno value as open(2) gives it; a directory is EISDIR, a
+	 * device or a FIFO EACCES and is not opened. To open it a second time, by
+	 * whatever path, gives the same file.
+	 */
+	int (*open)(void *context, const char *path, struct segmap_world_file *ret);
+	/* As open(), but as execve(2) does: EACCES also without execute permission or on a
+	 * file system mounted noexec. */
+	int (*open_program)(void *context, const char *path, struct segmap_world_file *ret);
+	/* Up to @size bytes from @off on. Returns their number, or a negative errno value. */
+	int64_t (*read)(void *context, const struct segmap_world_file *file, void *buffer,
+			size_t size, uint64_t off);
+	bool (*is_directory)(void *context, const char *path);
+
+	const char *const *environment; /* "NAME=VALUE", NULL at the end */
+	const char *const *hwcaps; /* directories below glibc-hwcaps that this processor can use,
+				      best first, NULL at the end */
+	uint64_t page_size;	   /* bytes */
+	unsigned int machine;	   /* EM_X86_64 … of the kernel */
+	unsigned int kernel_major, kernel_minor; /* 6, 18; 0, 0 if unknown */
+	bool pkeys;		   /* the processor has protection keys, and the kernel uses them */
+	bool randomizes;	   /* kernel.randomize_va_space is not 0 */
+	struct segmap_area areas[SEGMAP_MAX_AREAS]; /* of a 64-bit process */
+	size_t n_areas;
+	const struct segmap_elf *vdso; /* of a process of segmap's own class; NULL if unknown */
+};
+
+/* This machine. @files opens and parses what is asked for; it must outlive the world. */
+SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *segmap_world_new(struct segmap_files *files,
+								   struct segmap_world **ret);
+SEGMAP_API void segmap_world_free(struct segmap_world *world);
+
+/* The value of NAME in the world's environment; NULL if it is not there. */
+SEGMAP_API const char *segmap_world_getenv(const struct segmap_world *world, const char *name);
+
+#endif
