@@ -48,6 +48,49 @@ struct segmap_label {
 	bool nobits;
 };
 
+/* A name that the dynamic linker is to find a file for, in the order of the dynamic section. */
+struct segmap_needed {
+	const char *name;
+	enum segmap_needed_kind {
+		SEGMAP_NEEDED,	  /* DT_NEEDED */
+		SEGMAP_FILTER,	  /* DT_FILTER: glibc loads it like DT_NEEDED, and searches it first */
+		SEGMAP_AUXILIARY, /* DT_AUXILIARY: the same, but it may be missing */
+	} kind;
+};
+
+/* A symbol version that an object wants of another (DT_VERNEED) or has (DT_VERDEF). */
+struct segmap_version {
+	const char *name; /* "GLIBC_2.34" */
+	const char *file; /* of DT_VERNEED: the name in DT_NEEDED of who should have it; else NULL */
+	uint32_t hash;	  /* as it stands in the file */
+	bool weak;	  /* VER_FLG_WEAK: it may be missing */
+};
+
+/*
+ * What the dynamic section tells the dynamic linker. Only what was asked for
+ * with SEGMAP_WANT_LINKING has it. All names are raw bytes that belong to it;
+ * one that cannot be read is left out. Of a tag that stands there twice the
+ * last counts, as it does in glibc (elf/get-dynamic-info.h).
+ */
+struct segmap_linking {
+	struct segmap_needed *needed;
+	size_t n_needed;
+	const char *rpath, *runpath;  /* DT_RPATH, DT_RUNPATH; NULL if there is none */
+	uint64_t flags, flags_1;      /* DT_FLAGS (DF_ORIGIN …), DT_FLAGS_1 (DF_1_NODEFLIB …) */
+	bool bind_now;		      /* by DT_BIND_NOW or one of the flags */
+	bool has_constructors;	      /* DT_INIT, or a DT_INIT_ARRAY or DT_PREINIT_ARRAY that is not
+					 empty: code of it runs before main() */
+	struct segmap_version *wanted; /* DT_VERNEED */
+	size_t n_wanted;
+	struct segmap_version *defined; /* DT_VERDEF */
+	size_t n_defined;
+	bool defines_versions;	/* it has a DT_VERDEF */
+	bool versions_cut_short; /* more versions than are believed, or unreadable ones: what is
+				    not in the lists above can still be there */
+	char **strings;		/* what the names point into */
+	size_t n_strings, cap_strings;
+};
+
 /*
  * One ELF object as it stands in a file. Everything belongs to the object.
  * Immutable once parsed, shared by all images made of it.
@@ -80,6 +123,8 @@ struct segmap_elf {
 	uint64_t dynamic, dynamic_end; /* vaddr of the last PT_DYNAMIC, [start, end); 0, 0 if none */
 	bool dynamic_writable;	       /* PF_W of PT_DYNAMIC: glibc writes to it then only */
 	bool textrel; /* DT_TEXTREL or DF_TEXTREL; looked for together with soname */
+	bool abi_note; /* NT_GNU_ABI_TAG: linked with glibc's start files; looked for with linking */
+	struct segmap_linking *linking; /* NULL if it was not asked for, or nothing is linked */
 	char *names;	/* what sections[].name point into */
 };
 

@@ -57,12 +57,15 @@ struct segmap_file {
 /* All files of one run. */
 struct segmap_files;
 
-/*
- * @page_size is that of the processes, in bytes. Only with @want_sonames do ELF
- * objects have their DT_SONAME: few need it, and it costs two more reads each.
- */
+/* What is looked for in ELF objects only if it is wanted: few need it, and it costs reads. */
+enum segmap_want {
+	SEGMAP_WANT_SONAME = 1 << 0,  /* DT_SONAME and DT_TEXTREL */
+	SEGMAP_WANT_LINKING = 1 << 1, /* struct segmap_linking and the ABI note */
+};
+
+/* @page_size is that of the processes, in bytes; @wants is of enum segmap_want. */
 SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
-segmap_files_new(uint64_t page_size, bool want_sonames, struct segmap_files **ret);
+segmap_files_new(uint64_t page_size, unsigned int wants, struct segmap_files **ret);
 SEGMAP_API void segmap_files_free(struct segmap_files *files);
 
 #endif

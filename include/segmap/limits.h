@@ -17,6 +17,12 @@ enum {
 	SEGMAP_MAX_BUILD_ID = 64,	    /* bytes; SHA-1 has 20 */
 	SEGMAP_MAX_DYNAMIC_BYTES = 1024 * 1024,
 	SEGMAP_MAX_SONAME = 4096,
+	SEGMAP_MAX_NEEDED = 4096,	    /* DT_NEEDED of one object */
+	SEGMAP_MAX_VERSIONS = 4096,	    /* symbol versions of one object, of each kind */
+	SEGMAP_MAX_VERSIONS_BYTES = 16 * 1024, /* of DT_VERNEED, and of DT_VERDEF */
+	SEGMAP_MAX_STRINGS_BYTES = 64 * 1024, /* a larger DT_STRTAB is read name by name */
+	SEGMAP_MAX_OBJECTS = 8192,	    /* libraries of one program */
+	SEGMAP_MAX_LINKER_BYTES = 16 * 1024 * 1024, /* of a dynamic linker's or ld.so.cache's file */
 	/* ELF objects looked for in one file at mapped offsets other than 0. */
 	SEGMAP_MAX_EMBEDDED = 1024,
 	SEGMAP_MAX_COMMAND = 4 * 1024 * 1024, /* bytes of /proc/PID/cmdline */

@@ -321,7 +321,8 @@ int main(int argc, char **argv)
 	if (run.options.list_columns)
 		return print_and_check(options_print_columns);
 	raise_file_limit();
-	error = segmap_files_new((uint64_t)sysconf(_SC_PAGESIZE), run.options.form == FORM_JSON,
+	error = segmap_files_new((uint64_t)sysconf(_SC_PAGESIZE),
+				 run.options.form == FORM_JSON ? SEGMAP_WANT_SONAME : 0,
 				 &run.files);
 	if (error) {
 		report(error);

@@ -338,6 +338,33 @@ const char *segmap_machine_name(unsigned int machine)
 	return NULL;
 }
 
+bool elf_off_of_vaddr(const struct segmap_elf *elf, uint64_t vaddr, uint64_t *ret)
+{
+	for (size_t i = 0; i < elf->n_segments; i++) {
+		const struct segmap_segment *load = &elf->segments[i];
+
+		if (load->type == SEGMAP_SEGMENT_LOAD && vaddr >= load->vaddr &&
+		    vaddr - load->vaddr < load->filesz) {
+			*ret = segmap_off(load, vaddr);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void linking_free(struct segmap_linking *linking)
+{
+	if (!linking)
+		return;
+	for (size_t i = 0; i < linking->n_strings; i++)
+		free(linking->strings[i]);
+	free(linking->strings);
+	free(linking->needed);
+	free(linking->wanted);
+	free(linking->defined);
+	free(linking);
+}
+
 void segmap_elf_free(struct segmap_elf *elf)
 {
 	if (!elf)
@@ -350,5 +377,6 @@ void segmap_elf_free(struct segmap_elf *elf)
 	free(elf->soname);
 	free(elf->interp);
 	free(elf->names);
+	linking_free(elf->linking);
 	free(elf);
 }

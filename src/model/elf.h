@@ -14,4 +14,7 @@ struct elf_headers {
 /* Fill in @elf's labels from its segments and sections; false if there is no memory. */
 bool elf_label(struct segmap_elf *elf, const struct elf_headers *headers);
 
+/* The offset of the byte at @vaddr, by the PT_LOAD that holds it; false if none does. */
+bool elf_off_of_vaddr(const struct segmap_elf *elf, uint64_t vaddr, uint64_t *ret);
+
 #endif

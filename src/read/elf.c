@@ -3,6 +3,7 @@
 #include "base/range.h"
 #include "base/scope.h"
 #include "model/elf.h"
+#include "read/linking.h"
 #include <endian.h>
 #include <errno.h>
 #include <gelf.h>
@@ -524,7 +525,14 @@ static struct segmap_error *parse_sections(struct window *window, struct section
 	return NULL;
 }
 
-/* The build-id among the notes of a PT_NOTE, if it is there. */
+/* Whether @note of @data has @type, and is one of GNU's. */
+static bool is_gnu_note(const Elf_Data *data, const GElf_Nhdr *note, size_t name_at, uint32_t type)
+{
+	return note->n_type == type && note->n_namesz == sizeof("GNU") &&
+	       memcmp((char *)data->d_buf + name_at, "GNU", sizeof("GNU")) == 0;
+}
+
+/* The first build-id among the notes of a PT_NOTE, and whether there is an ABI note. */
 static struct segmap_error *parse_notes(struct window *window, Elf *libelf, const GElf_Phdr *phdr,
 					struct segmap_elf *elf)
 {
@@ -545,8 +553,9 @@ static struct segmap_error *parse_notes(struct window *window, Elf *libelf, cons
 	while (data && (next = gelf_getnote(data, at, &note, &name_at, &desc_at)) > 0) {
 		const unsigned char *desc = (unsigned char *)data->d_buf + desc_at;
 
-		if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == sizeof("GNU") &&
-		    memcmp((char *)data->d_buf + name_at, "GNU", sizeof("GNU")) == 0 &&
+		if (is_gnu_note(data, &note, name_at, NT_GNU_ABI_TAG))
+			elf->abi_note = true;
+		if (!elf->build_id && is_gnu_note(data, &note, name_at, NT_GNU_BUILD_ID) &&
 		    note.n_descsz > 0 && note.n_descsz <= SEGMAP_MAX_BUILD_ID) {
 			elf->build_id = malloc(note.n_descsz * 2 + 1);
 			if (!elf->build_id)
@@ -556,26 +565,10 @@ static struct segmap_error *parse_notes(struct window *window, Elf *libelf, cons
 				elf->build_id[2 * i + 1] = "0123456789abcdef"[desc[i] & 15];
 			}
 			elf->build_id[note.n_descsz * 2] = '\0';
-			return NULL;
 		}
 		at = next;
 	}
 	return NULL;
-}
-
-/* The offset of the byte at @vaddr, by the PT_LOAD that holds it. */
-static bool off_of_vaddr(const struct segmap_elf *elf, uint64_t vaddr, uint64_t *ret)
-{
-	for (size_t i = 0; i < elf->n_segments; i++) {
-		const struct segmap_segment *load = &elf->segments[i];
-
-		if (load->type == SEGMAP_SEGMENT_LOAD && vaddr >= load->vaddr &&
-		    vaddr - load->vaddr < load->filesz) {
-			*ret = segmap_off(load, vaddr);
-			return true;
-		}
-	}
-	return false;
 }
 
 /*
@@ -587,7 +580,7 @@ static uint64_t dynamic_pointer(const struct window *window, const struct segmap
 {
 	uint64_t off;
 
-	if (window->bytes->loaded && !off_of_vaddr(elf, value, &off))
+	if (window->bytes->loaded && !elf_off_of_vaddr(elf, value, &off))
 		return value - window->bytes->bias;
 	return value;
 }
@@ -651,7 +644,7 @@ static struct segmap_error *parse_soname(struct window *window, Elf_Data *dynami
 	if (!find_dynamic(dynamic, DT_SONAME, &soname) ||
 	    !find_dynamic(dynamic, DT_STRTAB, &strtab) ||
 	    !find_dynamic(dynamic, DT_STRSZ, &strtab_size) || soname >= strtab_size ||
-	    !off_of_vaddr(elf, dynamic_pointer(window, elf, strtab), &off) ||
+	    !elf_off_of_vaddr(elf, dynamic_pointer(window, elf, strtab), &off) ||
 	    !checked_add(off, soname, &off))
 		return NULL;
 	return read_string(window, off, min_u64(strtab_size - soname, SEGMAP_MAX_SONAME),
@@ -664,6 +657,49 @@ static bool has_textrel(Elf_Data *dynamic)
 
 	return find_dynamic(dynamic, DT_TEXTREL, &value) ||
 	       (find_dynamic(dynamic, DT_FLAGS, &value) && (value & DF_TEXTREL));
+}
+
+/* What the dynamic linker is told, from the entries of @dynamic. */
+static struct segmap_error *parse_linking(struct window *window, Elf_Data *dynamic,
+					  struct segmap_elf *elf)
+{
+	scope_free struct dynamic_entry *entries = NULL;
+	struct linking_source source = {
+		.bytes = window->bytes,
+		.elf_off = window->elf_off,
+		.size = window->size,
+		.swapped = elf_is_swapped(window_at(window, 0)),
+		.elf = elf,
+	};
+	size_t capacity = 0;
+	GElf_Dyn dyn;
+
+	for (int i = 0; gelf_getdyn(dynamic, i, &dyn) && dyn.d_tag != DT_NULL; i++) {
+		if (!grow(&entries, &capacity, source.n_entries, sizeof(*entries)))
+			return segmap_error_no_memory();
+		entries[source.n_entries++] =
+			(struct dynamic_entry){ dyn.d_tag, dyn.d_un.d_val };
+	}
+	source.entries = entries;
+	return linking_parse(&source, &elf->linking);
+}
+
+/* PT_DYNAMIC: what is wanted of it. */
+static struct segmap_error *parse_dynamic(struct window *window, Elf *libelf,
+					  const GElf_Phdr *phdr, unsigned int wants,
+					  struct segmap_elf *elf)
+{
+	struct segmap_error *error;
+	Elf_Data *dynamic;
+
+	error = read_dynamic(window, libelf, phdr, &dynamic);
+	if (!error)
+		error = parse_soname(window, dynamic, elf);
+	if (error)
+		return error;
+	elf->textrel = has_textrel(dynamic);
+	return dynamic && (wants & SEGMAP_WANT_LINKING) ? parse_linking(window, dynamic, elf) :
+							  NULL;
 }
 
 /* The kernel wants a string of 1 to 4095 bytes that ends where p_filesz does. */
@@ -688,7 +724,7 @@ static void parse_loading(const GElf_Phdr *phdr, struct segmap_elf *elf)
 
 /* The program headers beside PT_LOAD and PT_GNU_RELRO that tell something of the file. */
 static struct segmap_error *parse_properties(struct window *window, Elf *libelf, size_t n_phdrs,
-					     bool want_soname, struct segmap_elf *elf)
+					     unsigned int wants, struct segmap_elf *elf)
 {
 	struct segmap_error *error = NULL;
 	size_t notes = 0, dynamics = 0;
@@ -699,15 +735,12 @@ static struct segmap_error *parse_properties(struct window *window, Elf *libelf,
 		if (!gelf_getphdr(libelf, (int)i, &phdr))
 			break;
 		parse_loading(&phdr, elf);
-		if (phdr.p_type == PT_NOTE && !elf->build_id && notes++ < SEGMAP_MAX_NOTES) {
+		if (phdr.p_type == PT_NOTE && notes < SEGMAP_MAX_NOTES &&
+		    (!elf->build_id || (wants & SEGMAP_WANT_LINKING))) {
+			notes++;
 			error = parse_notes(window, libelf, &phdr, elf);
-		} else if (phdr.p_type == PT_DYNAMIC && want_soname && !dynamics++) {
-			Elf_Data *dynamic;
-
-			error = read_dynamic(window, libelf, &phdr, &dynamic);
-			if (!error)
-				error = parse_soname(window, dynamic, elf);
-			elf->textrel = has_textrel(dynamic);
+		} else if (phdr.p_type == PT_DYNAMIC && wants && !dynamics++) {
+			error = parse_dynamic(window, libelf, &phdr, wants, elf);
 		} else if (phdr.p_type == PT_INTERP && !elf->interp && !elf->bad_interp) {
 			error = read_string(window, phdr.p_offset,
 					    min_u64(phdr.p_filesz, SEGMAP_MAX_SONAME),
@@ -727,7 +760,7 @@ static void add_part(struct segmap_elf *elf, const char *name, uint64_t vaddr, u
 {
 	uint64_t off, sum;
 
-	if (!size || !off_of_vaddr(elf, vaddr, &off) || !checked_add(vaddr, size, &sum) ||
+	if (!size || !elf_off_of_vaddr(elf, vaddr, &off) || !checked_add(vaddr, size, &sum) ||
 	    !checked_add(off, size, &sum))
 		return;
 	elf->sections[elf->n_sections++] = (struct segmap_section){
@@ -755,11 +788,11 @@ static uint64_t count_symbols(struct window *window, const struct segmap_elf *el
 	uint32_t words[4], word = 0;
 
 	if (find_dynamic(dynamic, DT_HASH, &table) &&
-	    off_of_vaddr(elf, dynamic_pointer(window, elf, table), &off) &&
+	    elf_off_of_vaddr(elf, dynamic_pointer(window, elf, table), &off) &&
 	    read_words(window, off, words, 2, swapped))
 		return words[1];
 	if (!find_dynamic(dynamic, DT_GNU_HASH, &table) ||
-	    !off_of_vaddr(elf, dynamic_pointer(window, elf, table), &off) ||
+	    !elf_off_of_vaddr(elf, dynamic_pointer(window, elf, table), &off) ||
 	    !read_words(window, off, words, 4, swapped))
 		return 0;
 	/* words: number of buckets, first hashed symbol, words of the Bloom filter, its shift. */
@@ -853,7 +886,7 @@ static struct segmap_error *parse_parts(struct window *window, Elf *libelf, size
 }
 
 static struct segmap_error *parse_window(struct window *window, uint64_t page_size,
-					 bool want_soname, struct segmap_elf **ret)
+					 unsigned int wants, struct segmap_elf **ret)
 {
 	__attribute__((cleanup(scope_segmap_elf_free_))) struct segmap_elf *elf = NULL;
 	__attribute__((cleanup(scope_elf_end_))) Elf *libelf = NULL;
@@ -897,7 +930,7 @@ static struct segmap_error *parse_window(struct window *window, uint64_t page_si
 					elf_errmsg(-1));
 	error = parse_segments(window, libelf, ehdr.e_phnum, page_size, elf);
 	if (!error)
-		error = parse_properties(window, libelf, ehdr.e_phnum, want_soname, elf);
+		error = parse_properties(window, libelf, ehdr.e_phnum, wants, elf);
 	if (!error && table.n)
 		error = parse_sections(window, &table, elf, &elf->sections_problem);
 	if (error)
@@ -914,7 +947,7 @@ static struct segmap_error *parse_window(struct window *window, uint64_t page_si
 }
 
 struct segmap_error *elf_parse(const struct bytes *bytes, uint64_t elf_off, uint64_t page_size,
-			       bool want_soname, struct elf_scratch *scratch,
+			       unsigned int wants, struct elf_scratch *scratch,
 			       struct segmap_elf **ret)
 {
 	struct window window = {
@@ -939,5 +972,5 @@ struct segmap_error *elf_parse(const struct bytes *bytes, uint64_t elf_off, uint
 	window.head = (size_t)got;
 	if (!elf_has_magic(scratch->memory, window.head))
 		return NULL;
-	return parse_window(&window, page_size, want_soname, ret);
+	return parse_window(&window, page_size, wants, ret);
 }

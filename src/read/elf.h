@@ -3,7 +3,7 @@
 #define READ_ELF_H
 
 #include "model/bytes.h"
-#include <segmap/elf.h>
+#include <segmap/file.h>
 
 /* Memory that one parse after the other works in. Zero-initialize. */
 struct elf_scratch {
@@ -14,15 +14,15 @@ struct elf_scratch {
 void elf_scratch_free(struct elf_scratch *scratch);
 
 /*
- * Parse the ELF object whose header is at @elf_off of @bytes. The soname costs
- * two more reads and is only looked for if @want_soname.
+ * Parse the ELF object whose header is at @elf_off of @bytes; @wants is of enum
+ * segmap_want.
  *
  * *@ret becomes NULL where there is no ELF header, or one of a file that no
  * loader maps (ET_REL, ET_CORE). The error is SEGMAP_ERROR_FORMAT or
  * SEGMAP_ERROR_LIMIT where the header promises what the file does not hold.
  */
 SEGMAP_MUST_CHECK struct segmap_error *elf_parse(const struct bytes *bytes, uint64_t elf_off,
-						 uint64_t page_size, bool want_soname,
+						 uint64_t page_size, unsigned int wants,
 						 struct elf_scratch *scratch,
 						 struct segmap_elf **ret);
 

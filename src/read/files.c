@@ -21,7 +21,7 @@ struct entry {
 
 struct segmap_files {
 	uint64_t page_size;
-	bool want_sonames;
+	unsigned int wants; /* enum segmap_want */
 	struct elf_scratch scratch;
 	uid_t uid;   /* the effective one */
 	int own_fds; /* directory of segmap's own descriptors; -1 not yet */
@@ -30,7 +30,7 @@ struct segmap_files {
 	struct idmap by_id; /* (st_dev, st_ino) to index */
 };
 
-struct segmap_error *segmap_files_new(uint64_t page_size, bool want_sonames,
+struct segmap_error *segmap_files_new(uint64_t page_size, unsigned int wants,
 				      struct segmap_files **ret)
 {
 	struct segmap_files *files = calloc(1, sizeof(*files));
@@ -38,7 +38,7 @@ struct segmap_error *segmap_files_new(uint64_t page_size, bool want_sonames,
 	if (!files)
 		return segmap_error_no_memory();
 	files->page_size = page_size;
-	files->want_sonames = want_sonames;
+	files->wants = wants;
 	files->uid = geteuid();
 	files->own_fds = -1;
 	*ret = files;
@@ -223,7 +223,7 @@ static struct segmap_error *parse_at(struct segmap_files *files, struct segmap_f
 	struct segmap_error *error;
 	struct segmap_elf *elf, **elfs;
 
-	error = elf_parse(&bytes, off, files->page_size, files->want_sonames, &files->scratch,
+	error = elf_parse(&bytes, off, files->page_size, files->wants, &files->scratch,
 			  &elf);
 	if (error && error->code == SEGMAP_ERROR_NO_MEMORY)
 		return error;
@@ -439,7 +439,7 @@ static struct segmap_error *parse_vdso(struct segmap_files *files, struct segmap
 
 	if (!layout->vdso_bytes || layout->vdso)
 		return NULL;
-	error = elf_parse(&bytes, 0, files->page_size, files->want_sonames, &files->scratch,
+	error = elf_parse(&bytes, 0, files->page_size, files->wants, &files->scratch,
 			  &layout->vdso);
 	return error && error->code == SEGMAP_ERROR_NO_MEMORY ? return_ptr(error) : NULL;
 }

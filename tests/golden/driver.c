@@ -210,7 +210,7 @@ int main(int argc, char **argv)
 		fail("%s: %s", argv[1], strerror(errno));
 	text = read_whole(open(argv[2], O_RDONLY | O_CLOEXEC), &size);
 	map = read_remarks(text, &remarks);
-	check(segmap_files_new(remarks.page_size, false, &files));
+	check(segmap_files_new(remarks.page_size, 0, &files));
 	check(segmap_layout_new(&layout));
 	layout->source = SEGMAP_SOURCE_MAPS;
 	layout->page_size = remarks.page_size;

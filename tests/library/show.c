@@ -18,7 +18,7 @@ int main(int argc, char **argv)
 	struct segmap_files *files = NULL;
 	struct segmap_error *error;
 
-	error = segmap_files_new((uint64_t)sysconf(_SC_PAGESIZE), false, &files);
+	error = segmap_files_new((uint64_t)sysconf(_SC_PAGESIZE), 0, &files);
 	if (!error)
 		error = segmap_process_open(pid, files, &layout);
 	if (!error)

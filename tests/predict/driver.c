@@ -66,7 +66,7 @@ static struct segmap_elf *parse(const char *path, int *errnum)
 	struct bytes bytes = { .read = bytes_read_fd, .name = path, .fd = fd,
 			       .size = (uint64_t)st.st_size, .on_disk = (uint64_t)st.st_size };
 
-	error = elf_parse(&bytes, 0, PAGE, true, &scratch, &elf);
+	error = elf_parse(&bytes, 0, PAGE, SEGMAP_WANT_SONAME, &scratch, &elf);
 	if (error)
 		warnx("%s: %s", path, error->why);
 	segmap_error_free(error);

@@ -63,7 +63,7 @@ static struct segmap_error *parse(struct reader *reader, uint64_t elf_off, struc
 {
 	struct elf_scratch scratch = { 0 };
 	struct segmap_error *error =
-		elf_parse(&reader->bytes, elf_off, PAGE, true, &scratch, ret);
+		elf_parse(&reader->bytes, elf_off, PAGE, SEGMAP_WANT_SONAME, &scratch, ret);
 
 	elf_scratch_free(&scratch);
 	return error;
@@ -213,7 +213,7 @@ START_TEST(soname_is_looked_for_only_if_it_is_wanted)
 
 	elffile_sample(&file, false, false);
 	reader = reader_of(&file);
-	unit_no_error(elf_parse(&reader.bytes, 0, PAGE, false, &scratch, &elf));
+	unit_no_error(elf_parse(&reader.bytes, 0, PAGE, 0, &scratch, &elf));
 	ck_assert_ptr_null(elf->soname);
 	segmap_elf_free(elf);
 	elf_scratch_free(&scratch);
@@ -230,7 +230,7 @@ START_TEST(page_size_is_the_callers)
 
 	elffile_sample(&file, false, false);
 	reader = reader_of(&file);
-	unit_no_error(elf_parse(&reader.bytes, 0, 65536, false, &scratch, &elf));
+	unit_no_error(elf_parse(&reader.bytes, 0, 65536, 0, &scratch, &elf));
 	ck_assert_uint_eq(elf->segments[0].file_end, SAMPLE_BASE + 0x10000);
 	ck_assert_uint_eq(elf->segments[1].map_start, SAMPLE_BASE);
 	segmap_elf_free(elf);
@@ -310,7 +310,7 @@ START_TEST(scratch_memory_is_used_again_and_changes_nothing)
 		struct reader reader = reader_of(i & 1 ? &small : &big);
 		struct segmap_elf *elf = NULL;
 
-		unit_no_error(elf_parse(&reader.bytes, 0, PAGE, true, &scratch, &elf));
+		unit_no_error(elf_parse(&reader.bytes, 0, PAGE, SEGMAP_WANT_SONAME, &scratch, &elf));
 		ck_assert_uint_eq(elf->class, i & 1 ? 32 : 64);
 		ck_assert_uint_eq(elf->n_sections, SAMPLE_SHDRS - 1);
 		ck_assert_str_eq(elf->sections[5].name, ".shstrtab");
@@ -1287,7 +1287,7 @@ START_TEST(file_cut_at_any_length_is_parsed_or_refused)
 		elffile_resize(&cut, size); /* of exactly this size, for the sanitizer */
 		memcpy(cut.bytes, whole.bytes, size);
 		reader = reader_of(&cut);
-		error = elf_parse(&reader.bytes, 0, PAGE, true, &scratch, &elf);
+		error = elf_parse(&reader.bytes, 0, PAGE, SEGMAP_WANT_SONAME, &scratch, &elf);
 		ck_assert(!error || !elf);
 		if (error)
 			ck_assert(error->code == SEGMAP_ERROR_FORMAT ||
@@ -1321,7 +1321,7 @@ START_TEST(file_truncated_meanwhile_is_an_error_or_lacks_something)
 		struct segmap_error *error;
 
 		reader.held = held;
-		error = elf_parse(&reader.bytes, 0, PAGE, true, &scratch, &elf);
+		error = elf_parse(&reader.bytes, 0, PAGE, SEGMAP_WANT_SONAME, &scratch, &elf);
 		ck_assert(!error || !elf);
 		if (error)
 			ck_assert_int_eq(error->code, SEGMAP_ERROR_FORMAT);
@@ -1397,7 +1397,7 @@ START_TEST(count_that_grows_between_two_reads_is_not_believed)
 	for (size_t i = SAMPLE_SHDRS; i < BEFORE; i++)
 		elffile_set(&before, SH_TYPE, i, SHT_PROGBITS);
 	reader = reader_of(&before);
-	unit_no_error(elf_parse(&reader.bytes, 0, PAGE, true, &scratch, &elf));
+	unit_no_error(elf_parse(&reader.bytes, 0, PAGE, SEGMAP_WANT_SONAME, &scratch, &elf));
 	segmap_elf_free(elf);
 	elf = NULL;
 
@@ -1410,7 +1410,7 @@ START_TEST(count_that_grows_between_two_reads_is_not_believed)
 	reader.change_size = 8;
 	for (size_t i = 0; i < 8; i++)
 		reader.change[i] = (unsigned char)(counts[_i] >> 8 * i);
-	error = elf_parse(&reader.bytes, 0, PAGE, true, &scratch, &elf);
+	error = elf_parse(&reader.bytes, 0, PAGE, SEGMAP_WANT_SONAME, &scratch, &elf);
 	ck_assert_uint_ge(reader.n_reads, 3);
 	if (elf) {
 		ck_assert_uint_lt(elf->n_sections, SAMPLE_SHDRS);
@@ -1453,7 +1453,7 @@ START_TEST(random_damage_never_crashes)
 						      (unsigned char)(random >> 8);
 		}
 		reader = reader_of(&file);
-		error = elf_parse(&reader.bytes, 0, PAGE, true, &scratch, &elf);
+		error = elf_parse(&reader.bytes, 0, PAGE, SEGMAP_WANT_SONAME, &scratch, &elf);
 		ck_assert(!error || !elf);
 		if (elf)
 			check_elf(elf);
