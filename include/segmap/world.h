@@ -10,8 +10,10 @@ struct segmap_world_file {
 	struct segmap_file *file; /* identity and size; parsed; NULL where there is no regular file */
 	const struct segmap_elf *elf; /* that it begins with; NULL if it is none: file->error can say why */
 	const char *path; /* as maps would show it: absolute, without links */
-	bool secure;	  /* set-user-ID, set-group-ID or capabilities: ld.so ignores most of its
-			     environment. Not where the user has that identity already */
+	bool secure;	  /* set-user-ID, set-group-ID or capabilities: run, it would have AT_SECURE,
+			     and ld.so ignores most of its environment. Not where the user has that
+			     identity already. Only from open_program() */
+	bool set_user_id; /* it has the set-user-ID bit, whatever that would do */
 };
 
 /* A special area that the kernel puts beside the interpreter, in the order of addresses. */
@@ -46,8 +48,13 @@ struct segmap_world {
 	bool (*is_directory)(void *context, const char *path);
 
 	const char *const *environment; /* "NAME=VALUE", NULL at the end */
+	const char *directory; /* the working directory, absolute; NULL if unknown */
 	const char *const *hwcaps; /* directories below glibc-hwcaps that this processor can use,
 				      best first, NULL at the end */
+	/* What glibc before 2.37 made directory names of, "haswell" and "x86_64" say, in the order
+	 * in which they follow one another in a path; NULL at the end. */
+	const char *const *legacy_hwcaps;
+	const char *platform; /* what $PLATFORM is for glibc; NULL if unknown */
 	uint64_t page_size;	   /* bytes */
 	unsigned int machine;	   /* EM_X86_64 … of the kernel */
 	unsigned int kernel_major, kernel_minor; /* 6, 18; 0, 0 if unknown */

@@ -33,7 +33,9 @@ struct plan_missing {
 /*
  * Zero-initialize, free with plan_free(). objects[0] is the program (or the
  * library that is explained), objects[1] its interpreter if it has one, and the
- * libraries follow in the order in which they are mapped.
+ * libraries follow in the order in which they are mapped. A library that is
+ * explained has no interpreter there: whoever loads it has one, whose file is
+ * only read for its rules.
  */
 struct plan {
 	enum plan_libc libc;
@@ -49,8 +51,8 @@ struct plan {
 	size_t n_missing, cap_missing;
 	char **notes; /* what a reader should know: LD_PRELOAD ignored and why, a tunable honoured… */
 	size_t n_notes, cap_notes;
-	const char *refused; /* the dynamic linker gives up before it maps anything (a version
-				that is missing, say): why; NULL */
+	char *refused; /* the dynamic linker gives up although all libraries are there (a symbol
+			  version that is missing, say): why; NULL; owned */
 };
 
 struct plan_options {
@@ -63,7 +65,11 @@ struct plan_options {
  * Find what @program, already open, needs, as its dynamic linker would: glibc
  * (elf/dl-load.c:_dl_map_object, elf/dl-deps.c, elf/dl-cache.c, elf/rtld.c) or
  * musl (ldso/dynlink.c:load_library). Nothing is executed. The interpreter is
- * opened by PT_INTERP; @interp_errnum says why where it cannot be.
+ * opened by PT_INTERP; *@interp_errnum says why where it cannot be, else it
+ * becomes 0.
+ *
+ * ELF objects must have been parsed with SEGMAP_WANT_SONAME and
+ * SEGMAP_WANT_LINKING. *@ret must be zero-initialized; on error it is empty.
  *
  * The error is for memory, or a count out of bounds; what is missing is no error.
  */

@@ -17,6 +17,7 @@ struct entry {
 	struct segmap_file file;
 	struct idmap probed; /* offsets at which an ELF header was looked for */
 	struct file_memory *memory; /* instead of a descriptor; owned; mostly NULL */
+	int open_errno; /* why it could not be opened */
 };
 
 struct segmap_files {
@@ -142,11 +143,18 @@ struct segmap_error *files_open(struct segmap_files *files, int path_fd, const s
 									SEGMAP_FILE_OTHER;
 	if (file->type == SEGMAP_FILE_REGULAR) {
 		file->fd = open_for_reading(files, path_fd, stat);
-		if (file->fd < 0)
+		if (file->fd < 0) {
+			entry->open_errno = errno;
 			file->error = segmap_error_system(errno, name, "open");
+		}
 	}
 	*ret = file;
 	return NULL;
+}
+
+int files_open_errno(const struct segmap_file *file)
+{
+	return ((const struct entry *)file)->open_errno; /* file is its first member */
 }
 
 struct segmap_error *files_add_memory(struct segmap_files *files, struct file_memory *memory,
@@ -279,18 +287,25 @@ static struct segmap_error *parse_embedded(struct segmap_files *files,
 	return NULL;
 }
 
+struct segmap_error *files_parse_start(struct segmap_files *files, struct segmap_file *file,
+				       const char *name)
+{
+	if (file->parsed || !is_readable(file))
+		return NULL;
+	file->parsed = true;
+	return parse_at(files, file, name, 0);
+}
+
 /* Parse @file, once, and what else @backing has mapped of it (NULL: only its beginning). */
 static struct segmap_error *parse_file(struct segmap_files *files, struct segmap_file *file,
 				       const struct segmap_layout *layout,
 				       const struct segmap_backing *backing)
 {
-	struct segmap_error *error = NULL;
+	struct segmap_error *error;
 
 	if (!is_readable(file))
 		return NULL;
-	if (!file->parsed)
-		error = parse_at(files, file, backing->path, 0);
-	file->parsed = true;
+	error = files_parse_start(files, file, backing->path);
 	if (!error && file == backing->file)
 		error = parse_embedded(files, layout, backing);
 	return error;
@@ -426,22 +441,35 @@ static struct segmap_error *judge(struct segmap_layout *layout, struct segmap_ba
 }
 
 /* One that cannot be parsed is only a VMA without sections. */
-static struct segmap_error *parse_vdso(struct segmap_files *files, struct segmap_layout *layout)
+static struct segmap_error *parse_vdso_bytes(struct segmap_files *files, const void *memory,
+					     uint64_t size, struct segmap_elf **ret)
 {
 	struct bytes bytes = {
 		.read = bytes_read_buffer,
 		.name = "[vdso]",
-		.size = layout->vdso_size,
-		.on_disk = layout->vdso_size,
-		.memory = layout->vdso_bytes,
+		.size = size,
+		.on_disk = size,
+		.memory = memory,
 	};
-	scope_error struct segmap_error *error = NULL;
+	scope_error struct segmap_error *error =
+		elf_parse(&bytes, 0, files->page_size, files->wants, &files->scratch, ret);
 
+	return error && error->code == SEGMAP_ERROR_NO_MEMORY ? return_ptr(error) : NULL;
+}
+
+struct segmap_elf *files_parse_vdso(struct segmap_files *files, const void *memory, uint64_t size)
+{
+	struct segmap_elf *elf = NULL;
+
+	segmap_error_free(parse_vdso_bytes(files, memory, size, &elf));
+	return elf;
+}
+
+static struct segmap_error *parse_vdso(struct segmap_files *files, struct segmap_layout *layout)
+{
 	if (!layout->vdso_bytes || layout->vdso)
 		return NULL;
-	error = elf_parse(&bytes, 0, files->page_size, files->wants, &files->scratch,
-			  &layout->vdso);
-	return error && error->code == SEGMAP_ERROR_NO_MEMORY ? return_ptr(error) : NULL;
+	return parse_vdso_bytes(files, layout->vdso_bytes, layout->vdso_size, &layout->vdso);
 }
 
 struct segmap_error *segmap_files_parse(struct segmap_files *files, struct segmap_layout *layout)

@@ -15,6 +15,17 @@ SEGMAP_MUST_CHECK struct segmap_error *files_open(struct segmap_files *files, in
 						  const struct stat *stat, const char *name,
 						  struct segmap_file **ret);
 
+/* Why files_open() could not open @file for reading, as an errno value; 0 if it could. */
+int files_open_errno(const struct segmap_file *file);
+
+/* Parse the ELF object that @file begins with, unless that was done; errors about @name. */
+SEGMAP_MUST_CHECK struct segmap_error *files_parse_start(struct segmap_files *files,
+							 struct segmap_file *file,
+							 const char *name);
+
+/* Parse the vdso of segmap itself, @size bytes at @memory; NULL where it cannot be. */
+struct segmap_elf *files_parse_vdso(struct segmap_files *files, const void *memory, uint64_t size);
+
 /* A file of which only what a process has of it in memory can be read; takes @memory. */
 SEGMAP_MUST_CHECK struct segmap_error *files_add_memory(struct segmap_files *files,
 							struct file_memory *memory,

@@ -1,0 +1,402 @@
+/* src/read/world.c - this machine, as a prediction asks for it. */
+#include "base/scope.h"
+#include "read/files.h"
+#include "model/vma.h"
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <segmap/world.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
+#include <sys/xattr.h>
+#if defined(__x86_64__) || defined(__i386__)
+#include <cpuid.h>
+#endif
+
+enum { MAX_HWCAPS = 4 };
+
+/* The world and what it owns. */
+struct here {
+	struct segmap_world world; /* first: the context of its own calls */
+	struct segmap_files *files; /* borrowed */
+	struct segmap_elf *vdso;
+	char *directory;
+	char **paths; /* that were given away */
+	size_t n_paths, cap_paths;
+	const char *hwcaps[MAX_HWCAPS], *legacy_hwcaps[MAX_HWCAPS];
+};
+
+/* ---- files ---- */
+
+/* "/proc/self/fd/N", which names the file itself. */
+static void name_descriptor(int fd, char ret[static 32])
+{
+	snprintf(ret, 32, "/proc/self/fd/%d", fd);
+}
+
+/* The path of what @fd names, as maps would show it; or @path where it cannot be had. */
+static char *find_path(int fd, const char *path)
+{
+	char link[32], target[PATH_MAX];
+	ssize_t length;
+
+	name_descriptor(fd, link);
+	length = readlink(link, target, sizeof(target));
+	if (length <= 0 || (size_t)length == sizeof(target))
+		return strdup(path);
+	return strndup(target, (size_t)length);
+}
+
+/*
+ * Open what @path names without opening it: a device or FIFO could act on that.
+ * The descriptor, or a negative errno value.
+ */
+static int open_regular(const char *path, struct stat *stat)
+{
+	scope_close int fd = open(path, O_PATH | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, stat) < 0)
+		return -errno;
+	if (S_ISDIR(stat->st_mode))
+		return -EISDIR;
+	return S_ISREG(stat->st_mode) ? return_fd(&fd) : -EACCES;
+}
+
+/* The file that @path_fd names, opened for reading and parsed. 0 or an errno value. */
+static int take_file(struct here *here, int path_fd, const struct stat *stat, const char *path,
+		     struct segmap_world_file *ret)
+{
+	scope_error struct segmap_error *error = NULL;
+	scope_free char *name = find_path(path_fd, path);
+	struct segmap_file *file = NULL;
+
+	if (!name || !grow(&here->paths, &here->cap_paths, here->n_paths, sizeof(*here->paths)))
+		return ENOMEM;
+	error = files_open(here->files, path_fd, stat, name, &file);
+	if (!error && files_open_errno(file))
+		return files_open_errno(file);
+	if (!error)
+		error = files_parse_start(here->files, file, name);
+	if (error)
+		return ENOMEM;
+	*ret = (struct segmap_world_file){
+		.file = file,
+		.elf = file->n_elfs && !file->elfs[0]->elf_off ? file->elfs[0] : NULL,
+		.path = name,
+		.set_user_id = stat->st_mode & S_ISUID,
+	};
+	here->paths[here->n_paths++] = return_ptr(name);
+	return 0;
+}
+
+static int open_file(void *context, const char *path, struct segmap_world_file *ret)
+{
+	struct stat stat;
+	scope_close int fd = open_regular(path, &stat);
+
+	return fd < 0 ? -fd : take_file(context, fd, &stat, path, ret);
+}
+
+/* Whether its capabilities would be more than none (xattr(7), struct vfs_cap_data). */
+static bool gives_capabilities(const char *link)
+{
+	uint32_t data[6]; /* magic, then permitted and inheritable of two words, then a uid */
+	ssize_t size = getxattr(link, "security.capability", data, sizeof(data));
+
+	return size >= (ssize_t)(3 * sizeof(*data)) &&
+	       (data[1] || (size >= (ssize_t)(5 * sizeof(*data)) && data[3]));
+}
+
+/*
+ * Whether the program would run with AT_SECURE: it becomes another user or
+ * group, or gains capabilities (fs/exec.c:bprm_fill_uid,
+ * security/commoncap.c:cap_bprm_creds_from_file).
+ */
+static bool is_secure(int path_fd, const char *link, const struct stat *stat)
+{
+	struct statvfs fs;
+
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ||
+	    (fstatvfs(path_fd, &fs) == 0 && (fs.f_flag & ST_NOSUID)))
+		return false;
+	if ((stat->st_mode & S_ISUID) && stat->st_uid != getuid())
+		return true;
+	/* set-group-ID without group execute permission is a mark of mandatory locking. */
+	if ((stat->st_mode & S_ISGID) && (stat->st_mode & S_IXGRP) && stat->st_gid != getgid())
+		return true;
+	return getuid() != 0 && gives_capabilities(link);
+}
+
+static int open_program(void *context, const char *path, struct segmap_world_file *ret)
+{
+	struct stat stat;
+	scope_close int fd = open_regular(path, &stat);
+	char link[32];
+	int errnum;
+
+	if (fd < 0)
+		return -fd;
+	name_descriptor(fd, link);
+	/* With the effective identity, as execve; it knows of noexec too. */
+	if (faccessat(AT_FDCWD, link, X_OK, AT_EACCESS) < 0)
+		return errno;
+	errnum = take_file(context, fd, &stat, path, ret);
+	if (!errnum)
+		ret->secure = is_secure(fd, link, &stat);
+	return errnum;
+}
+
+static int64_t read_file(void *context, const struct segmap_world_file *file, void *buffer,
+			 size_t size, uint64_t off)
+{
+	(void)context;
+	return file->file && file->file->fd >= 0 ? fd_read(file->file->fd, buffer, size, off) :
+						   -EBADF;
+}
+
+static bool is_directory(void *context, const char *path)
+{
+	struct stat found;
+
+	(void)context;
+	return stat(path, &found) == 0 && S_ISDIR(found.st_mode);
+}
+
+/* ---- the processor ---- */
+
+#if defined(__x86_64__) || defined(__i386__)
+/* Words of CPUID that the levels are made of. */
+struct cpuid {
+	unsigned int basic_c;	 /* leaf 1, ECX */
+	unsigned int extended_b; /* leaf 7, EBX */
+	unsigned int extended_c; /* leaf 7, ECX */
+	unsigned int amd_c;	 /* leaf 0x80000001, ECX */
+	uint64_t enabled;	 /* XCR0: register state that the kernel keeps */
+	bool intel;
+};
+
+static struct cpuid ask_cpuid(void)
+{
+	struct cpuid cpu = { 0 };
+	unsigned int a, b, c, d;
+
+	if (__get_cpuid(0, &a, &b, &c, &d))
+		cpu.intel = b == signature_INTEL_ebx && c == signature_INTEL_ecx;
+	if (__get_cpuid(1, &a, &b, &c, &d))
+		cpu.basic_c = c;
+	if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
+		cpu.extended_b = b;
+		cpu.extended_c = c;
+	}
+	if (__get_cpuid(0x80000001, &a, &b, &c, &d))
+		cpu.amd_c = c;
+	if (cpu.basic_c & bit_OSXSAVE) {
+		__asm__("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+		cpu.enabled = a | (uint64_t)d << 32;
+	}
+	return cpu;
+}
+
+static bool has_all(unsigned int word, unsigned int bits)
+{
+	return (word & bits) == bits;
+}
+
+/*
+ * The levels of the x86-64 psABI that the processor reaches, as glibc tests
+ * them (sysdeps/x86/get-isa-level.h): 1 is the baseline.
+ */
+static int x86_64_level(const struct cpuid *cpu)
+{
+	enum { AVX_STATE = 0x6, AVX512_STATE = 0xe6, LAHF = 1 << 0 };
+	bool avx = (cpu->enabled & AVX_STATE) == AVX_STATE;
+	bool avx512 = (cpu->enabled & AVX512_STATE) == AVX512_STATE;
+
+	if (!has_all(cpu->basic_c, bit_CMPXCHG16B | bit_POPCNT | bit_SSE3 | bit_SSSE3 |
+					   bit_SSE4_1 | bit_SSE4_2) ||
+	    !has_all(cpu->amd_c, LAHF))
+		return 1;
+	if (!avx || !has_all(cpu->basic_c, bit_AVX | bit_F16C | bit_FMA | bit_MOVBE) ||
+	    !has_all(cpu->extended_b, bit_AVX2 | bit_BMI | bit_BMI2) ||
+	    !has_all(cpu->amd_c, bit_LZCNT))
+		return 2;
+	return avx512 && has_all(cpu->extended_b, bit_AVX512F | bit_AVX512BW | bit_AVX512CD |
+							  bit_AVX512DQ | bit_AVX512VL) ?
+		       4 :
+		       3;
+}
+
+static void ask_processor(struct here *here)
+{
+	static const char *const levels[] = { "x86-64-v2", "x86-64-v3", "x86-64-v4" };
+	struct cpuid cpu = ask_cpuid();
+	int level = x86_64_level(&cpu);
+	size_t n = 0;
+
+	for (int i = level - 2; i >= 0; i--)
+		here->hwcaps[n++] = levels[i];
+	/* glibc sysdeps/x86/cpu-features.c: "haswell" is what Intel's processors of level 3 are. */
+	if (cpu.intel && level >= 3)
+		here->world.platform = "haswell";
+	n = 0;
+	if (here->world.platform)
+		here->legacy_hwcaps[n++] = here->world.platform;
+	if (cpu.intel && level >= 4)
+		here->legacy_hwcaps[n++] = "avx512_1";
+	here->legacy_hwcaps[n] = "x86_64";
+	/* Bit 4 says that the kernel has switched them on (CR4.PKE). */
+	here->world.pkeys = cpu.extended_c & 1U << 4;
+}
+#else
+static void ask_processor(struct here *here)
+{
+	if (here->world.platform)
+		here->legacy_hwcaps[0] = here->world.platform;
+}
+#endif
+
+/* ---- the kernel ---- */
+
+/* The machine by uname(2)'s name for it; that of segmap itself where it is not known. */
+static unsigned int find_machine(const char *name)
+{
+	static const struct {
+		const char *name;
+		unsigned int machine;
+	} machines[] = {
+		{ "x86_64", EM_X86_64 },     { "i386", EM_386 },	{ "i486", EM_386 },
+		{ "i586", EM_386 },	     { "i686", EM_386 },	{ "aarch64", EM_AARCH64 },
+		{ "riscv64", EM_RISCV },     { "riscv32", EM_RISCV },	{ "ppc64", EM_PPC64 },
+		{ "ppc64le", EM_PPC64 },     { "s390x", EM_S390 },	{ "mips", EM_MIPS },
+		{ "mips64", EM_MIPS },	     { "ppc", EM_PPC },
+#ifdef EM_LOONGARCH
+		{ "loongarch64", EM_LOONGARCH },
+#endif
+	};
+
+	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++)
+		if (strcmp(name, machines[i].name) == 0)
+			return machines[i].machine;
+	return strncmp(name, "arm", 3) == 0 ? EM_ARM : EM_NONE;
+}
+
+static void ask_kernel(struct here *here)
+{
+	scope_close int fd = open("/proc/sys/kernel/randomize_va_space", O_RDONLY | O_CLOEXEC);
+	struct segmap_world *world = &here->world;
+	struct utsname name;
+	char digit = '2';
+
+	if (uname(&name) == 0) {
+		world->machine = find_machine(name.machine);
+		if (sscanf(name.release, "%u.%u", &world->kernel_major, &world->kernel_minor) != 2)
+			world->kernel_major = world->kernel_minor = 0;
+	}
+	/* Where it cannot be read, what nearly every system has. */
+	if (fd >= 0 && fd_read(fd, &digit, 1, 0) != 1)
+		digit = '2';
+	world->randomizes = digit != '0';
+}
+
+/* Whether @name is of an area that every process of a class has. */
+static bool is_area(const char *name)
+{
+	return strncmp(name, "[vvar", 5) == 0 || strcmp(name, "[vdso]") == 0 ||
+	       strcmp(name, "[vsyscall]") == 0 || strcmp(name, "[sigpage]") == 0 ||
+	       strcmp(name, "[vectors]") == 0;
+}
+
+static void add_area(struct here *here, const struct segmap_vma *vma)
+{
+	struct segmap_world *world = &here->world;
+	struct segmap_area *area = &world->areas[world->n_areas];
+	bool fixed = strcmp(vma->name, "[vsyscall]") == 0 || strcmp(vma->name, "[vectors]") == 0;
+
+	if (!is_area(vma->name) || world->n_areas == SEGMAP_MAX_AREAS ||
+	    strlen(vma->name) >= sizeof(area->name))
+		return;
+	*area = (struct segmap_area){
+		.size = segmap_vma_size(vma),
+		.start = fixed ? vma->start : 0,
+		.prot = vma->prot,
+	};
+	strcpy(area->name, vma->name);
+	world->n_areas++;
+	if (strcmp(vma->name, "[vdso]") == 0 && vma->start == getauxval(AT_SYSINFO_EHDR))
+		here->vdso = files_parse_vdso(here->files, (const void *)(uintptr_t)vma->start,
+					      segmap_vma_size(vma));
+	world->vdso = here->vdso;
+}
+
+/* The areas of segmap's own process. */
+static void ask_own_maps(struct here *here)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	scope_free char *line = NULL;
+	size_t capacity = 0;
+	ssize_t length;
+
+	if (!maps)
+		return;
+	while ((length = getline(&line, &capacity, maps)) > 0) {
+		scope_error struct segmap_error *error = NULL;
+		struct segmap_vma vma;
+
+		if (line[length - 1] == '\n')
+			line[length - 1] = '\0';
+		error = segmap_vma_parse(line, &vma);
+		if (!error)
+			add_area(here, &vma);
+	}
+	fclose(maps);
+}
+
+/* ---- the whole ---- */
+
+struct segmap_error *segmap_world_new(struct segmap_files *files, struct segmap_world **ret)
+{
+	struct here *here = calloc(1, sizeof(*here));
+
+	if (!here)
+		return segmap_error_no_memory();
+	here->files = files;
+	here->directory = getcwd(NULL, 0);
+	here->world = (struct segmap_world){
+		.context = here,
+		.open = open_file,
+		.open_program = open_program,
+		.read = read_file,
+		.is_directory = is_directory,
+		.environment = (const char *const *)environ,
+		/* "(unreachable)/…" is no path. */
+		.directory = here->directory && here->directory[0] == '/' ? here->directory : NULL,
+		.hwcaps = here->hwcaps,
+		.legacy_hwcaps = here->legacy_hwcaps,
+		.platform = (const char *)(uintptr_t)getauxval(AT_PLATFORM),
+		.page_size = (uint64_t)sysconf(_SC_PAGESIZE),
+	};
+	ask_processor(here);
+	ask_kernel(here);
+	ask_own_maps(here);
+	*ret = &here->world;
+	return NULL;
+}
+
+void segmap_world_free(struct segmap_world *world)
+{
+	struct here *here = (struct here *)world; /* its first member */
+
+	if (!here)
+		return;
+	for (size_t i = 0; i < here->n_paths; i++)
+		free(here->paths[i]);
+	free(here->paths);
+	free(here->directory);
+	segmap_elf_free(here->vdso);
+	free(here);
+}

@@ -1,0 +1,111 @@
+/*
+ * tests/predict/plan_driver.c - the plan of a program, as text.
+ *
+ *     plan-driver [--library] [--no-deps] [--foreign] [--repeat=N] PROGRAM...
+ *
+ * With several programs each begins with a line "program PATH". Lines: "libc glibc 36", flags that are set by name, then for each object
+ * "object INDEX NEEDED_BY NAME PATH: FOUND", "missing NEEDED_BY NAME: WHY",
+ * "note TEXT", "refused TEXT". --repeat makes the plan N times and prints the
+ * CPU time of one in microseconds, with everything opened anew.
+ */
+#include "predict/plan.h"
+#include <err.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static void check(struct segmap_error *error)
+{
+	if (error)
+		errx(1, "%s: %s", error->what, error->why);
+}
+
+static void print_plan(const struct plan *plan, int interp_errnum)
+{
+	static const char *const libcs[] = { "static", "glibc", "musl", "unknown" };
+
+	printf("libc %s %u\n", libcs[plan->libc], plan->glibc_minor);
+	if (interp_errnum)
+		printf("interp %s\n", strerror(interp_errnum));
+	printf("%s%s%s%s", plan->interpreter_is_needed ? "interpreter-is-needed\n" : "",
+	       plan->bind_now ? "bind-now\n" : "", plan->secure ? "secure\n" : "",
+	       plan->stack_needs_exec ? "stack-needs-exec\n" : "");
+	for (size_t i = 0; i < plan->n_objects; i++) {
+		const struct plan_object *object = &plan->objects[i];
+
+		printf("object %zu %" PRId32 "%s %s %s: %s\n", i, object->needed_by,
+		       object->preloaded ? " preloaded" : "", object->name, object->file.path,
+		       object->found ? object->found : "-");
+	}
+	for (size_t i = 0; i < plan->n_missing; i++)
+		printf("missing %" PRId32 " %s: %s\n", plan->missing[i].needed_by,
+		       plan->missing[i].name, plan->missing[i].why);
+	for (size_t i = 0; i < plan->n_notes; i++)
+		printf("note %s\n", plan->notes[i]);
+	if (plan->refused)
+		printf("refused %s\n", plan->refused);
+}
+
+static void make(const char *path, const struct plan_options *options, bool print)
+{
+	struct segmap_files *files;
+	struct segmap_world *world;
+	struct segmap_world_file program;
+	struct plan plan = { 0 };
+	int errnum, interp_errnum;
+
+	check(segmap_files_new((uint64_t)sysconf(_SC_PAGESIZE),
+			       SEGMAP_WANT_SONAME | SEGMAP_WANT_LINKING, &files));
+	check(segmap_world_new(files, &world));
+	errnum = options->is_library || options->foreign ?
+			 world->open(world->context, path, &program) :
+			 world->open_program(world->context, path, &program);
+	if (errnum)
+		errx(3, "%s: %s", path, strerror(errnum));
+	if (!program.elf)
+		errx(3, "%s: no ELF file", path);
+	check(plan_make(world, options, &program, &interp_errnum, &plan));
+	if (print)
+		print_plan(&plan, interp_errnum);
+	plan_free(&plan);
+	segmap_world_free(world);
+	segmap_files_free(files);
+}
+
+int main(int argc, char **argv)
+{
+	struct plan_options options = { 0 };
+	int repeat = 0, i, first;
+	clock_t start;
+
+	for (i = 1; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
+		if (strcmp(argv[i], "--library") == 0)
+			options.is_library = true;
+		else if (strcmp(argv[i], "--no-deps") == 0)
+			options.no_deps = true;
+		else if (strcmp(argv[i], "--foreign") == 0)
+			options.foreign = true;
+		else if (strncmp(argv[i], "--repeat=", 9) == 0)
+			repeat = atoi(argv[i] + 9);
+		else
+			errx(2, "%s: unknown option", argv[i]);
+	}
+	if (i >= argc)
+		errx(2, "no program");
+	for (first = i; i < argc; i++) {
+		if (argc - first > 1)
+			printf("program %s\n", argv[i]);
+		if (!repeat) {
+			make(argv[i], &options, true);
+			continue;
+		}
+		start = clock();
+		for (int n = 0; n < repeat; n++)
+			make(argv[i], &options, false);
+		printf("%.1f\n", (double)(clock() - start) / repeat / CLOCKS_PER_SEC * 1e6);
+	}
+	return 0;
+}
