@@ -104,7 +104,8 @@ class Plan:
 
 def plans_of(paths, variables=None, options=(), cwd=None):
     """The Plan of each path, by one call of the driver."""
-    result = subprocess.run([DRIVER, *options, *paths], env=environment(variables or {}), cwd=cwd,
+    given = [f"--env={name}={value}" for name, value in (variables or {}).items()]
+    result = subprocess.run([DRIVER, *options, *given, *paths], env=environment({}), cwd=cwd,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300, check=False)
     assert result.returncode == 0, result.stderr.decode(errors="replace")
     text = result.stdout.decode("utf-8", "surrogateescape")
@@ -119,7 +120,7 @@ def plan_of(path, variables=None, options=(), cwd=None):
 
 # ---- the comparison ----
 
-def differences(plan, pairs, interpreter):
+def differences(plan, pairs, interpreter, errors):
     """Where a plan and a dynamic linker's list differ, as text; "" if nowhere.
 
     The plan names what is missing apart, and the interpreter, which the list has wherever it was needed.
@@ -131,20 +132,28 @@ def differences(plan, pairs, interpreter):
     if wanted != planned:
         lines.append(f"planned {planned}, is {wanted}")
     missing = {name for name, path in pairs if path == MISSING}
+    missing |= set(re.findall(r"^Error loading shared library (.*?): ", errors, flags=re.M))    # musl
     if missing != set(plan.missing):
         lines.append(f"planned to miss {sorted(plan.missing)}, missing is {sorted(missing)}")
     return "; ".join(lines)
 
 
-def compare(program, variables=None, cwd=None, libc=None):
-    """A plan, after it was compared with what the program's own dynamic linker lists."""
+def compare(program, variables=None, cwd=None, silent=()):
+    """A plan, after it was compared with what the program's own dynamic linker lists.
+
+    silent are names that are missing and of which the dynamic linker does not speak.
+    """
     plan = plan_of(program, variables, cwd=cwd)
     interpreter = interpreter_of(os.path.join(cwd or ".", program))
-    pairs, errors = list_of([program if "/" in program else "./" + program],
-                            {**(variables or {}), "LD_TRACE_LOADED_OBJECTS": "1"}, cwd)
-    if libc:
+    if interpreter == MUSL:
         pairs, errors = list_of([interpreter, "--list", program], variables or {}, cwd)
-    lines = differences(plan, pairs, interpreter)
+    else:
+        pairs, errors = list_of([program], {**(variables or {}), "LD_TRACE_LOADED_OBJECTS": "1"}, cwd)
+    assert pairs, f"{program} {variables}: nothing is listed: {errors}"
+    assert set(silent) <= set(plan.missing), f"{plan.missing} lacks one of {silent}"
+    missing, plan.missing = plan.missing, {name: why for name, why in plan.missing.items() if name not in silent}
+    lines = differences(plan, pairs, interpreter, errors)
+    plan.missing = missing
     assert not lines, f"{program} {variables}: {lines} {errors}"
     return plan
 
@@ -169,7 +178,7 @@ def system_programs_have_the_libraries_that_ld_so_lists():
         if not pairs:
             wrong.append(f"{path}: no list: {errors.strip()}")
             continue
-        lines = differences(plan, pairs, interpreter_of(path))
+        lines = differences(plan, pairs, interpreter_of(path), errors)
         libraries += len(plan.libraries())
         # The list names what is there although a version is missing; then it says so.
         if bool(plan.refused) != ("version `" in errors and "not found" in errors):
@@ -178,6 +187,418 @@ def system_programs_have_the_libraries_that_ld_so_lists():
             wrong.append(f"{path}: {lines}")
     print(f"    {len(paths) - len(wrong)} of {len(paths)} programs, {libraries} libraries")
     assert not wrong, "\n".join(wrong[:20])
+
+
+# ---- what is made for it ----
+
+class Makers:
+    """A directory in which programs and libraries are made, each of one line of C."""
+
+    def __init__(self, directory, compiler="gcc", flags=()):
+        self.root = os.path.realpath(directory)
+        self.compiler, self.flags = segtest.which(compiler), list(flags)
+
+    def path(self, name):
+        return os.path.join(self.root, name)
+
+    def _make(self, name, source, flags):
+        path = self.path(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        result = subprocess.run([self.compiler, *self.flags, "-x", "c", "-", "-o", path, "-x", "none",
+                                 "-Wl,--no-as-needed", *flags], input=source.encode(), check=False,
+                                stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        if result.returncode:
+            raise segtest.Skip(f"{self.compiler} cannot make it: {result.stderr.decode().strip()[:200]}")
+        return path
+
+    def library(self, name, *flags, soname=True):
+        """A library; its soname is its base name, or what is given."""
+        base = os.path.basename(name) if soname is True else soname
+        named = [f"-Wl,-soname,{base}"] if base else []
+        return self._make(name, f"int {re.sub('[^a-z0-9]', '_', name.lower())}_is_here;",
+                          ["-shared", "-fPIC", *named, *flags])
+
+    def program(self, name, *flags, source="int main(void) { return 0; }"):
+        return self._make(name, source, ["-Wl,--allow-shlib-undefined", *flags])
+
+
+RUNPATH = "-Wl,--enable-new-dtags,-rpath,"
+RPATH = "-Wl,--disable-new-dtags,-rpath,"
+
+
+def with_makers(compiler="gcc", flags=()):
+    """Run the function with a Makers of its own."""
+    def register(function):
+        def claim():
+            with tempfile.TemporaryDirectory() as directory:
+                function(Makers(directory, compiler, flags))
+        claim.__name__ = function.__name__
+        return segtest.claim(claim)
+    return register
+
+
+def assert_found(plan, name, *words):
+    found = plan.found(name)
+    assert all(word in found for word in words), f"{name} is found by {found!r}"
+
+
+@with_makers()
+def runpath_with_tokens_leads_to_libraries(make):
+    library = make.library("lib/libone.so")
+    for index, path in enumerate(("$ORIGIN/../lib", "${ORIGIN}/../lib", "/nowhere:$ORIGIN/../lib//")):
+        plan = compare(make.program(f"bin/runpath{index}", library, RUNPATH + path))
+        assert_found(plan, "libone.so", "RUNPATH", f"of runpath{index}", make.path("bin/../lib"))
+    for index, path in enumerate(("$ORIGINAL/../lib", "${ORIGIN/../lib", "$ORIGIN_/../lib", "$ORIGIN$UNKNOWN/lib")):
+        assert "libone.so" in compare(make.program(f"bin/bad{index}", library, RUNPATH + path)).missing
+
+
+@with_makers()
+def runpath_is_not_inherited_and_rpath_is(make):
+    make.library("lib/libdeep.so")
+    upper = make.library("lib/libupper.so", make.path("lib/libdeep.so"))
+    plan = compare(make.program("with_rpath", upper, RPATH + "$ORIGIN/lib"))
+    assert_found(plan, "libdeep.so", "RPATH $ORIGIN/lib of with_rpath")
+    plan = compare(make.program("with_runpath", upper, RUNPATH + "$ORIGIN/lib"))
+    assert "RUNPATH" not in plan.missing["libdeep.so"] and "ld.so.cache" in plan.missing["libdeep.so"]
+    # A RUNPATH of the library's own makes it deaf to the program's RPATH.
+    upper = make.library("lib/libupper.so", make.path("lib/libdeep.so"), RUNPATH + "/nowhere")
+    assert "libdeep.so" in compare(make.program("deaf", upper, RPATH + "$ORIGIN/lib")).missing
+
+
+@with_makers()
+def rpath_goes_up_the_chain_of_loaders(make):
+    make.library("c/libc3.so")
+    b = make.library("b/libb2.so", make.path("c/libc3.so"))
+    a = make.library("a/liba1.so", b, RPATH + make.path("b") + ":" + make.path("c"))
+    plan = compare(make.program("chain", a, RPATH + make.path("a")))
+    assert_found(plan, "libc3.so", "RPATH", "of liba1.so")
+    assert_found(plan, "liba1.so", "RPATH", "of chain")
+
+
+@with_makers()
+def library_path_is_between_rpath_and_runpath(make):
+    library = make.library("lib/libone.so")
+    make.library("env/libone.so")
+    variables = {"LD_LIBRARY_PATH": "/nowhere:" + make.path("env")}
+    plan = compare(make.program("with_rpath", library, RPATH + make.path("lib")), variables)
+    assert_found(plan, "libone.so", "RPATH")
+    plan = compare(make.program("with_runpath", library, RUNPATH + make.path("lib")), variables)
+    assert_found(plan, "libone.so", "LD_LIBRARY_PATH " + make.path("env"))
+
+
+@with_makers()
+def library_path_has_many_spellings(make):
+    make.library("lib/libone.so")
+    program = make.program("program", make.path("lib/libone.so"))
+    there, name = make.path("lib"), make.path("program")
+    for text, cwd in ((f"/nowhere;{there}", "/"), (there + "/", "/"), (":/nowhere", there), ("/nowhere:", there),
+                      ("$ORIGIN/lib", "/"), (".", there), ("lib", make.root), ("..", make.root), ("", there)):
+        compare(name, {"LD_LIBRARY_PATH": text}, cwd)
+    plan = compare(program, {"LD_LIBRARY_PATH": ":/nowhere"}, there)
+    assert_found(plan, "libone.so", "LD_LIBRARY_PATH", "working directory")
+
+
+@with_makers()
+def origin_of_a_library_is_where_it_was_found(make):
+    make.library("real/libdeep.so")
+    make.library("other/libdeep.so")
+    make.library("real/libone.so", make.path("real/libdeep.so"), RUNPATH + "$ORIGIN")
+    os.symlink("../real/libone.so", make.path("other/libone.so"))
+    program = make.program("program", make.path("real/libone.so"))
+    plan = compare(program, {"LD_LIBRARY_PATH": make.path("other")})
+    assert ("libdeep.so", make.path("other/libdeep.so")) in plan.libraries()
+    # The program's own is where the kernel found it; and a relative one counts from the working directory.
+    os.symlink(make.program("apps/real", make.path("real/libdeep.so"), RUNPATH + "$ORIGIN/../real"), make.path("link"))
+    compare(make.path("link"))
+    compare(program, {"LD_LIBRARY_PATH": "other"}, make.root)
+
+
+@with_makers()
+def hwcaps_subdirectories_come_first(make):
+    library = make.library("lib/libone.so")
+    program = make.program("program", library, RUNPATH + make.path("lib"))
+    levels = [f"glibc-hwcaps/x86-64-v{level}" for level in (2, 3, 4)]
+    for place in ("haswell", "x86_64", "tls", "tls/x86_64", *levels):
+        make.library(f"lib/{place}/libone.so")
+        compare(program)
+    for tunable in ("glibc.cpu.hwcaps=-AVX512F", "glibc.cpu.hwcaps=-AVX2", "glibc.cpu.hwcaps=-SSE4_2",
+                    "glibc.malloc.check=0:glibc.cpu.hwcaps=-BMI2,-ERMS"):
+        compare(program, {"GLIBC_TUNABLES": tunable})
+
+
+@with_makers()
+def what_is_loaded_is_not_loaded_again(make):
+    make.library("lib/libone.so")
+    os.link(make.path("lib/libone.so"), make.path("lib/libhard.so"))
+    os.symlink("libone.so", make.path("lib/libsoft.so"))
+    make.library("lib/libother.so", soname="libone.so")
+    make.library("stub/libhard.so")
+    make.library("stub/libsoft.so")
+    flags = [make.path("stub/libhard.so"), make.path("stub/libsoft.so"), make.path("lib/libone.so")]
+    program = make.program("program", *flags, RUNPATH + make.path("lib"))
+    plan = compare(program)
+    assert [name for name, _ in plan.libraries()] == ["libhard.so", "libc.so.6"], plan.libraries()
+    # Preloaded by a path, it answers to its soname.
+    plan = compare(program, {"LD_PRELOAD": make.path("lib/libother.so")})
+    assert [name for name, _ in plan.libraries()] == [make.path("lib/libother.so"), "libhard.so", "libc.so.6"]
+
+
+@with_makers()
+def the_order_is_breadth_first(make):
+    make.library("lib/libleaf.so")
+    make.library("lib/liba.so", make.path("lib/libleaf.so"), RUNPATH + "$ORIGIN")
+    make.library("lib/libdeep.so", make.path("lib/liba.so"), RUNPATH + "$ORIGIN")
+    make.library("lib/libb.so", make.path("lib/libdeep.so"), make.path("lib/liba.so"), RUNPATH + "$ORIGIN")
+    program = make.program("program", make.path("lib/libb.so"), make.path("lib/liba.so"), RUNPATH + "$ORIGIN/lib")
+    assert [name for name, _ in compare(program).libraries()] == [
+        "libb.so", "liba.so", "libc.so.6", "libdeep.so", "libleaf.so"]
+
+
+@with_makers()
+def preloaded_libraries_come_first(make):
+    make.library("lib/liba.so")
+    make.library("lib/libfirst.so", make.path("lib/liba.so"), RUNPATH + "$ORIGIN")
+    program = make.program("program", make.path("lib/liba.so"), RUNPATH + "$ORIGIN/lib")
+    first = make.path("lib/libfirst.so")
+    for text in (first, f"{first}:liba.so", f"{first} libnone.so libm.so.6", f" :{first}::", "libm.so.6:libm.so.6",
+                 "$ORIGIN/lib/libfirst.so", "libc.so.6", program):
+        plan = plan_of(program, {"LD_PRELOAD": text})
+        pairs, errors = list_of([program], {"LD_PRELOAD": text, "LD_TRACE_LOADED_OBJECTS": "1"})
+        preload_missing = set(re.findall(r"object '(.*?)' from LD_PRELOAD cannot be preloaded", errors))
+        assert set(plan.missing) == preload_missing, f"{text}: {plan.missing}, {errors}"
+        wanted = [path for _, path in pairs if path != os.path.realpath(GLIBC)]
+        assert [path for _, path in plan.libraries()] == wanted, f"{text}: {plan.libraries()}, is {wanted}"
+    assert_found(plan_of(program, {"LD_PRELOAD": "libm.so.6"}), "libm.so.6", "LD_PRELOAD, ld.so.cache")
+
+
+@with_makers()
+def names_with_a_slash_are_paths(make):
+    make.library("lib/liba.so", soname=make.path("lib/liba.so"))
+    make.library("lib/libb.so", soname="$ORIGIN/lib/libb.so")
+    make.library("lib/libc1.so", soname="lib/libc1.so")
+    program = make.program("program", make.path("lib/liba.so"), make.path("lib/libb.so"), make.path("lib/libc1.so"))
+    compare(program, cwd=make.root)
+    assert "lib/libc1.so" in compare(program, cwd="/").missing
+
+
+@with_makers()
+def nodeflib_leaves_the_default_directories_out(make):
+    make.library("lib/libone.so")
+    program = make.program("program", "-lm", "-Wl,-z,nodefaultlib", make.path("lib/libone.so"),
+                           RUNPATH + make.path("lib"))
+    plan = compare(program)
+    assert "libc.so.6" in plan.missing and "DF_1_NODEFLIB" in plan.missing["libc.so.6"], plan.missing
+
+
+@with_makers()
+def filters_are_loaded_and_come_before_the_next(make):
+    make.library("lib/libreal.so", "-lm")
+    make.library("lib/libaux.so", "-Wl,-f,libreal.so", "-Wl,-f,libnone.so", RUNPATH + "$ORIGIN")
+    make.library("lib/libfilter.so", "-Wl,-F,libaux.so", RUNPATH + "$ORIGIN")
+    make.library("lib/libz1.so", "-lresolv")
+    for libraries in (("libfilter.so", "libz1.so"), ("libz1.so", "libaux.so"), ("libaux.so", "libfilter.so")):
+        program = make.program("program", *(make.path("lib/" + name) for name in libraries), RUNPATH + make.path("lib"))
+        # The list is in the order of symbol lookup; what it says of its steps is in that of loading.
+        result = subprocess.run([program], env=environment({"LD_DEBUG": "files"}), stderr=subprocess.PIPE, check=True)
+        real = re.findall(rb"file=(\S+) \[0\];  generating link map", result.stderr)
+        plan = plan_of(program)
+        assert [name.encode() for name, _ in plan.libraries()] == real, f"{plan.libraries()}, is {real}"
+        assert not plan.missing
+
+
+@with_makers()
+def a_missing_library_is_missed_with_the_places(make):
+    library = make.library("lib/libgone.so")
+    program = make.program("program", library, RUNPATH + make.path("lib") + ":/nowhere")
+    os.unlink(library)
+    why = compare(program, {"LD_LIBRARY_PATH": "/env"}).missing["libgone.so"]
+    for place in ("LD_LIBRARY_PATH /env", f"RUNPATH {make.path('lib')} of program", "RUNPATH /nowhere", "ld.so.cache",
+                  "default directory /lib"):
+        assert place in why, why
+
+
+@with_makers()
+def a_file_that_is_no_library_ends_the_search(make):
+    library = make.library("lib/libone.so")
+    program = make.program("program", library, RUNPATH + make.path("bad") + ":" + make.path("lib"))
+    os.mkdir(make.path("bad"))
+    for content in (b"text, and longer than an ELF header would be " * 4, b"", None):
+        if content is None:
+            os.mkdir(make.path("bad/libone.so"))
+        else:
+            with open(make.path("bad/libone.so"), "wb") as file:
+                file.write(content)
+        result = subprocess.run([program], env=environment({}), stderr=subprocess.PIPE, check=False)
+        assert result.returncode == 127 and b"libone.so" in result.stderr, result
+        assert make.path("bad/libone.so") in plan_of(program).missing["libone.so"]
+        if content is not None:
+            os.unlink(make.path("bad/libone.so"))
+
+
+@with_makers()
+def a_missing_version_is_found_out(make):
+    script = make.path("map")
+    for version in ("V1", "V2"):
+        with open(script, "w", encoding="ascii") as file:
+            file.write("V1 { global: *; };" if version == "V1" else "V1 { global: one; }; V2 { global: two; } V1;")
+        make._make(f"{version}/libv.so", "int one(void){return 1;} int two(void){return 2;}",
+                   ["-shared", "-fPIC", "-Wl,-soname,libv.so", "-Wl,--version-script," + script])
+    program = make.program("program", make.path("V2/libv.so"), RUNPATH + make.path("lib"),
+                           source="int two(void); int main(void) { return two() - 2; }")
+    for version, refused in (("V1", True), ("V2", False)):
+        variables = {"LD_LIBRARY_PATH": make.path(version)}
+        result = subprocess.run([program], env=environment(variables), stderr=subprocess.PIPE, check=False)
+        plan = plan_of(program, variables)
+        assert bool(result.returncode) == refused, result
+        if refused:
+            assert b"version `V2' not found" in result.stderr, result.stderr
+            assert plan.refused == f"{make.path('V1/libv.so')}: version V2 not found, which program requires"
+        else:
+            assert plan.refused is None
+
+
+@with_makers()
+def a_program_is_no_library(make):
+    pie = make.program("pie", "-pie")
+    fixed = make.program("fixed", "-no-pie")
+    for path in (pie, fixed):
+        result = subprocess.run([pie], env=environment({"LD_PRELOAD": path}), stderr=subprocess.PIPE, check=False)
+        assert b"cannot be preloaded" in result.stderr, result.stderr
+        assert "cannot be loaded as a library" in plan_of(pie, {"LD_PRELOAD": path}).missing[path]
+
+
+@with_makers()
+def an_executable_stack_is_foreseen(make):
+    show = r"""
+#include <stdio.h>
+#include <string.h>
+int main(void)
+{
+	char line[512];
+	FILE *maps = fopen("/proc/self/maps", "r");
+	while (fgets(line, sizeof(line), maps))
+		if (strstr(line, "[stack]"))
+			return line[strcspn(line, " ") + 3] == 'x';
+	return 2;
+}
+"""
+    with_x = make.library("lib/libx.so", "-Wl,-z,execstack")
+    without = make.library("lib/libn.so", "-Wl,-z,noexecstack")
+    for flags in ((with_x,), (without,), (with_x, "-Wl,-z,execstack"), (without, "-Wl,-z,execstack")):
+        program = make.program("program", *flags, RUNPATH + make.path("lib"), source=show)
+        real = subprocess.run([program], env=environment({}), check=False).returncode
+        planned = "stack-needs-exec" in plan_of(program).flags
+        assert real == (planned or "-Wl,-z,execstack" in flags), f"{flags}: {real}, planned {planned}"
+
+
+@with_makers("gcc", ["-m32"])
+def programs_of_32_bits_have_libraries_of_32_bits(make):
+    library = make.library("lib/libone.so")
+    program = make.program("program", library, "-lm", RUNPATH + "$ORIGIN/$LIB:$ORIGIN/lib")
+    plan = compare(program)
+    wide = Makers(make.path("wide"))
+    assert_found(plan, "libone.so", "RUNPATH")
+    # Those of the other class are passed over, in a path as in the cache.
+    wide.library("lib/libone.so")
+    plan = compare(program, {"LD_LIBRARY_PATH": wide.path("lib")})
+    assert_found(plan, "libone.so", "RUNPATH")
+    only = compare(make.program("only", library), {"LD_LIBRARY_PATH": wide.path("lib")})
+    assert "another kind of machine or process" in only.missing["libone.so"]
+    for place in ("sse2", "i686", "tls/i686/sse2", "glibc-hwcaps/x86-64-v2"):
+        make.library(f"lib/{place}/libone.so")
+        compare(program)
+
+
+# The lists of musl's dynamic linker name each library once, where it was loaded.
+@with_makers("musl-gcc")
+def musl_finds_them_in_its_own_way(make):
+    make.library("lib/libdeep.so")
+    library = make.library("lib/libone.so", make.path("lib/libdeep.so"))
+    make.library("env/libone.so")
+    program = make.program("program", library, RUNPATH + "$ORIGIN/lib")
+    plan = compare(program)
+    assert plan.libc.startswith("musl") and "interpreter-is-needed" in plan.flags
+    assert_found(plan, "libdeep.so", "RUNPATH", "of program")       # inherited, as glibc's RPATH
+    plan = compare(program, {"LD_LIBRARY_PATH": "/nowhere:" + make.path("env")})
+    assert_found(plan, "libone.so", "LD_LIBRARY_PATH")
+    compare(make.program("none", library))
+    compare(make.program("tokens", library, RUNPATH + "$ORIGIN/lib:$LIB"))
+    plan = compare(program, {"LD_PRELOAD": make.path("env/libone.so") + " /nowhere/libnone.so"}, silent={"/nowhere/libnone.so"})
+    by_path = make.library("lib/libpath.so", soname="lib/libpath.so")
+    compare(make.program("bypath", by_path, RUNPATH + make.path("lib")), cwd=make.root)
+
+
+@with_makers()
+def etc_ld_so_preload_is_obeyed(make):
+    segtest.need_root()
+    first, second = make.library("lib/libfirst.so"), make.library("lib/libsecond.so")
+    program = make.program("program")
+    os.mkdir(make.path("etc"))
+    shutil.copy("/etc/ld.so.cache", make.path("etc/ld.so.cache"))
+    inside = ["unshare", "--mount", "sh", "-c", f"mount --bind {make.path('etc')} /etc && exec \"$@\"", "sh"]
+    if subprocess.run([*inside, "true"], check=False, stderr=subprocess.DEVNULL).returncode:
+        raise segtest.Skip("needs to mount in a namespace of its own")
+    texts = (f"{first}\n", f"{first} {second}", f"# all of it {first}\n\t{second}:{first} # one\nlibm.so.6",
+             f"{second}#{first}\n", "\n# nothing\n", "libnone.so")
+    for text in texts:
+        with open(make.path("etc/ld.so.preload"), "w", encoding="ascii") as file:
+            file.write(text)
+        pairs, errors = list_of([*inside, "env", "LD_TRACE_LOADED_OBJECTS=1", program], {})
+        result = subprocess.run([*inside, DRIVER, program], env=environment({}), stdout=subprocess.PIPE, check=True,
+                                stderr=subprocess.DEVNULL)
+        plan = Plan(result.stdout.decode())
+        wanted = [path for _, path in pairs if path != os.path.realpath(GLIBC)]
+        assert wanted and [path for _, path in plan.libraries()] == wanted, f"{text!r}: {plan.libraries()}, {wanted}"
+        assert bool(plan.missing) == (text == "libnone.so"), plan.missing
+        if first in text.split("#")[0]:
+            assert_found(plan, first, "/etc/ld.so.preload")
+
+
+SHOW_FILES = r"""
+#include <stdio.h>
+int main(void)
+{
+	char line[4096];
+	FILE *maps = fopen("/proc/self/maps", "r");
+	while (fgets(line, sizeof(line), maps))
+		fputs(line, stdout);
+	return 0;
+}
+"""
+
+
+@with_makers()
+def a_set_user_id_program_ignores_the_environment(make):
+    segtest.need_root()
+    library, mine = make.library("lib/libone.so"), make.library("env/libone.so")
+    os.chmod(make.root, 0o755)
+    trusted = tempfile.mkdtemp(dir="/usr/lib")
+    try:
+        os.chmod(trusted, 0o755)
+        makers = Makers(trusted)
+        makers.library("libone.so")
+        paths = [make.program("absolute", library, RUNPATH + make.path("lib"), source=SHOW_FILES),
+                 make.program("origin", library, RUNPATH + "$ORIGIN/lib", source=SHOW_FILES),
+                 make.program("both", library, RUNPATH + "$ORIGIN/lib:" + make.path("env"), source=SHOW_FILES),
+                 makers.program("origin", library, RUNPATH + "$ORIGIN", source=SHOW_FILES),
+                 makers.program("middle", library, RUNPATH + "/usr/lib/../$ORIGIN", source=SHOW_FILES)]
+        for path in paths:
+            os.chown(path, 65534, 65534)
+            os.chmod(path, 0o4755)
+            variables = {"LD_LIBRARY_PATH": make.path("env"), "LD_PRELOAD": mine + ":libm.so.6"}
+            result = subprocess.run([path], env=environment(variables), check=False, stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE)
+            plan = plan_of(path, variables)
+            if os.statvfs(path).f_flag & os.ST_NOSUID:
+                raise segtest.Skip("needs a file system without nosuid")
+            assert "secure" in plan.flags and any("LD_LIBRARY_PATH is ignored" in note for note in plan.notes)
+            assert bool(result.returncode) == ("libone.so" in plan.missing), (path, plan.missing, result)
+            real = {line.split(None, 5)[5] for line in result.stdout.decode().splitlines() if "/lib" in line}
+            if not result.returncode:
+                planned = {library for _, library in plan.libraries()}
+                assert planned == {name for name in real if ".so" in name and "/ld-" not in name}, (path, planned, real)
+    finally:
+        shutil.rmtree(trusted)
 
 
 segtest.main()

@@ -1,12 +1,13 @@
 /*
  * tests/predict/plan_driver.c - the plan of a program, as text.
  *
- *     plan-driver [--library] [--no-deps] [--foreign] [--repeat=N] PROGRAM...
+ *     plan-driver [--library] [--no-deps] [--foreign] [--repeat=N] [--env=NAME=VALUE...] PROGRAM...
  *
  * With several programs each begins with a line "program PATH". Lines: "libc glibc 36", flags that are set by name, then for each object
  * "object INDEX NEEDED_BY NAME PATH: FOUND", "missing NEEDED_BY NAME: WHY",
  * "note TEXT", "refused TEXT". --repeat makes the plan N times and prints the
- * CPU time of one in microseconds, with everything opened anew.
+ * CPU time of one in microseconds, with everything opened anew. The plan's environment
+ * is what --env says and nothing else.
  */
 #include "predict/plan.h"
 #include <err.h>
@@ -49,8 +50,17 @@ static void print_plan(const struct plan *plan, int interp_errnum)
 		printf("refused %s\n", plan->refused);
 }
 
-static void make(const char *path, const struct plan_options *options, bool print)
+enum { MAX_VARIABLES = 16 };
+
+/* What the programs are planned with. */
+struct request {
+	struct plan_options options;
+	const char *environment[MAX_VARIABLES + 1];
+};
+
+static void make(const char *path, const struct request *request, bool print)
 {
+	const struct plan_options *options = &request->options;
 	struct segmap_files *files;
 	struct segmap_world *world;
 	struct segmap_world_file program;
@@ -60,6 +70,7 @@ static void make(const char *path, const struct plan_options *options, bool prin
 	check(segmap_files_new((uint64_t)sysconf(_SC_PAGESIZE),
 			       SEGMAP_WANT_SONAME | SEGMAP_WANT_LINKING, &files));
 	check(segmap_world_new(files, &world));
+	world->environment = request->environment;
 	errnum = options->is_library || options->foreign ?
 			 world->open(world->context, path, &program) :
 			 world->open_program(world->context, path, &program);
@@ -77,19 +88,23 @@ static void make(const char *path, const struct plan_options *options, bool prin
 
 int main(int argc, char **argv)
 {
-	struct plan_options options = { 0 };
+	struct request request = { 0 };
+	struct plan_options *options = &request.options;
+	size_t n_variables = 0;
 	int repeat = 0, i, first;
 	clock_t start;
 
 	for (i = 1; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
 		if (strcmp(argv[i], "--library") == 0)
-			options.is_library = true;
+			options->is_library = true;
 		else if (strcmp(argv[i], "--no-deps") == 0)
-			options.no_deps = true;
+			options->no_deps = true;
 		else if (strcmp(argv[i], "--foreign") == 0)
-			options.foreign = true;
+			options->foreign = true;
 		else if (strncmp(argv[i], "--repeat=", 9) == 0)
 			repeat = atoi(argv[i] + 9);
+		else if (strncmp(argv[i], "--env=", 6) == 0 && n_variables < MAX_VARIABLES)
+			request.environment[n_variables++] = argv[i] + 6;
 		else
 			errx(2, "%s: unknown option", argv[i]);
 	}
@@ -99,12 +114,12 @@ int main(int argc, char **argv)
 		if (argc - first > 1)
 			printf("program %s\n", argv[i]);
 		if (!repeat) {
-			make(argv[i], &options, true);
+			make(argv[i], &request, true);
 			continue;
 		}
 		start = clock();
 		for (int n = 0; n < repeat; n++)
-			make(argv[i], &options, false);
+			make(argv[i], &request, false);
 		printf("%.1f\n", (double)(clock() - start) / repeat / CLOCKS_PER_SEC * 1e6);
 	}
 	return 0;
