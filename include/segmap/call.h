@@ -65,6 +65,10 @@ enum segmap_reason {
 	SEGMAP_REASON_RELRO,
 	/* What a writable segment does not use of a page becomes heap: p_vaddr, p_memsz. */
 	SEGMAP_REASON_DONATED,
+	/* Room for the stack: bytes beyond the arguments, and 1 if PT_GNU_STACK decided on prot. */
+	SEGMAP_REASON_STACK,
+	/* The kernel's own pages: bytes. */
+	SEGMAP_REASON_AREAS,
 	/* The library cannot be loaded after all: bytes. */
 	SEGMAP_REASON_GIVEN_UP,
 	SEGMAP_N_REASONS,
@@ -78,13 +82,22 @@ struct segmap_call {
 	int prot;	     /* what is asked for, as PROT_*; of no meaning for munmap and zero */
 	uint64_t off;	     /* bytes into the file of start; 0 if anonymous */
 	bool anonymous;	     /* maps no file */
-	int32_t image;	     /* index in the images of whoever made the calls; -1 for none */
+	int32_t image;	     /* index in the images of whoever made the calls; -1 for none: stack, vdso */
 	int32_t segment;     /* index in the ELF object's segments; -1 for none */
 	enum segmap_reason reason;
 	uint64_t numbers[SEGMAP_CALL_NUMBERS]; /* see the reason; 0 where it has fewer */
 	const char *source; /* where the rule stands, "file:function"; constant */
 	int errnum;	    /* of a call that fails, an errno value; else 0 */
 };
+
+/*
+ * Whether its range says something of where the image will be: room for an
+ * alignment lies around the image by chance, in a prediction anywhere.
+ */
+static inline bool segmap_call_has_place(const struct segmap_call *call)
+{
+	return call->reason != SEGMAP_REASON_ALIGN_ROOM && call->reason != SEGMAP_REASON_ALIGN_REST;
+}
 
 /* The words of the JSON schema: "ld.so", "mprotect". */
 SEGMAP_API const char *segmap_actor_word(enum segmap_actor actor);

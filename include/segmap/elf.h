@@ -137,6 +137,9 @@ SEGMAP_API const struct segmap_label *segmap_label_find(const struct segmap_labe
 /* elf.h's EM_ name of @machine without EM_, or NULL if this version has none. */
 SEGMAP_API const char *segmap_machine_name(unsigned int machine);
 
+/* Bytes of a page on most systems for @machine; 4096 where this version knows nothing else. */
+SEGMAP_API uint64_t segmap_usual_page_size(unsigned int machine);
+
 SEGMAP_API void segmap_elf_free(struct segmap_elf *elf);
 
 #endif

@@ -85,7 +85,9 @@ struct segmap_placement {
 	uint64_t origin; /* in a layout's own addresses: what the shown ones count from */
 	uint32_t group;	 /* VMAs are shown group by group: in the order of loading */
 	enum segmap_base base;
+	const char *base_name; /* a short name for the base, "B" or "L3"; "" where there is none */
 	bool open_end;	 /* it ends here or later: the dynamic linker's pages can merge behind it */
+	bool unsure;	 /* it may not be there at all */
 	const char *label; /* what should be known of it; constant; NULL */
 };
 
@@ -96,14 +98,25 @@ struct segmap_outcome {
 	char *reason;	      /* owned; NULL where it runs */
 };
 
+/* What a prediction has beside each image. */
+struct segmap_forecast {
+	char *found;	/* how a library was found, a phrase; owned; NULL where that is no question */
+	char *asked;	/* as it was asked for: a DT_NEEDED, a word of LD_PRELOAD; owned; or NULL */
+	int32_t needed_by; /* image that asks for it; -1 for none */
+	bool floating;	/* its bias is chosen at each run: the layout's own is only a stand-in */
+	char base[12];	/* short name of where it is loaded, "B" or "L3"; "" where that is known */
+};
+
 /* What a prediction has beside its map. Addresses are the layout's own, as in its VMAs. */
 struct segmap_prediction {
 	struct segmap_outcome outcome;
 	struct segmap_placement *placements; /* one for each VMA */
 	struct segmap_call *calls;	     /* in the order they are made, up to the moment */
 	size_t n_calls;
-	char **found; /* for each image how it was found; NULL where that is no question */
-	size_t n_found;
+	struct segmap_forecast *images; /* one for each image */
+	size_t n_images;
+	bool is_library; /* images[0] is a library, explained by itself */
+	char linker[32]; /* whose rules the dynamic linker follows, "glibc 2.36"; "" where none does */
 };
 
 /* A block of names. */
@@ -136,7 +149,7 @@ struct segmap_layout {
 	struct segmap_annotation *annotations; /* n_vmas of them */
 	struct segmap_backing *backings;
 	size_t n_backings;
-	struct segmap_image *images; /* ascending by start */
+	struct segmap_image *images; /* ascending by start; of a prediction in the order of loading */
 	size_t n_images;
 	struct segmap_piece *pieces; /* of all VMAs, in their order */
 	size_t n_pieces;
@@ -179,16 +192,33 @@ segmap_layout_parse_maps(struct segmap_layout *layout, const char *name, char *t
 SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
 segmap_layout_note(struct segmap_layout *layout, const char *format, ...) SEGMAP_PRINTF(2, 3);
 
-/* The index of the VMA that holds @addr, or -1. */
+/* The index of the VMA that holds @addr, or -1. Not for predictions, which are in another order. */
 SEGMAP_API int64_t segmap_layout_find(const struct segmap_layout *layout, uint64_t addr);
 
 /*
  * Find out which load each VMA belongs to and cut the VMAs of images into
- * pieces: fills images, pieces and annotations. Pure: depends on the layout
+ * pieces: fills images, pieces and annotations. A prediction's images are known;
+ * its VMAs, ascending before, are grouped by image in the order of loading. Pure: depends on the layout
  * and its parsed files alone.
  */
 SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
 segmap_layout_correlate(struct segmap_layout *layout);
+
+/*
+ * Where VMA @index lies in a prediction; for every other layout a placement that says
+ * nothing: no origin, no base.
+ */
+static inline const struct segmap_placement *
+segmap_layout_placement(const struct segmap_layout *layout, size_t index)
+{
+	static const struct segmap_placement nowhere = { .base_name = "" };
+
+	return layout->prediction ? &layout->prediction->placements[index] : &nowhere;
+}
+
+/* What the addresses of @call, one of @layout's prediction, count from when they are shown. */
+SEGMAP_API struct segmap_placement
+segmap_layout_call_placement(const struct segmap_layout *layout, const struct segmap_call *call);
 
 /* The name of image @index's file as maps shows it; "[vdso]" for the vdso. */
 SEGMAP_API const char *segmap_layout_image_path(const struct segmap_layout *layout, int32_t index);

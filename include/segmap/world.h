@@ -55,12 +55,13 @@ struct segmap_world {
 	 * in which they follow one another in a path; NULL at the end. */
 	const char *const *legacy_hwcaps;
 	const char *platform; /* what $PLATFORM is for glibc; NULL if unknown */
-	uint64_t page_size;	   /* bytes */
+	uint64_t page_size;	   /* bytes; of the files, which need not be this machine's */
 	unsigned int machine;	   /* EM_X86_64 … of the kernel */
 	unsigned int kernel_major, kernel_minor; /* 6, 18; 0, 0 if unknown */
 	bool pkeys;		   /* the processor has protection keys, and the kernel uses them */
-	bool randomizes;	   /* kernel.randomize_va_space is not 0 */
-	struct segmap_area areas[SEGMAP_MAX_AREAS]; /* of a 64-bit process */
+	bool randomizes;	   /* kernel.randomize_va_space is not 0, nor does personality(2) say no */
+	struct segmap_area areas[SEGMAP_MAX_AREAS]; /* of a 64-bit process on this machine, if
+						       its pages are of that size */
 	size_t n_areas;
 	const struct segmap_elf *vdso; /* of a process of segmap's own class; NULL if unknown */
 };

@@ -1,24 +1,17 @@
 /* src/cli/main.c - segmap: open all that was asked for, then parse, then show. */
+#include "cli/explain.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "render/json.h"
+#include "cli/show.h"
+#include "cli/status.h"
 #include <bsd/stdlib.h>
-#include <langinfo.h>
 #include <locale.h>
 #include <segmap/segmap.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-enum {
-	STATUS_SHOWN = 0,
-	STATUS_NOT_SHOWN = 1,
-	STATUS_USAGE = 2,
-	STATUS_SOME = 64,
-};
 
 struct run {
 	struct options options;
@@ -27,26 +20,6 @@ struct run {
 	size_t n_layouts;
 	size_t n_failed; /* targets that could not be shown */
 };
-
-/* "segmap: WHAT: WHY" on standard error, and free @error. */
-static void report(struct segmap_error *error)
-{
-	struct segmap_text line = { 0 };
-
-	segmap_text_append_trusted(&line, "segmap: ");
-	if (error->what[0]) {
-		segmap_text_append_safe(&line, error->what, strlen(error->what));
-		segmap_text_append_trusted(&line, ": ");
-	}
-	segmap_text_append_safe(&line, error->why, strlen(error->why));
-	segmap_text_append_char(&line, '\n');
-	if (line.failed)
-		fputs("segmap: memory: there is not enough\n", stderr);
-	else
-		fwrite(line.bytes, 1, line.size, stderr);
-	segmap_text_free(&line);
-	segmap_error_free(error);
-}
 
 static struct segmap_error *add_process(struct run *run, int pid, const char *name)
 {
@@ -133,71 +106,6 @@ static void open_target(struct run *run, const char *name)
 	}
 }
 
-/* How wide the terminal is that @file writes to; 0 if it is none. */
-static size_t terminal_width(FILE *file)
-{
-	struct winsize size;
-
-	if (!isatty(fileno(file)))
-		return 0;
-	if (ioctl(fileno(file), TIOCGWINSZ, &size) == 0 && size.ws_col)
-		return size.ws_col;
-	return 80;
-}
-
-static void settle_style(struct options *options, FILE *file)
-{
-	enum { WRAP = 80, NARROWEST = 40 };
-	const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
-	const char *columns_text = getenv("COLUMNS"), *problem = "";
-	struct style *style = &options->style;
-	bool is_terminal = isatty(fileno(file));
-	size_t columns = 0;
-
-	style->indent = options->form == FORM_TABLE;
-	style->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-	style->colour = options->colour == COLOUR_ALWAYS ||
-			(options->colour == COLOUR_AUTO && is_terminal &&
-			 !(no_colour && no_colour[0]) && !(term && strcmp(term, "dumb") == 0));
-	if (columns_text)
-		columns = (size_t)strtonum(columns_text, NARROWEST, 10000, &problem);
-	style->width = columns ? columns : terminal_width(file);
-	if (style->width && style->width < NARROWEST)
-		style->width = NARROWEST;
-	style->wrap = style->width ? style->width : WRAP;
-}
-
-static struct segmap_error *render(const struct run *run, const struct segmap_layout *layout,
-				   FILE *file)
-{
-	const struct options *options = &run->options;
-
-	switch (options->form) {
-	case FORM_JSON:
-		return render_json(layout, &options->range, file);
-	case FORM_RAW:
-		return render_raw(layout, &options->selection, &options->style, &options->range,
-				  file);
-	default:
-		return render_table(layout, &options->selection, &options->style, &options->range,
-				    file);
-	}
-}
-
-/* Notes are part of a document and of a framed table; elsewhere they would break the form. */
-static void report_notes(const struct run *run, const struct segmap_layout *layout)
-{
-	if (run->options.form == FORM_JSON ||
-	    (run->options.form == FORM_TABLE && run->options.style.frame))
-		return;
-	for (size_t i = 0; i < layout->n_notes; i++) {
-		char pid[16];
-
-		snprintf(pid, sizeof(pid), "%d", layout->pid);
-		report(segmap_error_new(SEGMAP_ERROR_FORMAT, pid, "%s", layout->notes[i]));
-	}
-}
-
 static void show(struct run *run, struct output *output)
 {
 	FILE *file = output->file;
@@ -213,13 +121,13 @@ static void show(struct run *run, struct output *output)
 		if (!error && any && parted)
 			fputc('\n', file);
 		if (!error)
-			error = render(run, layout, file);
+			error = show_layout(&run->options, layout, file);
 		failed = output_failed(output);
 		if (error) {
 			report(error);
 			run->n_failed++;
 		} else {
-			report_notes(run, layout);
+			report_notes(&run->options, layout);
 			any = true;
 		}
 		/* Raw records of several processes are one table. */
@@ -321,6 +229,8 @@ int main(int argc, char **argv)
 	if (run.options.list_columns)
 		return print_and_check(options_print_columns);
 	raise_file_limit();
+	if (run.options.explain)
+		return explain(&run.options);
 	error = segmap_files_new((uint64_t)sysconf(_SC_PAGESIZE),
 				 run.options.form == FORM_JSON ? SEGMAP_WANT_SONAME : 0,
 				 &run.files);

@@ -1,5 +1,6 @@
 /* src/cli/options.c - the command line. */
 #include "cli/options.h"
+#include <bsd/stdlib.h>
 #include <getopt.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -7,16 +8,37 @@
 
 /* Every option once: getopt's tables and --help are made from this. */
 struct option_row {
-	char letter; /* 0 if it has none */
+	int value; /* its letter, or an OPTION_ if it has none */
 	const char *name;
 	int has_arg;
 	const char *arg; /* as --help shows it */
 	const char *help;
 };
 
-enum { OPTION_COLOUR = 256, OPTION_OUTPUT_FILE };
+enum {
+	OPTION_COLOUR = 256,
+	OPTION_OUTPUT_FILE,
+	OPTION_EXPLAIN,
+	OPTION_AS,
+	OPTION_MOMENT,
+	OPTION_NO_DEPS,
+	OPTION_NO_ASLR,
+	OPTION_PAGE_SIZE,
+};
 
 static const struct option_row rows[] = {
+	{ OPTION_EXPLAIN, "explain", no_argument, "",
+	  "predict the map of programs or libraries, and say why; nothing is run" },
+	{ OPTION_MOMENT, "moment", required_argument, " LIST",
+	  "with --explain: at exec, at entry (the default), or both: exec,entry" },
+	{ OPTION_NO_DEPS, "no-deps", no_argument, "",
+	  "with --explain: the program and its interpreter only" },
+	{ OPTION_NO_ASLR, "no-aslr", no_argument, "",
+	  "with --explain: addresses as they are without randomization" },
+	{ OPTION_PAGE_SIZE, "page-size", required_argument, " BYTES",
+	  "with --explain: of the machine in question" },
+	{ OPTION_AS, "as", required_argument, " WHAT",
+	  "with --explain: take the file for a program, or for a library" },
 	{ 'S', "sections", no_argument, "",
 	  "a row for each section, header, padding and spill under its VMA" },
 	{ 'o', "output", required_argument, " LIST",
@@ -30,19 +52,18 @@ static const struct option_row rows[] = {
 	{ 'b', "bytes", no_argument, "", "exact sizes in bytes" },
 	{ 'r', "raw", no_argument, "", "one record a line, fields separated by one blank" },
 	{ 'J', "json", no_argument, "", "one JSON document a line for each process" },
-	{ 0, "color", optional_argument, "[=WHEN]", "auto, always or never" },
-	{ 0, "output-file", required_argument, " FILE", "write there, whole or not at all" },
+	{ OPTION_COLOUR, "color", optional_argument, "[=WHEN]", "auto, always or never" },
+	{ OPTION_OUTPUT_FILE, "output-file", required_argument, " FILE", "write there, whole or not at all" },
 	{ 'h', "help", no_argument, "", "show this help" },
 	{ 'V', "version", no_argument, "", "show the version" },
 };
 
 enum { N_ROWS = sizeof(rows) / sizeof(rows[0]) };
 
-static int value_of(const struct option_row *row)
+/* The option's letter; 0 if it has none. */
+static char letter_of(const struct option_row *row)
 {
-	if (row->letter)
-		return row->letter;
-	return strcmp(row->name, "color") == 0 ? OPTION_COLOUR : OPTION_OUTPUT_FILE;
+	return row->value < OPTION_COLOUR ? (char)row->value : '\0';
 }
 
 static struct segmap_error *usage(const char *what, const char *why)
@@ -149,6 +170,56 @@ static struct segmap_error *parse_colour(const char *text, enum colour *ret)
 	return usage("--color", "it is auto, always or never");
 }
 
+static struct segmap_error *parse_as(const char *text, enum segmap_as *ret)
+{
+	if (strcmp(text, "program") == 0)
+		*ret = SEGMAP_AS_PROGRAM;
+	else if (strcmp(text, "library") == 0)
+		*ret = SEGMAP_AS_LIBRARY;
+	else
+		return usage("--as", "it is program or library");
+	return NULL;
+}
+
+/* A comma list of moments, each at most once, in the order in which they will be shown. */
+static struct segmap_error *parse_moments(const char *text, struct options *options)
+{
+	static const struct {
+		const char *word;
+		enum segmap_moment moment;
+	} words[] = { { "exec", SEGMAP_MOMENT_EXEC }, { "entry", SEGMAP_MOMENT_ENTRY } };
+
+	options->n_moments = 0;
+	for (const char *at = text;; at++) {
+		size_t size = strcspn(at, ","), i;
+
+		for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+			if (strlen(words[i].word) == size && strncmp(at, words[i].word, size) == 0)
+				break;
+		if (i == sizeof(words) / sizeof(words[0]))
+			return usage("--moment", "moments are exec and entry, parted by a comma");
+		for (size_t j = 0; j < options->n_moments; j++)
+			if (options->moments[j] == words[i].moment)
+				return usage("--moment", "a moment is named twice");
+		options->moments[options->n_moments++] = words[i].moment;
+		at += size;
+		if (!*at)
+			return NULL;
+	}
+}
+
+static struct segmap_error *parse_page_size(const char *text, uint64_t *ret)
+{
+	enum { SMALLEST = 4096, LARGEST = 16 << 20 };
+	const char *problem = NULL;
+	long long value = strtonum(text, SMALLEST, LARGEST, &problem);
+
+	if (problem || (value & (value - 1)))
+		return usage("--page-size", "it is a power of two, from 4096 bytes to 16777216");
+	*ret = (uint64_t)value;
+	return NULL;
+}
+
 static struct segmap_error *apply(struct options *options, int value, const char *arg,
 				  const char **list)
 {
@@ -182,6 +253,21 @@ static struct segmap_error *apply(struct options *options, int value, const char
 	case 'J':
 		options->form = FORM_JSON;
 		break;
+	case OPTION_EXPLAIN:
+		options->explain = true;
+		break;
+	case OPTION_AS:
+		return parse_as(arg, &options->predict.as);
+	case OPTION_MOMENT:
+		return parse_moments(arg, options);
+	case OPTION_NO_DEPS:
+		options->predict.no_deps = true;
+		break;
+	case OPTION_NO_ASLR:
+		options->predict.no_aslr = true;
+		break;
+	case OPTION_PAGE_SIZE:
+		return parse_page_size(arg, &options->predict.page_size);
 	case OPTION_COLOUR:
 		return parse_colour(arg, &options->colour);
 	case OPTION_OUTPUT_FILE:
@@ -201,15 +287,33 @@ static void make_getopt_tables(char *letters, struct option *names)
 {
 	*letters++ = ':'; /* tell a missing argument from an unknown option */
 	for (size_t i = 0; i < N_ROWS; i++) {
-		names[i] = (struct option){ rows[i].name, rows[i].has_arg, NULL,
-					    value_of(&rows[i]) };
-		if (!rows[i].letter)
+		names[i] = (struct option){ rows[i].name, rows[i].has_arg, NULL, rows[i].value };
+		if (!letter_of(&rows[i]))
 			continue;
-		*letters++ = rows[i].letter;
+		*letters++ = letter_of(&rows[i]);
 		if (rows[i].has_arg == required_argument)
 			*letters++ = ':';
 	}
 	*letters = '\0';
+}
+
+static struct segmap_error *check_explain(struct options *options)
+{
+	if (!options->n_targets)
+		return usage("--explain", "name a program or a library");
+	if (!options->n_moments)
+		options->moments[options->n_moments++] = SEGMAP_MOMENT_ENTRY;
+	return NULL;
+}
+
+/* An option that was given and means something for --explain alone; NULL if there is none. */
+static const char *of_explain(const struct options *options)
+{
+	return options->predict.as	    ? "--as" :
+	       options->n_moments	    ? "--moment" :
+	       options->predict.no_deps	    ? "--no-deps" :
+	       options->predict.no_aslr	    ? "--no-aslr" :
+	       options->predict.page_size ? "--page-size" : NULL;
 }
 
 static struct segmap_error *check(struct options *options, bool raw, bool json, const char *list)
@@ -220,6 +324,10 @@ static struct segmap_error *check(struct options *options, bool raw, bool json, 
 		return usage("--output", "JSON is always whole: it does not go with --json");
 	if (options->output_file && !options->output_file[0])
 		return usage("--output-file", "its name is empty");
+	if (options->explain)
+		return check_explain(options);
+	if (of_explain(options))
+		return usage(of_explain(options), "it goes with --explain");
 	if (!options->n_targets)
 		return usage("", "name a process: a pid, /proc/PID, or its name");
 	return NULL;
@@ -288,24 +396,26 @@ void options_print_help(FILE *file)
 	enum { HELP_COLUMN = 28 };
 
 	fputs("Usage: segmap [options] TARGET...\n"
+	      "       segmap [options] --explain [--] PROGRAM...\n"
 	      "Show which sections of which ELF files the memory of a process is made of.\n"
 	      "\n"
 	      "TARGET is a pid, /proc/PID, or the name of processes. For each VMA there is a row\n"
 	      "with the names of its sections under it; > marks a section that begins in an\n"
 	      "earlier VMA or goes on in a later one.\n"
+	      "With --explain the same map is predicted before a program runs.\n"
 	      "\n",
 	      file);
 	for (size_t i = 0; i < N_ROWS; i++) {
-		int width = rows[i].letter ? fprintf(file, "  -%c, ", rows[i].letter) :
-					     fprintf(file, "      ");
+		int width = letter_of(&rows[i]) ? fprintf(file, "  -%c, ", letter_of(&rows[i])) :
+						  fprintf(file, "      ");
 
 		width += fprintf(file, "--%s%s", rows[i].name, rows[i].arg);
 		fprintf(file, "%*s%s\n", width < HELP_COLUMN ? HELP_COLUMN - width : 2, "",
 			rows[i].help);
 	}
 	fputs("\n"
-	      "Exit status: 0 all was shown; 1 nothing could be shown; 2 wrong usage; 64 some\n"
-	      "targets were shown and some not.\n",
+	      "Exit status: 0 all was shown; 1 nothing could be shown, or a program is predicted\n"
+	      "to be refused or killed; 2 wrong usage; 64 some targets were shown and some not.\n",
 	      file);
 }
 

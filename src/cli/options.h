@@ -4,6 +4,7 @@
 
 #include "render/columns.h"
 #include "render/table.h"
+#include <segmap/predict.h>
 
 enum form {
 	FORM_TABLE,
@@ -26,6 +27,10 @@ struct options {
 	struct selection selection; /* owned */
 	struct range range;
 	const char *output_file; /* NULL: standard output */
+	bool explain;		 /* targets are programs and libraries */
+	struct segmap_predict_options predict;
+	enum segmap_moment moments[2]; /* with explain: which maps, in order */
+	size_t n_moments;
 	bool help, version, list_columns;
 };
 

@@ -196,10 +196,33 @@ static bool add_unknown(struct correlation *correlation, int32_t backing_index)
 			 NULL);
 }
 
+/* The images of a prediction are known: only where each begins and ends is not. */
+static bool take_images(struct correlation *correlation)
+{
+	struct segmap_layout *layout = correlation->layout;
+
+	for (size_t i = 0; i < layout->n_images; i++) {
+		struct segmap_image *image = &layout->images[i];
+		struct extents *extents = make_extents(correlation, image->elf);
+
+		if (!extents || !grow(&correlation->of_image, &correlation->of_image_capacity, i,
+				      sizeof(*correlation->of_image)))
+			return false;
+		correlation->of_image[i] = extents;
+		image->start = image->end = image->bias;
+		if (!extents->n)
+			continue;
+		image->start = segmap_addr(extents->array[0].start, image->bias);
+		image->end = segmap_addr(extents->array[extents->n - 1].end, image->bias);
+	}
+	return true;
+}
+
 /* An image and its extents, for sorting them together. */
 struct sortable {
 	struct segmap_image image;
 	const struct extents *extents;
+	uint32_t given; /* its index before */
 };
 
 static int compare_images(const void *a, const void *b)
@@ -212,7 +235,8 @@ static int compare_images(const void *a, const void *b)
 	return (x->backing > y->backing) - (x->backing < y->backing);
 }
 
-static bool sort_images(struct correlation *correlation)
+/* Sort them by address. @given, if not NULL, becomes the index that each had before. */
+static bool sort_images(struct correlation *correlation, uint32_t *given)
 {
 	struct segmap_layout *layout = correlation->layout;
 	scope_free struct sortable *sorted =
@@ -221,11 +245,14 @@ static bool sort_images(struct correlation *correlation)
 	if (!sorted)
 		return false;
 	for (size_t i = 0; i < layout->n_images; i++)
-		sorted[i] = (struct sortable){ layout->images[i], correlation->of_image[i] };
+		sorted[i] = (struct sortable){ layout->images[i], correlation->of_image[i],
+					       (uint32_t)i };
 	qsort(sorted, layout->n_images, sizeof(*sorted), compare_images);
 	for (size_t i = 0; i < layout->n_images; i++) {
 		layout->images[i] = sorted[i].image;
 		correlation->of_image[i] = sorted[i].extents;
+		if (given)
+			given[i] = sorted[i].given;
 	}
 	return true;
 }
@@ -284,19 +311,93 @@ static bool link_aliases(struct segmap_layout *layout)
 	return done;
 }
 
+static void rename_image(int32_t *image, const uint32_t *given)
+{
+	if (*image >= 0)
+		*image = (int32_t)given[*image];
+}
+
+/* Give images the indices back that they had: @given[i] is that of the i-th by address. */
+static bool restore_images(struct segmap_layout *layout, const uint32_t *given)
+{
+	scope_free struct segmap_image *restored =
+		reallocarray(NULL, layout->n_images + 1, sizeof(*restored));
+
+	if (!restored)
+		return false;
+	for (size_t i = 0; i < layout->n_images; i++)
+		restored[given[i]] = layout->images[i];
+	memcpy(layout->images, restored, layout->n_images * sizeof(*restored));
+	for (size_t i = 0; i < layout->n_vmas; i++)
+		rename_image(&layout->annotations[i].image, given);
+	for (size_t i = 0; i < layout->n_pieces; i++)
+		rename_image(&layout->pieces[i].image, given);
+	return true;
+}
+
+/* A predicted VMA and all that is known of it, for sorting them together. */
+struct shown_vma {
+	struct segmap_vma vma;
+	struct segmap_annotation annotation;
+	struct segmap_placement placement;
+};
+
+static int compare_shown(const void *a, const void *b)
+{
+	const struct shown_vma *x = a, *y = b;
+
+	if (x->placement.group != y->placement.group)
+		return x->placement.group < y->placement.group ? -1 : 1;
+	return (x->vma.start > y->vma.start) - (x->vma.start < y->vma.start);
+}
+
+/* Predicted VMAs are shown in the order of loading, group by group. */
+static bool group_vmas(struct segmap_layout *layout)
+{
+	struct segmap_placement *placements = layout->prediction->placements;
+	scope_free struct shown_vma *sorted =
+		reallocarray(NULL, layout->n_vmas + 1, sizeof(*sorted));
+
+	if (!sorted)
+		return false;
+	for (size_t i = 0; i < layout->n_vmas; i++)
+		sorted[i] = (struct shown_vma){ layout->vmas[i], layout->annotations[i],
+						placements[i] };
+	qsort(sorted, layout->n_vmas, sizeof(*sorted), compare_shown);
+	for (size_t i = 0; i < layout->n_vmas; i++) {
+		layout->vmas[i] = sorted[i].vma;
+		layout->annotations[i] = sorted[i].annotation;
+		placements[i] = sorted[i].placement;
+	}
+	return true;
+}
+
+/* Of a prediction images and roles are known, and the order is that of loading. */
+static bool correlate_prediction(struct correlation *correlation)
+{
+	struct segmap_layout *layout = correlation->layout;
+	scope_free uint32_t *given = reallocarray(NULL, layout->n_images + 1, sizeof(*given));
+
+	return given && take_images(correlation) && sort_images(correlation, given) &&
+	       annotate(layout, correlation->of_image) && restore_images(layout, given) &&
+	       group_vmas(layout);
+}
+
 struct segmap_error *segmap_layout_correlate(struct segmap_layout *layout)
 {
 	__attribute__((cleanup(correlation_free))) struct correlation correlation = {
 		.layout = layout,
 	};
 
+	if (layout->prediction)
+		return correlate_prediction(&correlation) ? NULL : segmap_error_no_memory();
 	correlation.claimed = calloc(layout->n_vmas + 1, 1);
 	if (!correlation.claimed)
 		return segmap_error_no_memory();
 	for (size_t i = 0; i < layout->n_backings; i++)
 		if (!find_images(&correlation, (int32_t)i) || !add_unknown(&correlation, (int32_t)i))
 			return segmap_error_no_memory();
-	if (!add_vdso(&correlation) || !sort_images(&correlation))
+	if (!add_vdso(&correlation) || !sort_images(&correlation, NULL))
 		return segmap_error_no_memory();
 	assign_roles(layout);
 	if (!link_aliases(layout) || !annotate(layout, correlation.of_image))

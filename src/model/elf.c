@@ -315,6 +315,23 @@ const struct segmap_label *segmap_label_find(const struct segmap_label *labels, 
 	return NULL;
 }
 
+uint64_t segmap_usual_page_size(unsigned int machine)
+{
+	/* What distributions' kernels are built with (arch/<machine>/Kconfig). */
+	static const struct {
+		unsigned int machine;
+		uint64_t size;
+	} others[] = {
+		{ EM_PPC64, 65536 }, { EM_IA_64, 16384 },    { EM_MIPS, 16384 },
+		{ EM_ALPHA, 8192 },  { EM_SPARCV9, 8192 },   { EM_LOONGARCH, 16384 },
+	};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (others[i].machine == machine)
+			return others[i].size;
+	return 4096;
+}
+
 const char *segmap_machine_name(unsigned int machine)
 {
 #define MACHINE(name) { EM_##name, #name }

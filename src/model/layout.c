@@ -16,6 +16,21 @@ struct segmap_error *segmap_layout_new(struct segmap_layout **ret)
 	return NULL;
 }
 
+static void prediction_free(struct segmap_prediction *prediction)
+{
+	if (!prediction)
+		return;
+	for (size_t i = 0; i < prediction->n_images; i++) {
+		free(prediction->images[i].found);
+		free(prediction->images[i].asked);
+	}
+	free(prediction->images);
+	free(prediction->placements);
+	free(prediction->calls);
+	free(prediction->outcome.reason);
+	free(prediction);
+}
+
 void segmap_layout_free(struct segmap_layout *layout)
 {
 	if (!layout)
@@ -27,6 +42,7 @@ void segmap_layout_free(struct segmap_layout *layout)
 	}
 	for (size_t i = 0; i < layout->n_notes; i++)
 		free(layout->notes[i]);
+	prediction_free(layout->prediction);
 	segmap_elf_free(layout->vdso);
 	free(layout->vdso_bytes);
 	free(layout->comm);
@@ -84,6 +100,26 @@ bool backing_has_code(const struct segmap_layout *layout, const struct segmap_ba
 		if (layout->vmas[backing->vmas[i]].prot & PROT_EXEC)
 			return true;
 	return false;
+}
+
+struct segmap_placement segmap_layout_call_placement(const struct segmap_layout *layout,
+						     const struct segmap_call *call)
+{
+	struct segmap_placement nowhere = { .base_name = "" };
+	const struct segmap_forecast *forecast;
+
+	if (call->image < 0) {
+		for (size_t i = 0; i < layout->n_vmas; i++)
+			if (layout->vmas[i].start == call->start)
+				return layout->prediction->placements[i];
+		return nowhere;
+	}
+	forecast = &layout->prediction->images[call->image];
+	if (!forecast->floating)
+		return nowhere;
+	return (struct segmap_placement){ .origin = layout->images[call->image].bias,
+					  .base = SEGMAP_BASE_IMAGE,
+					  .base_name = forecast->base };
 }
 
 const char *segmap_layout_image_path(const struct segmap_layout *layout, int32_t index)

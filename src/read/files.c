@@ -71,6 +71,11 @@ void segmap_files_free(struct segmap_files *files)
 	free(files);
 }
 
+uint64_t files_page_size(const struct segmap_files *files)
+{
+	return files->page_size;
+}
+
 /* From a descriptor that names a regular file to one that reads it. */
 static int open_for_reading(struct segmap_files *files, int path_fd, const struct stat *stat)
 {

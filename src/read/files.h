@@ -26,6 +26,9 @@ SEGMAP_MUST_CHECK struct segmap_error *files_parse_start(struct segmap_files *fi
 /* Parse the vdso of segmap itself, @size bytes at @memory; NULL where it cannot be. */
 struct segmap_elf *files_parse_vdso(struct segmap_files *files, const void *memory, uint64_t size);
 
+/* Bytes of a page that ELF objects are parsed for. */
+uint64_t files_page_size(const struct segmap_files *files);
+
 /* A file of which only what a process has of it in memory can be read; takes @memory. */
 SEGMAP_MUST_CHECK struct segmap_error *files_add_memory(struct segmap_files *files,
 							struct file_memory *memory,

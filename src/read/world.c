@@ -9,6 +9,7 @@
 #include <segmap/world.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/statvfs.h>
@@ -300,7 +301,8 @@ static void ask_kernel(struct here *here)
 	/* Where it cannot be read, what nearly every system has. */
 	if (fd >= 0 && fd_read(fd, &digit, 1, 0) != 1)
 		digit = '2';
-	world->randomizes = digit != '0';
+	/* What segmap has been told, a program that it starts has been told, too. */
+	world->randomizes = digit != '0' && !(personality(0xffffffff) & ADDR_NO_RANDOMIZE);
 }
 
 /* Whether @name is of an area that every process of a class has. */
@@ -378,11 +380,12 @@ struct segmap_error *segmap_world_new(struct segmap_files *files, struct segmap_
 		.hwcaps = here->hwcaps,
 		.legacy_hwcaps = here->legacy_hwcaps,
 		.platform = (const char *)(uintptr_t)getauxval(AT_PLATFORM),
-		.page_size = (uint64_t)sysconf(_SC_PAGESIZE),
+		.page_size = files_page_size(files),
 	};
 	ask_processor(here);
 	ask_kernel(here);
-	ask_own_maps(here);
+	if (here->world.page_size == (uint64_t)sysconf(_SC_PAGESIZE))
+		ask_own_maps(here);
 	*ret = &here->world;
 	return NULL;
 }

@@ -46,16 +46,33 @@ static uint64_t off_of(const struct row *row)
 	return row->piece->off == SEGMAP_NO_OFF ? 0 : row->piece->off;
 }
 
+static const struct segmap_placement *placement_of(const struct row *row)
+{
+	return segmap_layout_placement(row->layout, (size_t)(row->vma - row->layout->vmas));
+}
+
+/* An address, in a prediction as base+offset: "B+00003000". */
+static void append_address(struct segmap_text *cell, const struct row *row, uint64_t address)
+{
+	const struct segmap_placement *placement = placement_of(row);
+
+	if (placement->base_name[0]) {
+		segmap_text_append_trusted(cell, placement->base_name);
+		segmap_text_append_char(cell, '+');
+	}
+	segmap_text_append_hex(cell, address - placement->origin, 8);
+}
+
 static void get_address(const struct row *row, const struct style *style, struct segmap_text *cell)
 {
 	(void)style;
-	segmap_text_append_hex(cell, start_of(row), 8);
+	append_address(cell, row, start_of(row));
 }
 
 static void get_end(const struct row *row, const struct style *style, struct segmap_text *cell)
 {
 	(void)style;
-	segmap_text_append_hex(cell, end_of(row), 8);
+	append_address(cell, row, end_of(row));
 }
 
 void append_size(struct segmap_text *text, const struct style *style, uint64_t bytes)
@@ -79,6 +96,9 @@ void append_size(struct segmap_text *text, const struct style *style, uint64_t b
 static void get_size(const struct row *row, const struct style *style, struct segmap_text *cell)
 {
 	append_size(cell, style, size_of(row));
+	/* In a record numbers stay numbers. */
+	if (!row->piece && style->indent && placement_of(row)->open_end)
+		segmap_text_append_char(cell, '+');
 }
 
 static void append_perms(struct segmap_text *cell, int prot, bool shared)
@@ -201,6 +221,8 @@ static void get_segment(const struct row *row, const struct style *style, struct
 	const char *explanation = explanations[annotation->kind];
 
 	(void)style;
+	if (!row->piece && placement_of(row)->label)
+		segmap_text_append_trusted(cell, placement_of(row)->label);
 	if (annotation->image < 0)
 		return;
 	if (row->piece) {
@@ -314,7 +336,7 @@ static void get_role(const struct row *row, const struct style *style, struct se
 static void get_bias(const struct row *row, const struct style *style, struct segmap_text *cell)
 {
 	(void)style;
-	if (image_of(row) && image_of(row)->elf)
+	if (image_of(row) && image_of(row)->elf && placement_of(row)->base != SEGMAP_BASE_IMAGE)
 		segmap_text_append_hex(cell, image_of(row)->bias, 1);
 }
 

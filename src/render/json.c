@@ -1,6 +1,7 @@
 /* src/render/json.c - the map as a JSON document, after docs/segmap.schema.json. */
 #include "render/json.h"
 #include "render/json_c.h"
+#include "render/reason.h"
 #include "render/words.h"
 #include <elf.h>
 #include <string.h>
@@ -14,6 +15,7 @@ struct writer {
 	struct json_c json_c;
 	FILE *file;
 	struct segmap_text text; /* for strings being made valid, and for output */
+	struct segmap_text reason; /* a sentence in the making */
 	bool failed;		 /* out of memory */
 	bool begun;		 /* a comma is due before the next member or element */
 };
@@ -22,6 +24,7 @@ static void writer_free(struct writer *writer)
 {
 	json_c_unload(&writer->json_c);
 	segmap_text_free(&writer->text);
+	segmap_text_free(&writer->reason);
 }
 
 static struct json_object *checked(struct writer *writer, struct json_object *value)
@@ -147,6 +150,11 @@ static struct json_object *number_of(struct writer *writer, uint64_t number)
 	return checked(writer, writer->json_c.json_object_new_uint64(number));
 }
 
+static struct json_object *boolean_of(struct writer *writer, bool value)
+{
+	return checked(writer, writer->json_c.json_object_new_boolean(value));
+}
+
 static struct json_object *address_of(struct writer *writer, uint64_t address)
 {
 	char text[2 + 16 + 1];
@@ -238,6 +246,19 @@ static void add_elf(struct writer *writer, struct json_object *object, const str
 	add(writer, object, "segments", segments);
 }
 
+static bool is_floating(const struct segmap_layout *layout, int32_t image)
+{
+	return layout->prediction && layout->prediction->images[image].floating;
+}
+
+/* How a predicted image comes in. */
+static void add_forecast(struct writer *writer, struct json_object *object,
+			 const struct segmap_forecast *forecast)
+{
+	if (forecast->found)
+		add(writer, object, "found", string_of(writer, forecast->found));
+}
+
 static struct json_object *image_of(struct writer *writer, const struct segmap_layout *layout,
 				    int32_t index)
 {
@@ -270,7 +291,10 @@ static struct json_object *image_of(struct writer *writer, const struct segmap_l
 			add(writer, object, "path_build_id",
 			    string_of(writer, backing->path_build_id));
 	}
-	add(writer, object, "bias", image->elf ? address_of(writer, image->bias) : NULL);
+	if (layout->prediction)
+		add_forecast(writer, object, &layout->prediction->images[index]);
+	add(writer, object, "bias",
+	    image->elf && !is_floating(layout, index) ? address_of(writer, image->bias) : NULL);
 	if (image->elf)
 		add_elf(writer, object, image->elf);
 	return object;
@@ -286,13 +310,13 @@ static const struct segmap_segment *segment_at(const struct segmap_layout *layou
 
 static struct json_object *piece_of(struct writer *writer, const struct segmap_layout *layout,
 				    const struct segmap_annotation *annotation, bool shared,
-				    const struct segmap_piece *piece)
+				    const struct segmap_piece *piece, uint64_t origin)
 {
 	const struct segmap_segment *segment = segment_at(layout, piece->image, piece->segment);
 	struct json_object *object = new_object(writer);
 
-	add(writer, object, "start", address_of(writer, piece->start));
-	add(writer, object, "end", address_of(writer, piece->end));
+	add(writer, object, "start", address_of(writer, piece->start - origin));
+	add(writer, object, "end", address_of(writer, piece->end - origin));
 	add(writer, object, "size", number_of(writer, piece->end - piece->start));
 	add(writer, object, "kind", string_of(writer, word_of_piece(piece->kind)));
 	add(writer, object, "name", string_of(writer, piece->name));
@@ -308,8 +332,7 @@ static struct json_object *piece_of(struct writer *writer, const struct segmap_l
 	add(writer, object, "offset",
 	    piece->off == SEGMAP_NO_OFF ? NULL : number_of(writer, piece->off));
 	if (piece->comes_from || piece->goes_on)
-		add(writer, object, "clipped",
-		    checked(writer, writer->json_c.json_object_new_boolean(1)));
+		add(writer, object, "clipped", boolean_of(writer, true));
 	return object;
 }
 
@@ -319,12 +342,17 @@ static struct json_object *vma_of(struct writer *writer, const struct segmap_lay
 	const struct segmap_annotation *annotation = &layout->annotations[index];
 	const struct segmap_segment *segment =
 		segment_at(layout, annotation->image, annotation->segment);
+	const struct segmap_placement *placement = segmap_layout_placement(layout, index);
 	const struct segmap_vma *vma = &layout->vmas[index];
 	struct json_object *object = new_object(writer);
 	struct json_object *pieces = new_array(writer);
 
-	add(writer, object, "start", address_of(writer, vma->start));
-	add(writer, object, "end", address_of(writer, vma->end));
+	add(writer, object, "start", address_of(writer, vma->start - placement->origin));
+	add(writer, object, "end", address_of(writer, vma->end - placement->origin));
+	if (layout->prediction) {
+		add(writer, object, "base", string_of(writer, word_of_base(placement->base)));
+		add(writer, object, "open_end", boolean_of(writer, placement->open_end));
+	}
 	add(writer, object, "size", number_of(writer, segmap_vma_size(vma)));
 	add(writer, object, "perms", perms_of(writer, vma->prot, vma->shared));
 	add(writer, object, "offset", number_of(writer, vma->off));
@@ -332,6 +360,8 @@ static struct json_object *vma_of(struct writer *writer, const struct segmap_lay
 	    vma->ino ? dev_of(writer, vma->dev_major, vma->dev_minor) : NULL);
 	add(writer, object, "inode", vma->ino ? number_of(writer, vma->ino) : NULL);
 	add(writer, object, "name", vma->name[0] ? string_of(writer, vma->name) : NULL);
+	if (placement->label)
+		add(writer, object, "label", string_of(writer, placement->label));
 	add(writer, object, "kind", string_of(writer, word_of_kind(annotation->kind)));
 	add(writer, object, "image",
 	    annotation->image < 0 ? NULL : number_of(writer, (uint64_t)annotation->image));
@@ -343,7 +373,8 @@ static struct json_object *vma_of(struct writer *writer, const struct segmap_lay
 	for (uint32_t i = 0; i < annotation->n_pieces; i++)
 		append(writer, pieces,
 		       piece_of(writer, layout, annotation, vma->shared,
-				&layout->pieces[annotation->first_piece + i]));
+				&layout->pieces[annotation->first_piece + i],
+				placement->origin));
 	add(writer, object, "pieces", pieces);
 	return object;
 }
@@ -376,13 +407,67 @@ static struct json_object *time_of(struct writer *writer, const struct timespec 
 	return string_of(writer, text);
 }
 
+static struct json_object *outcome_of(struct writer *writer, const struct segmap_outcome *outcome)
+{
+	struct json_object *object;
+
+	if (!outcome->reason)
+		return NULL;
+	object = new_object(writer);
+	add(writer, object, "by",
+	    string_of(writer, outcome->by == SEGMAP_ACTOR_KERNEL ? "kernel" : "ld.so"));
+	add(writer, object, "error",
+	    outcome->error[0] ? string_of(writer, outcome->error) : NULL);
+	add(writer, object, "reason", string_of(writer, outcome->reason));
+	return object;
+}
+
+/* One of the calls that are predicted, in the addresses of the image that it is about. */
+static struct json_object *call_of(struct writer *writer, const struct segmap_layout *layout,
+				   const struct segmap_call *call)
+{
+	const struct segmap_segment *segment = segment_at(layout, call->image, call->segment);
+	uint64_t origin = segmap_layout_call_placement(layout, call).origin;
+	bool has_place = segmap_call_has_place(call);
+	bool protects = call->reason != SEGMAP_REASON_AREAS && call->name != SEGMAP_CALL_ZERO && call->name != SEGMAP_CALL_MUNMAP;
+	bool has_off = protects && !call->anonymous && call->name != SEGMAP_CALL_MPROTECT;
+	struct json_object *object = new_object(writer);
+	struct segmap_text *text = &writer->reason;
+
+	add(writer, object, "actor", string_of(writer, segmap_actor_word(call->actor)));
+	add(writer, object, "name", string_of(writer, segmap_call_word(call->name)));
+	add(writer, object, "start", has_place ? address_of(writer, call->start - origin) : NULL);
+	add(writer, object, "end", has_place ? address_of(writer, call->end - origin) : NULL);
+	add(writer, object, "perms", protects ? perms_of(writer, call->prot, false) : NULL);
+	add(writer, object, "offset", has_off ? number_of(writer, call->off) : NULL);
+	add(writer, object, "result",
+	    call->errnum ? string_of(writer, strerror(call->errnum)) : NULL);
+	add(writer, object, "image",
+	    call->image < 0 ? NULL : number_of(writer, (uint64_t)call->image));
+	add(writer, object, "segment", segment ? number_of(writer, segment->index) : NULL);
+	text->size = 0;
+	append_reason(text, layout, call);
+	add(writer, object, "reason", text_of(writer, text->bytes, text->size));
+	add(writer, object, "source", string_of(writer, call->source));
+	return object;
+}
+
+static void write_calls(struct writer *writer, const struct segmap_layout *layout)
+{
+	open_list(writer, "calls");
+	for (size_t i = 0; i < layout->prediction->n_calls && !writer->failed; i++)
+		write_element(writer, call_of(writer, layout, &layout->prediction->calls[i]));
+	close_list(writer);
+}
+
 static void write_head(struct writer *writer, const struct segmap_layout *layout)
 {
 	write_member(writer, "segmap", number_of(writer, 1));
 	write_member(writer, "source", string_of(writer, word_of_source(layout->source)));
 	if (layout->target)
 		write_member(writer, "target", string_of(writer, layout->target));
-	write_member(writer, "time", time_of(writer, &layout->time));
+	if (layout->time.tv_sec)
+		write_member(writer, "time", time_of(writer, &layout->time));
 	if (layout->pid)
 		write_member(writer, "pid", number_of(writer, (uint64_t)layout->pid));
 	if (layout->comm)
@@ -391,8 +476,12 @@ static void write_head(struct writer *writer, const struct segmap_layout *layout
 		write_member(writer, "command", command_of(writer, layout));
 	write_member(writer, "page_size", number_of(writer, layout->page_size));
 	if (layout->changed)
-		write_member(writer, "changed",
-			     checked(writer, writer->json_c.json_object_new_boolean(1)));
+		write_member(writer, "changed", boolean_of(writer, true));
+	if (layout->moment)
+		write_member(writer, "moment", string_of(writer, word_of_moment(layout->moment)));
+	if (layout->prediction)
+		write_member(writer, "outcome",
+			     outcome_of(writer, &layout->prediction->outcome));
 }
 
 struct segmap_error *render_json(const struct segmap_layout *layout, const struct range *range,
@@ -418,6 +507,8 @@ struct segmap_error *render_json(const struct segmap_layout *layout, const struc
 	for (size_t i = 0; i < layout->n_notes && !writer.failed; i++)
 		write_element(&writer, string_of(&writer, layout->notes[i]));
 	close_list(&writer);
+	if (layout->prediction)
+		write_calls(&writer, layout);
 	fputs("}\n", file);
 	return writer.failed ? segmap_error_no_memory() : NULL;
 }

@@ -1,5 +1,6 @@
 /* src/render/table.c - the map as a table, and as raw records. */
 #include "render/table.h"
+#include "render/words.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ struct table {
 	struct slot {
 		const struct column *column;
 		size_t width;
+		bool right; /* aligned */
 		enum {
 			BY_NAME,   /* all cells are of one width */
 			BY_TEXT,   /* each cell is written to see */
@@ -74,6 +76,13 @@ static void measure_cell(struct measure *measure, struct slot *slot, const struc
 		slot->width = width;
 }
 
+/* Whether a prediction cannot say that the VMA will be there. */
+static inline bool is_unsure(const struct row *row)
+{
+	return row->layout->prediction &&
+	       segmap_layout_placement(row->layout, (size_t)(row->vma - row->layout->vmas))->unsure;
+}
+
 static inline void measure_row(void *context, const struct row *row)
 {
 	struct measure *measure = context;
@@ -83,7 +92,7 @@ static inline void measure_row(void *context, const struct row *row)
 
 	measure->name = has_image ? NULL : row->vma->name;
 	measure->last = *row;
-	if (!row->piece)
+	if (!row->piece && !is_unsure(row))
 		measure->table->total += segmap_vma_size(row->vma);
 	for (i = 0; i < measure->n_numbers; i++) {
 		struct slot *slot = measure->slots[i];
@@ -111,11 +120,13 @@ static bool make_slots(struct table *table)
 			continue;
 		slot->column = column;
 		slot->width = column->width;
+		/* With a base before them numbers are in line only at their ends. */
+		slot->right = column->right || (table->layout->prediction && column->ascending);
 		if (table->style->heading && strlen(column->name) > slot->width)
 			slot->width = strlen(column->name);
 		if (column->width)
 			slot->measured = BY_NAME;
-		else if (!column->number || (table->style->pieces && !column->monotone))
+		else if (table->layout->prediction || !column->number || (table->style->pieces && !column->monotone))
 			slot->measured = BY_TEXT;
 		else
 			slot->measured = column->ascending ? BY_LAST : BY_NUMBER;
@@ -298,7 +309,7 @@ static inline size_t align_cell(struct segmap_text *line, size_t size, const str
 		cut_cell(line, line->size - size, slot->width, utf8);
 		return 0;
 	}
-	if (!slot->column->right)
+	if (!slot->right)
 		return slot->width - columns;
 	if (columns < slot->width)
 		push_right(line, size, slot->width - columns);
@@ -388,7 +399,7 @@ static inline void append_row(struct segmap_text *line, const struct table *tabl
 		pad(line, blanks);
 		start = line->size;
 		slot->column->get(row, style, line);
-		if (line->size == start && !slot->column->right) {
+		if (line->size == start && !slot->right) {
 			/* An empty cell is only more blanks. */
 			line->size = before;
 			blanks += slot->width + 1;
@@ -438,6 +449,25 @@ static void append_under(struct segmap_text *line, const struct table *table,
 		segmap_text_append_char(line, '\n');
 }
 
+/* "/bin/ls, before it runs: the map at its entry point". */
+static void append_prediction(struct segmap_text *line, const struct segmap_layout *layout)
+{
+	const char *path = segmap_layout_image_path(layout, 0);
+
+	segmap_text_append_safe(line, path, strlen(path));
+	segmap_text_append_trusted(line, ", predicted: ");
+	if (layout->prediction->outcome.reason && layout->prediction->outcome.error[0])
+		segmap_text_append_trusted(line, "the map as far as it gets");
+	else if (layout->prediction->is_library)
+		segmap_text_append_trusted(line, "the map as the dynamic linker will make it");
+	else if (layout->moment == SEGMAP_MOMENT_EXEC)
+		segmap_text_append_trusted(line, "the map right after execve");
+	else if (!layout->images[0].elf->interp)
+		segmap_text_append_trusted(line, "the map after its own start-up");
+	else
+		segmap_text_append_trusted(line, "the map at its entry point");
+}
+
 /* "4242: program argument argument", as pmap has it. */
 static void append_process(struct segmap_text *line, const struct segmap_layout *layout,
 			   const struct style *style)
@@ -446,8 +476,12 @@ static void append_process(struct segmap_text *line, const struct segmap_layout 
 
 	if (style->colour)
 		begin_colour(line, "1");
-	segmap_text_append_decimal(line, (uint64_t)layout->pid);
-	segmap_text_append_char(line, ':');
+	if (layout->prediction)
+		append_prediction(line, layout);
+	if (layout->pid) {
+		segmap_text_append_decimal(line, (uint64_t)layout->pid);
+		segmap_text_append_char(line, ':');
+	}
 	if (layout->command_size) {
 		while (at < end) {
 			size_t size = strnlen(at, (size_t)(end - at));
@@ -464,6 +498,81 @@ static void append_process(struct segmap_text *line, const struct segmap_layout 
 	}
 	if (style->colour)
 		end_colour(line);
+	segmap_text_append_char(line, '\n');
+}
+
+/* One of the bases: "L3 libz.so.1". */
+static void append_base(struct wrapped *wrapped, const char *base, const char *what)
+{
+	struct segmap_text text = { 0 };
+
+	segmap_text_append_trusted(&text, base);
+	if (base[0])
+		segmap_text_append_char(&text, ' ');
+	segmap_text_append_safe(&text, what, strlen(what));
+	segmap_text_append_char(&text, ',');
+	if (text.failed)
+		wrapped->line->failed = true;
+	else
+		append_wrapped(wrapped, text.bytes, text.size);
+	segmap_text_free(&text);
+}
+
+/* Each base that stands before an address, once, and what it is. */
+static void append_bases(struct segmap_text *line, const struct segmap_layout *layout,
+			 size_t wrap)
+{
+	struct wrapped wrapped = { line, strlen("bases:"), wrap, 0 };
+	static const struct {
+		enum segmap_base base;
+		const char *words;
+	} others[] = {
+		{ SEGMAP_BASE_HEAP, "H the heap's start" },
+		{ SEGMAP_BASE_MMAP, "M the first of the kernel's own pages" },
+		{ SEGMAP_BASE_STACK, "S the stack's lowest page" },
+	};
+	const struct segmap_prediction *prediction = layout->prediction;
+
+	for (size_t i = 0; i < prediction->n_images; i++) {
+		const char *path = segmap_layout_image_path(layout, (int32_t)i);
+		const char *slash = strrchr(path, '/');
+
+		if (!prediction->images[i].floating)
+			continue;
+		if (!wrapped.column) {
+			segmap_text_append_trusted(line, "bases:");
+			wrapped.column = strlen("bases:");
+		}
+		append_base(&wrapped, prediction->images[i].base,
+			    slash && slash[1] ? slash + 1 : path);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]) && wrapped.column; i++) {
+		for (size_t j = 0; j < layout->n_vmas; j++) {
+			if (prediction->placements[j].base != others[i].base)
+				continue;
+			append_base(&wrapped, "", others[i].words);
+			break;
+		}
+	}
+	if (wrapped.column) {
+		append_wrapped(&wrapped, "chosen at each run", strlen("chosen at each run"));
+		segmap_text_append_char(line, '\n');
+	}
+}
+
+static void append_outcome(struct segmap_text *line, const struct segmap_outcome *outcome)
+{
+	if (!outcome->reason)
+		return;
+	segmap_text_append_trusted(line, "outcome: ");
+	segmap_text_append_trusted(line, words_of_outcome(outcome));
+	if (outcome->error[0]) {
+		segmap_text_append_trusted(line, " (");
+		segmap_text_append_trusted(line, outcome->error);
+		segmap_text_append_char(line, ')');
+	}
+	segmap_text_append_trusted(line, ": ");
+	segmap_text_append_safe(line, outcome->reason, strlen(outcome->reason));
 	segmap_text_append_char(line, '\n');
 }
 
@@ -488,6 +597,10 @@ static void append_footer(struct segmap_text *line, const struct table *table,
 	if (total.failed)
 		line->failed = true;
 	segmap_text_free(&total);
+	if (layout->prediction) {
+		append_bases(line, layout, table->style->wrap);
+		append_outcome(line, &layout->prediction->outcome);
+	}
 	for (size_t i = 0; i < layout->n_notes; i++) {
 		segmap_text_append_trusted(line, "note: ");
 		segmap_text_append_safe(line, layout->notes[i], strlen(layout->notes[i]));

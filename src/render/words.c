@@ -1,5 +1,6 @@
 /* src/render/words.c - the words for each enum: those of the JSON schema. */
 #include "render/words.h"
+#include <string.h>
 
 const char *word_of_kind(enum segmap_kind kind)
 {
@@ -89,4 +90,34 @@ const char *word_of_source(enum segmap_source source)
 	};
 
 	return words[source];
+}
+
+const char *word_of_moment(enum segmap_moment moment)
+{
+	static const char *const words[] = {
+		[SEGMAP_MOMENT_NONE] = NULL,	 [SEGMAP_MOMENT_EXEC] = "exec",
+		[SEGMAP_MOMENT_ENTRY] = "entry", [SEGMAP_MOMENT_EXIT] = "exit",
+	};
+
+	return words[moment];
+}
+
+const char *word_of_base(enum segmap_base base)
+{
+	static const char *const words[] = {
+		[SEGMAP_BASE_NONE] = NULL,   [SEGMAP_BASE_IMAGE] = "image",
+		[SEGMAP_BASE_HEAP] = "heap", [SEGMAP_BASE_STACK] = "stack",
+		[SEGMAP_BASE_MMAP] = "mmap",
+	};
+
+	return words[base];
+}
+
+const char *words_of_outcome(const struct segmap_outcome *outcome)
+{
+	bool killed = strncmp(outcome->error, "SIG", 3) == 0;
+
+	if (outcome->by == SEGMAP_ACTOR_KERNEL)
+		return killed ? "the kernel will kill it" : "the kernel will refuse it";
+	return killed ? "it will die in the dynamic linker" : "the dynamic linker will give up";
 }

@@ -11,5 +11,10 @@ const char *word_of_status(enum segmap_status status);
 const char *word_of_opened(enum segmap_opened opened); /* NULL for not opened */
 const char *word_of_sections(enum segmap_sections_from from);
 const char *word_of_source(enum segmap_source source);
+const char *word_of_moment(enum segmap_moment moment); /* NULL for none */
+const char *word_of_base(enum segmap_base base);       /* NULL for none */
+
+/* What becomes of a program that does not run, as the beginning of a sentence. */
+const char *words_of_outcome(const struct segmap_outcome *outcome);
 
 #endif

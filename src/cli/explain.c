@@ -1,0 +1,274 @@
+/* src/cli/explain.c - segmap --explain: the maps of programs before they run. */
+#include "cli/explain.h"
+#include "cli/output.h"
+#include "cli/show.h"
+#include "cli/status.h"
+#include "render/explain.h"
+#include "render/words.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* One run of --explain. */
+struct explaining {
+	struct options *options;
+	struct segmap_files *files;
+	struct segmap_world *world;
+	uint64_t page_size; /* of files and world */
+	size_t n_shown, n_failed, n_refused;
+};
+
+/* One program and its maps. */
+struct explained {
+	char *path;
+	bool from_here; /* it was not in PATH: the file in the working directory */
+	struct segmap_layout *layouts[2]; /* one for each moment */
+};
+
+static void explained_free(struct explained *explained)
+{
+	free(explained->path);
+	for (size_t i = 0; i < 2; i++)
+		segmap_layout_free(explained->layouts[i]);
+}
+
+static void close_world(struct explaining *explaining)
+{
+	segmap_world_free(explaining->world);
+	segmap_files_free(explaining->files);
+	explaining->world = NULL;
+	explaining->files = NULL;
+}
+
+/* Files and world for pages of @page_size bytes: ELF files are rounded when they are parsed. */
+static struct segmap_error *open_world(struct explaining *explaining, uint64_t page_size)
+{
+	struct segmap_error *error;
+
+	if (explaining->world && explaining->page_size == page_size)
+		return NULL;
+	close_world(explaining);
+	explaining->page_size = page_size;
+	error = segmap_files_new(page_size, SEGMAP_WANT_SONAME | SEGMAP_WANT_LINKING,
+				 &explaining->files);
+	return error ? error : segmap_world_new(explaining->files, &explaining->world);
+}
+
+/* The first file in PATH that execvp() would take. */
+static struct segmap_error *find_in_path(const struct segmap_world *world, const char *name,
+					 char **ret)
+{
+	const char *path = segmap_world_getenv(world, "PATH");
+	struct segmap_world_file file;
+
+	if (!path)
+		path = "/bin:/usr/bin"; /* as execvp() where there is no PATH */
+	for (const char *at = path;; at++) {
+		size_t size = strcspn(at, ":");
+		char *candidate;
+
+		/* An empty element is the working directory. */
+		if (asprintf(&candidate, "%.*s%s%s", (int)size, at, size ? "/" : "./", name) < 0)
+			return segmap_error_no_memory();
+		if (!world->open_program(world->context, candidate, &file)) {
+			*ret = candidate;
+			return NULL;
+		}
+		free(candidate);
+		at += size;
+		if (!*at)
+			return NULL;
+	}
+}
+
+/* The file that @name names. */
+static struct segmap_error *find_program(const struct segmap_world *world, const char *name,
+					 struct explained *ret)
+{
+	struct segmap_world_file file;
+	struct segmap_error *error;
+
+	if (strchr(name, '/')) {
+		ret->path = strdup(name);
+		return ret->path ? NULL : segmap_error_no_memory();
+	}
+	error = find_in_path(world, name, &ret->path);
+	if (error || ret->path)
+		return error;
+	if (!name[0] || world->open(world->context, name, &file))
+		return segmap_error_new(SEGMAP_ERROR_SYSTEM, name,
+					"there is no such program in PATH, and no such file in the "
+					"working directory");
+	ret->from_here = true;
+	ret->path = strdup(name);
+	return ret->path ? NULL : segmap_error_no_memory();
+}
+
+/* What is said of where the program was found and of the machine. */
+static struct segmap_error *note_circumstances(const struct explaining *explaining,
+					       const struct explained *explained,
+					       struct segmap_layout *layout)
+{
+	const struct segmap_elf *elf = layout->images[0].elf;
+	const char *machine = segmap_machine_name(elf->machine);
+	struct segmap_error *error = NULL;
+
+	if (explained->from_here)
+		error = segmap_layout_note(layout, "%s is not in PATH: this is the file in the "
+						   "working directory", explained->path);
+	if (!error && elf->foreign)
+		error = segmap_layout_note(
+			layout, "%s is for another machine (%s%s): it cannot run here; pages are taken "
+				"to have %ju bytes%s", layout->target, machine ? machine : "unknown",
+			elf->machine && !machine ? " to segmap" : "",
+			(uintmax_t)layout->page_size,
+			explaining->options->predict.page_size ? "" : ", that machine's usual size");
+	return error;
+}
+
+/* The page size to explain @path with: as asked for, or this machine's, or the file's machine's. */
+static struct segmap_error *choose_page_size(struct explaining *explaining, const char *path)
+{
+	uint64_t asked = explaining->options->predict.page_size;
+	uint64_t own = (uint64_t)sysconf(_SC_PAGESIZE);
+	struct segmap_world_file file;
+
+	if (asked || explaining->world->open(explaining->world->context, path, &file) || !file.elf)
+		return NULL;
+	return open_world(explaining,
+			  file.elf->foreign ? segmap_usual_page_size(file.elf->machine) : own);
+}
+
+static struct segmap_error *predict(struct explaining *explaining, struct explained *explained)
+{
+	const struct options *options = explaining->options;
+
+	for (size_t i = 0; i < options->n_moments; i++) {
+		struct segmap_error *error =
+			segmap_predict(explaining->world, explained->path, &options->predict,
+				       options->moments[i], &explained->layouts[i]);
+
+		if (!error)
+			error = segmap_layout_correlate(explained->layouts[i]);
+		if (!error)
+			error = note_circumstances(explaining, explained, explained->layouts[i]);
+		if (error)
+			return error;
+	}
+	return NULL;
+}
+
+/* The story is told once, up to the latest moment. */
+static struct segmap_error *tell(const struct options *options, const struct explained *explained,
+				 FILE *file)
+{
+	const struct segmap_layout *fullest = explained->layouts[0];
+
+	if (options->form != FORM_TABLE || !options->style.frame)
+		return NULL;
+	if (options->n_moments > 1 &&
+	    explained->layouts[1]->prediction->n_calls > fullest->prediction->n_calls)
+		fullest = explained->layouts[1];
+	return render_explanation(fullest, &options->style, file);
+}
+
+/* Where the form has no room for it, the outcome goes to standard error. */
+static void report_outcome(const struct options *options, const struct segmap_layout *layout)
+{
+	const struct segmap_outcome *outcome = &layout->prediction->outcome;
+
+	if (options->form == FORM_TABLE && options->style.frame)
+		return;
+	report(segmap_error_new(SEGMAP_ERROR_FORMAT, layout->target, "%s: %s",
+				words_of_outcome(outcome), outcome->reason));
+}
+
+static struct segmap_error *show_explained(struct explaining *explaining,
+					   const struct explained *explained, struct output *output)
+{
+	struct options *options = explaining->options;
+	struct segmap_error *error = tell(options, explained, output->file);
+	bool refused = false;
+
+	for (size_t i = 0; i < options->n_moments && !error; i++) {
+		const struct segmap_layout *layout = explained->layouts[i];
+
+		if (i && options->form == FORM_TABLE && options->style.frame)
+			fputc('\n', output->file);
+		error = show_layout(options, layout, output->file);
+		if (error)
+			break;
+		report_notes(options, layout);
+		if (options->form == FORM_RAW)
+			options->style.heading = false;
+		if (layout->prediction->outcome.reason && !refused)
+			report_outcome(options, layout);
+		refused |= layout->prediction->outcome.reason != NULL;
+	}
+	explaining->n_refused += refused && !error;
+	return error;
+}
+
+static struct segmap_error *explain_one(struct explaining *explaining, const char *name,
+					struct output *output)
+{
+	__attribute__((cleanup(explained_free))) struct explained explained = { 0 };
+	struct segmap_error *error = find_program(explaining->world, name, &explained);
+
+	if (!error)
+		error = choose_page_size(explaining, explained.path);
+	if (!error)
+		error = predict(explaining, &explained);
+	if (error)
+		return error;
+	if (explaining->n_shown && explaining->options->form == FORM_TABLE &&
+	    explaining->options->style.frame)
+		fputc('\n', output->file);
+	return show_explained(explaining, &explained, output);
+}
+
+static void explain_all(struct explaining *explaining, struct output *output)
+{
+	for (int i = 0; i < explaining->options->n_targets && !output_failed(output); i++) {
+		struct segmap_error *error =
+			explain_one(explaining, explaining->options->targets[i], output);
+
+		explaining->n_failed += error != NULL;
+		explaining->n_shown += !error;
+		if (error)
+			report(error);
+	}
+}
+
+static int status_of(const struct explaining *explaining)
+{
+	if (explaining->n_failed && explaining->n_shown)
+		return STATUS_SOME;
+	return explaining->n_failed || explaining->n_refused ? STATUS_NOT_SHOWN : STATUS_SHOWN;
+}
+
+int explain(struct options *options)
+{
+	__attribute__((cleanup(close_world))) struct explaining explaining = { .options = options };
+	uint64_t page_size = options->predict.page_size;
+	struct segmap_error *error;
+	struct output output;
+
+	error = open_world(&explaining,
+			   page_size ? page_size : (uint64_t)sysconf(_SC_PAGESIZE));
+	if (!error)
+		error = output_open(options->output_file, &output);
+	if (error) {
+		report(error);
+		return STATUS_NOT_SHOWN;
+	}
+	settle_style(options, output.file);
+	explain_all(&explaining, &output);
+	error = output_commit(&output, explaining.n_shown > 0);
+	if (error) {
+		report(error);
+		return STATUS_NOT_SHOWN;
+	}
+	return status_of(&explaining);
+}

@@ -1,0 +1,89 @@
+/* src/cli/show.c - one map in the form that was asked for, and what goes to standard error. */
+#include "cli/show.h"
+#include "render/json.h"
+#include <bsd/stdlib.h>
+#include <langinfo.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+void report(struct segmap_error *error)
+{
+	struct segmap_text line = { 0 };
+
+	segmap_text_append_trusted(&line, "segmap: ");
+	if (error->what[0]) {
+		segmap_text_append_safe(&line, error->what, strlen(error->what));
+		segmap_text_append_trusted(&line, ": ");
+	}
+	segmap_text_append_safe(&line, error->why, strlen(error->why));
+	segmap_text_append_char(&line, '\n');
+	if (line.failed)
+		fputs("segmap: memory: there is not enough\n", stderr);
+	else
+		fwrite(line.bytes, 1, line.size, stderr);
+	segmap_text_free(&line);
+	segmap_error_free(error);
+}
+
+/* How wide the terminal is that @file writes to; 0 if it is none. */
+static size_t terminal_width(FILE *file)
+{
+	struct winsize size;
+
+	if (!isatty(fileno(file)))
+		return 0;
+	if (ioctl(fileno(file), TIOCGWINSZ, &size) == 0 && size.ws_col)
+		return size.ws_col;
+	return 80;
+}
+
+void settle_style(struct options *options, FILE *file)
+{
+	enum { WRAP = 80, NARROWEST = 40 };
+	const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
+	const char *columns_text = getenv("COLUMNS"), *problem = "";
+	struct style *style = &options->style;
+	bool is_terminal = isatty(fileno(file));
+	size_t columns = 0;
+
+	style->indent = options->form == FORM_TABLE;
+	style->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+	style->colour = options->colour == COLOUR_ALWAYS ||
+			(options->colour == COLOUR_AUTO && is_terminal &&
+			 !(no_colour && no_colour[0]) && !(term && strcmp(term, "dumb") == 0));
+	if (columns_text)
+		columns = (size_t)strtonum(columns_text, NARROWEST, 10000, &problem);
+	style->width = columns ? columns : terminal_width(file);
+	if (style->width && style->width < NARROWEST)
+		style->width = NARROWEST;
+	style->wrap = style->width ? style->width : WRAP;
+}
+
+struct segmap_error *show_layout(const struct options *options, const struct segmap_layout *layout,
+				 FILE *file)
+{
+	switch (options->form) {
+	case FORM_JSON:
+		return render_json(layout, &options->range, file);
+	case FORM_RAW:
+		return render_raw(layout, &options->selection, &options->style, &options->range,
+				  file);
+	default:
+		return render_table(layout, &options->selection, &options->style, &options->range,
+				    file);
+	}
+}
+
+void report_notes(const struct options *options, const struct segmap_layout *layout)
+{
+	char pid[16];
+
+	if (options->form == FORM_JSON || (options->form == FORM_TABLE && options->style.frame))
+		return;
+	snprintf(pid, sizeof(pid), "%d", layout->pid);
+	for (size_t i = 0; i < layout->n_notes; i++)
+		report(segmap_error_new(SEGMAP_ERROR_FORMAT, layout->pid ? pid : layout->target,
+					"%s", layout->notes[i]));
+}

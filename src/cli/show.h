@@ -1,0 +1,23 @@
+/* src/cli/show.h - one map in the form that was asked for, and what goes to standard error. */
+#ifndef CLI_SHOW_H
+#define CLI_SHOW_H
+
+#include "cli/options.h"
+
+/* "segmap: WHAT: WHY" on standard error, and free @error. */
+void report(struct segmap_error *error);
+
+/* Decide what hangs on where the output goes: colours, widths. */
+void settle_style(struct options *options, FILE *file);
+
+/* Write one map. Errors of writing stay in @file. */
+SEGMAP_MUST_CHECK struct segmap_error *show_layout(const struct options *options,
+						   const struct segmap_layout *layout, FILE *file);
+
+/*
+ * Notes are part of a document and of a framed table; elsewhere they would break
+ * the form, and go to standard error.
+ */
+void report_notes(const struct options *options, const struct segmap_layout *layout);
+
+#endif
