@@ -472,6 +472,7 @@ static enum try_result try_path(struct planner *planner, const struct search_pat
 		struct directory *directory = &planner->directories[element->directory];
 		enum try_result result;
 
+		attempt->errnum = 0;
 		for (size_t j = 0; j < planner->n_subdirectories; j++) {
 			struct segmap_text *text = &planner->path;
 

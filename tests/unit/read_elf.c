@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { EVERYTHING = SEGMAP_WANT_SONAME | SEGMAP_WANT_LINKING };
+
 /* A reader over memory that can fail, and change its mind. */
 struct reader {
 	struct bytes bytes; /* first: what elf_parse() sees of it */
@@ -63,7 +65,7 @@ static struct segmap_error *parse(struct reader *reader, uint64_t elf_off, struc
 {
 	struct elf_scratch scratch = { 0 };
 	struct segmap_error *error =
-		elf_parse(&reader->bytes, elf_off, PAGE, SEGMAP_WANT_SONAME, &scratch, ret);
+		elf_parse(&reader->bytes, elf_off, PAGE, EVERYTHING, &scratch, ret);
 
 	elf_scratch_free(&scratch);
 	return error;
@@ -1287,7 +1289,7 @@ START_TEST(file_cut_at_any_length_is_parsed_or_refused)
 		elffile_resize(&cut, size); /* of exactly this size, for the sanitizer */
 		memcpy(cut.bytes, whole.bytes, size);
 		reader = reader_of(&cut);
-		error = elf_parse(&reader.bytes, 0, PAGE, SEGMAP_WANT_SONAME, &scratch, &elf);
+		error = elf_parse(&reader.bytes, 0, PAGE, EVERYTHING, &scratch, &elf);
 		ck_assert(!error || !elf);
 		if (error)
 			ck_assert(error->code == SEGMAP_ERROR_FORMAT ||
@@ -1321,7 +1323,7 @@ START_TEST(file_truncated_meanwhile_is_an_error_or_lacks_something)
 		struct segmap_error *error;
 
 		reader.held = held;
-		error = elf_parse(&reader.bytes, 0, PAGE, SEGMAP_WANT_SONAME, &scratch, &elf);
+		error = elf_parse(&reader.bytes, 0, PAGE, EVERYTHING, &scratch, &elf);
 		ck_assert(!error || !elf);
 		if (error)
 			ck_assert_int_eq(error->code, SEGMAP_ERROR_FORMAT);
@@ -1453,7 +1455,7 @@ START_TEST(random_damage_never_crashes)
 						      (unsigned char)(random >> 8);
 		}
 		reader = reader_of(&file);
-		error = elf_parse(&reader.bytes, 0, PAGE, SEGMAP_WANT_SONAME, &scratch, &elf);
+		error = elf_parse(&reader.bytes, 0, PAGE, EVERYTHING, &scratch, &elf);
 		ck_assert(!error || !elf);
 		if (elf)
 			check_elf(elf);
