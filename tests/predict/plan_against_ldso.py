@@ -554,6 +554,96 @@ def etc_ld_so_preload_is_obeyed(make):
             assert_found(plan, first, "/etc/ld.so.preload")
 
 
+# ---- the world that is asked ----
+
+def world(*paths, driver=DRIVER, **options):
+    """The lines of the driver's world, as lists of words by the first."""
+    result = subprocess.run([driver, "--world", *paths], stdout=subprocess.PIPE, check=True, env=environment({}),
+                            **options)
+    found = {}
+    for line in result.stdout.decode().splitlines():
+        kind, *words = line.split()
+        found.setdefault(kind, []).append(words)
+    return found
+
+
+@segtest.claim
+def the_processor_is_what_ld_so_takes_it_for():
+    if not os.path.exists(GLIBC):
+        raise segtest.Skip("needs " + GLIBC)
+    here = world()
+    said = subprocess.run([GLIBC, "--help"], stdout=subprocess.PIPE, check=True, env=environment({})).stdout.decode()
+    real = re.findall(r"^  (x86-64-v\d) \(supported, searched\)", said, flags=re.M)
+    assert [words[0] for words in here.get("hwcap", [])] == real, f"{here.get('hwcap')}, is {real}"
+    said = subprocess.run([GLIBC, "--list-diagnostics"], stdout=subprocess.PIPE, check=True,
+                          env=environment({})).stdout.decode()
+    assert f'dl_platform="{here["platform"][0][0]}"' in said
+    with open("/proc/cpuinfo", encoding="ascii") as file:
+        assert (here["pkeys"] == [["1"]]) == (" ospke" in file.read())
+
+
+@segtest.claim
+def the_kernel_is_what_it_says():
+    here = world()
+    assert here["kernel"] == [[".".join(re.match(r"(\d+)\.(\d+)", os.uname().release).groups())]]
+    assert here["page-size"] == [[str(os.sysconf("SC_PAGESIZE"))]]
+    with open("/proc/sys/kernel/randomize_va_space", encoding="ascii") as file:
+        assert (here["randomizes"] == [["0"]]) == (file.read().strip() == "0")
+    with open("/proc/self/maps", encoding="ascii") as file:
+        rows = [line.split() for line in file if re.search(r"\[(vvar|vdso|vsyscall)", line)]
+    real = []
+    for row in rows:
+        start, end = (int(word, 16) for word in row[0].split("-"))
+        prot = sum(bit for bit, letter in ((1, "r"), (2, "w"), (4, "x")) if letter in row[1])
+        real.append([row[5], str(end - start), f"{start:x}" if row[5] == "[vsyscall]" else "0", str(prot)])
+    assert here["area"] == real, f"{here['area']}, is {real}"
+    assert here["vdso"] == [["linux-vdso.so.1"]]
+
+
+@segtest.claim
+def files_are_opened_as_open_and_execve_would():
+    with tempfile.TemporaryDirectory() as directory:
+        directory = os.path.realpath(directory)
+        plain, program, link, fifo = (os.path.join(directory, name) for name in ("plain", "program", "link", "fifo"))
+        for path, mode in ((plain, 0o644), (program, 0o755)):
+            with open(path, "wb") as file:
+                file.write(b"#!/bin/sh\n")
+            os.chmod(path, mode)
+        os.symlink("program", link)
+        os.mkfifo(fifo)
+        lines = world(plain, program, link, fifo, directory, plain + "/x", directory + "/none", "/dev/null")["file"]
+        wanted = [["0", "13", "-", plain], ["0", "0", "-", program], ["0", "0", "-", program], ["13", "13", "-", "-"],
+                  ["21", "21", "-", "-"], ["20", "20", "-", "-"], ["2", "2", "-", "-"], ["13", "13", "-", "-"]]
+        assert lines == wanted, f"{lines}, should be {wanted}"
+
+
+@with_makers()
+def who_would_run_with_other_rights_is_secure(make):
+    segtest.need_root()
+    path = make.program("program")
+    os.chmod(make.root, 0o755)
+    if os.statvfs(path).f_flag & os.ST_NOSUID:
+        raise segtest.Skip("needs a file system without nosuid")
+    for owner, group, mode, secure in ((0, 0, 0o4755, False), (65534, 0, 0o4755, True), (65534, 0, 0o755, False),
+                                       (0, 65534, 0o2755, True), (0, 65534, 0o2745, False), (0, 0, 0o2755, False)):
+        os.chown(path, owner, group)
+        os.chmod(path, mode)
+        said = world(path)["file"][0][2]
+        assert said == ("secure" if secure else "-"), f"{owner} {group} {mode:o}: {said}"
+        # AT_SECURE, as the kernel gives it.
+        shown = subprocess.run([path], env=environment({"LD_SHOW_AUXV": "1"}), stdout=subprocess.PIPE, check=False)
+        assert (b"AT_SECURE:            1" in shown.stdout or b"AT_SECURE" not in shown.stdout) == secure, shown.stdout
+    os.chown(path, 0, 0)
+    os.chmod(path, 0o755)
+    if not shutil.which("setcap") or subprocess.run(["setcap", "cap_net_raw+ep", path], check=False).returncode:
+        print("    without file capabilities: setcap is not there, or may not")
+        return
+    assert world(path)["file"][0][2] == "-"                      # root has them already
+    # Where another user can run it.
+    driver = shutil.copy(DRIVER, make.path("driver"))
+    assert world(path, driver=driver, cwd="/", user=65534, group=65534, extra_groups=[])["file"][0][2] == "secure"
+
+
 SHOW_FILES = r"""
 #include <stdio.h>
 int main(void)

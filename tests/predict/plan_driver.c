@@ -2,6 +2,7 @@
  * tests/predict/plan_driver.c - the plan of a program, as text.
  *
  *     plan-driver [--library] [--no-deps] [--foreign] [--repeat=N] [--env=NAME=VALUE...] PROGRAM...
+ *     plan-driver --world [PATH...]
  *
  * With several programs each begins with a line "program PATH". Lines: "libc glibc 36", flags that are set by name, then for each object
  * "object INDEX NEEDED_BY NAME PATH: FOUND", "missing NEEDED_BY NAME: WHY",
@@ -50,6 +51,37 @@ static void print_plan(const struct plan *plan, int interp_errnum)
 		printf("refused %s\n", plan->refused);
 }
 
+/* What the world says of this machine, and of the files at @paths, a line each. */
+static void print_world(char **paths)
+{
+	struct segmap_files *files;
+	struct segmap_world *world;
+
+	check(segmap_files_new((uint64_t)sysconf(_SC_PAGESIZE),
+			       SEGMAP_WANT_SONAME | SEGMAP_WANT_LINKING, &files));
+	check(segmap_world_new(files, &world));
+	printf("machine %u\nkernel %u.%u\npage-size %" PRIu64 "\nrandomizes %d\npkeys %d\n",
+	       world->machine, world->kernel_major, world->kernel_minor, world->page_size,
+	       world->randomizes, world->pkeys);
+	printf("platform %s\ndirectory %s\nvdso %s\n", world->platform ? world->platform : "-",
+	       world->directory, world->vdso ? world->vdso->soname : "-");
+	for (size_t i = 0; world->hwcaps[i]; i++)
+		printf("hwcap %s\n", world->hwcaps[i]);
+	for (size_t i = 0; i < world->n_areas; i++)
+		printf("area %s %" PRIu64 " %" PRIx64 " %d\n", world->areas[i].name,
+		       world->areas[i].size, world->areas[i].start, world->areas[i].prot);
+	for (; *paths; paths++) {
+		struct segmap_world_file file = { 0 };
+		int as_file = world->open(world->context, *paths, &file);
+		int as_program = world->open_program(world->context, *paths, &file);
+
+		printf("file %d %d %s %s\n", as_file, as_program,
+		       file.secure ? "secure" : "-", file.path ? file.path : "-");
+	}
+	segmap_world_free(world);
+	segmap_files_free(files);
+}
+
 enum { MAX_VARIABLES = 16 };
 
 /* What the programs are planned with. */
@@ -94,6 +126,10 @@ int main(int argc, char **argv)
 	int repeat = 0, i, first;
 	clock_t start;
 
+	if (argc > 1 && strcmp(argv[1], "--world") == 0) {
+		print_world(argv + 2);
+		return 0;
+	}
 	for (i = 1; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
 		if (strcmp(argv[i], "--library") == 0)
 			options->is_library = true;
