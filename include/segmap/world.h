@@ -58,6 +58,10 @@ struct segmap_world {
 	uint64_t page_size;	   /* bytes; of the files, which need not be this machine's */
 	unsigned int machine;	   /* EM_X86_64 … of the kernel */
 	unsigned int kernel_major, kernel_minor; /* 6, 18; 0, 0 if unknown */
+	/* Bounds of a process that the user starts; 0: none, or not known. */
+	uint64_t min_addr; /* lowest address that can be mapped (vm.mmap_min_addr, where it binds) */
+	uint64_t commit;   /* bytes of private writable memory in one call (vm.overcommit_memory) */
+	uint64_t max_vmas; /* vm.max_map_count */
 	bool pkeys;		   /* the processor has protection keys, and the kernel uses them */
 	bool randomizes;	   /* kernel.randomize_va_space is not 0, nor does personality(2) say no */
 	struct segmap_area areas[SEGMAP_MAX_AREAS]; /* of a 64-bit process on this machine, if

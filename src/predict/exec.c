@@ -279,6 +279,8 @@ static struct fate check_files(const struct exec_params *params, const struct lo
 		return fate_of(FATE_REFUSED, FATE_FOREIGN, ENOEXEC, -1);
 	if (program->elf->bad_interp)
 		return fate_of(FATE_REFUSED, FATE_BAD_INTERP_PATH, ENOEXEC, -1);
+	if (params->interp_unknown)
+		return fate_goes_on();
 	if (program->elf->interp && params->interp_errnum)
 		return fate_of(FATE_REFUSED, FATE_NO_INTERP, params->interp_errnum, -1);
 	if (program->elf->interp &&
@@ -304,7 +306,7 @@ static int decide_stack(struct space *space, const struct segmap_elf *elf)
 void exec_program(const struct exec_params *params, struct load *program, struct load *interp,
 		  struct exec_result *ret)
 {
-	const struct load *starts = program->elf->interp ? interp : program;
+	const struct load *starts = program->elf->interp && interp ? interp : program;
 
 	*ret = (struct exec_result){ .fate = check_files(params, program, interp) };
 	if (ret->fate.end != FATE_GOES_ON)
@@ -312,7 +314,7 @@ void exec_program(const struct exec_params *params, struct load *program, struct
 	ret->stack_prot = decide_stack(program->space, program->elf);
 	ret->brk_moved = program->elf->type == ET_DYN && !program->elf->interp;
 	ret->fate = load_program(params, program, program->elf->interp, ret);
-	if (ret->fate.end == FATE_GOES_ON && program->elf->interp)
+	if (ret->fate.end == FATE_GOES_ON && program->elf->interp && interp)
 		ret->fate = load_interp(interp, program->bias);
 	if (ret->fate.end != FATE_GOES_ON)
 		return;

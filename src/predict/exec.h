@@ -19,6 +19,7 @@ struct exec_params {
 	uint64_t dyn_base; /* where an ET_DYN with an interpreter goes: ELF_ET_DYN_BASE and its
 			      random part; aligned to p_align here */
 	int interp_errnum; /* why the interpreter cannot be opened; 0: it can */
+	bool interp_unknown; /* it is not here to look at: only the program is loaded */
 	bool foreign_too;  /* a program for another machine is loaded as its own kernel would */
 };
 

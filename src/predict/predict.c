@@ -100,6 +100,27 @@ static size_t object_of_exec(const struct predictor *predictor, struct fate fate
 	}
 }
 
+/* A program for another machine, whose interpreter would be on that machine. */
+static bool lacks_foreign_interpreter(const struct predictor *predictor)
+{
+	return predictor->foreign && !predictor->is_library &&
+	       elf_of(predictor, PROGRAM)->interp && !predictor->plan.has_interpreter;
+}
+
+/* What the model knows of this machine's bounds; those of another are not known. */
+static void set_limits(struct predictor *predictor)
+{
+	const struct segmap_world *world = predictor->world;
+	struct space_limits *limits = &predictor->space.limits;
+
+	if (predictor->foreign)
+		return;
+	limits->pkeys = world->pkeys;
+	limits->min_addr = world->min_addr;
+	limits->commit = world->commit;
+	limits->max_vmas = world->max_vmas;
+}
+
 /*
  * fs/exec.c:setup_arg_pages: 128 KiB more than the arguments and the environment
  * take, which are a page at least. It is above everything that is mapped later.
@@ -182,9 +203,10 @@ static void replay_exec(struct predictor *predictor, int interp_errnum)
 
 	exec_defaults(program->elf, predictor->layout->page_size, &predictor->space.limits,
 		      &params);
-	predictor->space.limits.pkeys = predictor->world->pkeys && !predictor->foreign;
+	set_limits(predictor);
 	params.interp_errnum = interp_errnum;
 	params.foreign_too = predictor->foreign;
+	params.interp_unknown = lacks_foreign_interpreter(predictor);
 	replay_stack(predictor);
 	exec_program(&params, program, interp, &predictor->exec);
 	settle_stack(predictor);
@@ -256,7 +278,7 @@ static void replay_linking(struct predictor *predictor)
 				 SEGMAP_ACTOR_STARTUP);
 		return;
 	}
-	if (predictor->plan.libc == PLAN_LIBC_UNKNOWN)
+	if (predictor->plan.libc == PLAN_LIBC_UNKNOWN || lacks_foreign_interpreter(predictor))
 		return;
 	if (map_libraries(predictor))
 		relocate_all(predictor);
@@ -280,7 +302,7 @@ static struct segmap_error *replay(struct predictor *predictor, int interp_errnu
 
 		exec_defaults(elf_of(predictor, PROGRAM), predictor->layout->page_size,
 			      &predictor->space.limits, &params);
-		predictor->space.limits.pkeys = predictor->world->pkeys && !predictor->foreign;
+		set_limits(predictor);
 	} else {
 		replay_exec(predictor, interp_errnum);
 	}
@@ -687,6 +709,9 @@ static struct segmap_error *note_missing(struct predictor *predictor)
 {
 	struct segmap_layout *layout = predictor->layout;
 
+	if (lacks_foreign_interpreter(predictor))
+		return NULL; /* nothing was looked for */
+
 	for (size_t i = 0; i < predictor->plan.n_missing; i++) {
 		const struct plan_missing *missing = &predictor->plan.missing[i];
 		struct segmap_error *error = segmap_layout_note(
@@ -736,6 +761,11 @@ static struct segmap_error *note_unknowns(struct predictor *predictor)
 
 	if (predictor->fate.end != FATE_GOES_ON)
 		return NULL;
+	if (lacks_foreign_interpreter(predictor))
+		return segmap_layout_note(layout,
+					  "its interpreter %s is not here: the program alone is "
+					  "explained, as execve leaves it",
+					  elf_of(predictor, PROGRAM)->interp);
 	if (linked && predictor->plan.libc == PLAN_LIBC_UNKNOWN)
 		return segmap_layout_note(layout,
 					  "%s is neither glibc's nor musl's dynamic linker: what it "
@@ -773,7 +803,7 @@ static struct segmap_error *decide_outcome(struct predictor *predictor)
 	}
 	if (predictor->not_executable && !predictor->is_library)
 		return outcome_of_permission(plan->objects[PROGRAM].file.path, outcome);
-	if (predictor->moment != SEGMAP_MOMENT_ENTRY)
+	if (predictor->moment != SEGMAP_MOMENT_ENTRY || predictor->foreign)
 		return NULL;
 	for (size_t i = 0; i < plan->n_missing; i++)
 		if (plan->missing[i].needed_by >= 0)

@@ -6,13 +6,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <segmap/world.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/personality.h>
 #include <sys/auxv.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <sys/xattr.h>
 #if defined(__x86_64__) || defined(__i386__)
@@ -286,23 +289,56 @@ static unsigned int find_machine(const char *name)
 	return strncmp(name, "arm", 3) == 0 ? EM_ARM : EM_NONE;
 }
 
+/* The number in the file @name of /proc/sys; @otherwise where it cannot be read. */
+static uint64_t ask_setting(const char *name, uint64_t otherwise)
+{
+	char path[64], text[32] = "";
+	unsigned long long value;
+	scope_close int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/sys/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fd_read(fd, text, sizeof(text) - 1, 0) <= 0 || sscanf(text, "%llu", &value) != 1)
+		return otherwise;
+	return value;
+}
+
+/* Whether CAP_SYS_RAWIO is in effect, which may map below vm.mmap_min_addr. */
+static bool may_map_low(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	return !syscall(SYS_capget, &header, data) &&
+	       (data[CAP_SYS_RAWIO / 32].effective & 1U << CAP_SYS_RAWIO % 32);
+}
+
+static void ask_bounds(struct segmap_world *world)
+{
+	struct sysinfo info;
+
+	if (!may_map_low())
+		world->min_addr = ask_setting("vm/mmap_min_addr", 65536);
+	world->max_vmas = ask_setting("vm/max_map_count", 65530);
+	/* 0: what is more than all memory and swap is refused (mm/util.c:__vm_enough_memory). */
+	if (ask_setting("vm/overcommit_memory", 0) == 0 && sysinfo(&info) == 0)
+		world->commit = ((uint64_t)info.totalram + info.totalswap) * info.mem_unit;
+}
+
 static void ask_kernel(struct here *here)
 {
-	scope_close int fd = open("/proc/sys/kernel/randomize_va_space", O_RDONLY | O_CLOEXEC);
 	struct segmap_world *world = &here->world;
 	struct utsname name;
-	char digit = '2';
 
 	if (uname(&name) == 0) {
 		world->machine = find_machine(name.machine);
 		if (sscanf(name.release, "%u.%u", &world->kernel_major, &world->kernel_minor) != 2)
 			world->kernel_major = world->kernel_minor = 0;
 	}
-	/* Where it cannot be read, what nearly every system has. */
-	if (fd >= 0 && fd_read(fd, &digit, 1, 0) != 1)
-		digit = '2';
 	/* What segmap has been told, a program that it starts has been told, too. */
-	world->randomizes = digit != '0' && !(personality(0xffffffff) & ADDR_NO_RANDOMIZE);
+	world->randomizes = ask_setting("kernel/randomize_va_space", 2) &&
+			    !(personality(0xffffffff) & ADDR_NO_RANDOMIZE);
+	ask_bounds(world);
 }
 
 /* Whether @name is of an area that every process of a class has. */

@@ -271,6 +271,10 @@ def another_machine_s_file_is_explained_and_said_to_be_one():
             bss = [vma for vma in found["vmas"] if vma["kind"] == "bss"]
             assert [int(vma["start"], 16) for vma in bss] == [0x400000 + size] if size < 0x20000 else not bss
             assert document("--page-size=8192", path)["page_size"] == 8192
+        path = write(os.path.join(directory, "dynamic"), elf(machine=183, interpreter="/lib/not-here-aarch64"))
+        found = document(path)
+        assert [image["role"] for image in found["images"]] == ["program"] and found["outcome"] is None
+        assert any("/lib/not-here-aarch64 is not here" in note for note in found["notes"]), found["notes"]
         path = write(os.path.join(directory, "arm"), elf(machine=40, bits=32))
         assert document(path)["images"][0]["machine"] == "ARM"
 
