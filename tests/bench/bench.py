@@ -109,6 +109,12 @@ def main():
             compare("python3 with extension modules", ["pmap", str(pid)], [SEGMAP, str(pid)], 200)
     else:
         print("pmap is missing: sleep and python3 are not measured")
+    if shutil.which("ldd"):
+        compare("bash, explained with its libraries", ["ldd", "/bin/bash"],
+                [SEGMAP, "--explain", "/bin/bash"], 100)
+    if shutil.which("readelf"):
+        compare("bash, explained without its libraries", ["readelf", "-lW", "/bin/bash"],
+                [SEGMAP, "--explain", "--no-deps", "/bin/bash"], 200)
     if not many:
         print("many_vmas is not given: no long map is measured")
     elif max_map_count() < MANY + 1000:
