@@ -89,6 +89,7 @@ struct segmap_placement {
 	bool open_end;	 /* it ends here or later: the dynamic linker's pages can merge behind it */
 	bool unsure;	 /* it may not be there at all */
 	const char *label; /* what should be known of it; constant; NULL */
+	uint32_t first_cause, n_causes; /* in the prediction's causes */
 };
 
 /* Who will refuse or kill a program. */
@@ -113,6 +114,8 @@ struct segmap_prediction {
 	struct segmap_placement *placements; /* one for each VMA */
 	struct segmap_call *calls;	     /* in the order they are made, up to the moment */
 	size_t n_calls;
+	uint32_t *causes; /* which calls made each VMA: ascending indices in calls */
+	size_t n_causes, cap_causes;
 	struct segmap_forecast *images; /* one for each image */
 	size_t n_images;
 	bool is_library; /* images[0] is a library, explained by itself */

@@ -27,6 +27,7 @@ static void prediction_free(struct segmap_prediction *prediction)
 	free(prediction->images);
 	free(prediction->placements);
 	free(prediction->calls);
+	free(prediction->causes);
 	free(prediction->outcome.reason);
 	free(prediction);
 }

@@ -446,22 +446,45 @@ static bool has_open_end(const struct predictor *predictor, const struct space_v
 	       vma->prot == (PROT_READ | PROT_WRITE);
 }
 
+/* Keep which calls made @vma; false if there is no memory. */
+static bool add_causes(struct predictor *predictor, const struct space_vma *vma,
+		       struct segmap_placement *placement)
+{
+	enum { MOST = 64 };
+	struct segmap_prediction *prediction = predictor->layout->prediction;
+	uint32_t calls[MOST];
+	size_t n = space_causes(&predictor->space, vma, calls, MOST);
+
+	if (n == SIZE_MAX)
+		return false;
+	placement->first_cause = (uint32_t)prediction->n_causes;
+	for (size_t i = 0; i < n && i < MOST; i++) {
+		if (!grow(&prediction->causes, &prediction->cap_causes, prediction->n_causes,
+			  sizeof(*prediction->causes)))
+			return false;
+		prediction->causes[prediction->n_causes++] = calls[i];
+		placement->n_causes++;
+	}
+	return n > 0;
+}
+
 static bool add_space_vmas(struct predictor *predictor)
 {
 	struct segmap_layout *layout = predictor->layout;
 
 	for (size_t i = 0; i < predictor->space.n_vmas; i++) {
 		const struct space_vma *from = &predictor->space.vmas[i];
-		uint32_t call;
-		size_t n = space_causes(&predictor->space, from, &call, 1), object;
+		struct segmap_placement placement = { 0 };
+		size_t object;
 		struct segmap_vma vma = { .start = from->start, .end = from->end, .off = from->off,
 					  .prot = (uint8_t)from->prot, .name = "" };
 
-		if (!n || n == SIZE_MAX)
-			return false;
 		if (from->file == STAND_IN)
 			continue;
-		object = (size_t)predictor->space.calls[call].image;
+		if (!add_causes(predictor, from, &placement))
+			return false;
+		object = (size_t)predictor->space.calls[
+			layout->prediction->causes[placement.first_cause]].image;
 		if (from->file) {
 			const struct segmap_backing *backing = &layout->backings[object];
 
@@ -472,15 +495,12 @@ static bool add_space_vmas(struct predictor *predictor)
 		}
 		bool floating = layout->prediction->images[object].floating;
 
-		add_vma(layout, vma,
-			(struct segmap_placement){
-				.origin = floating ? predictor->loads[object].bias : 0,
-				.base = floating ? SEGMAP_BASE_IMAGE : SEGMAP_BASE_NONE,
-				.base_name = layout->prediction->images[object].base,
-				.group = object ? GROUP_FIRST_IMAGE + (uint32_t)object :
-						  GROUP_PROGRAM,
-				.open_end = has_open_end(predictor, from, object),
-			});
+		placement.origin = floating ? predictor->loads[object].bias : 0;
+		placement.base = floating ? SEGMAP_BASE_IMAGE : SEGMAP_BASE_NONE;
+		placement.base_name = layout->prediction->images[object].base;
+		placement.group = object ? GROUP_FIRST_IMAGE + (uint32_t)object : GROUP_PROGRAM;
+		placement.open_end = has_open_end(predictor, from, object);
+		add_vma(layout, vma, placement);
 	}
 	return true;
 }

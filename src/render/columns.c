@@ -402,6 +402,21 @@ static void get_build_id(const struct row *row, const struct style *style, struc
 		segmap_text_append_trusted(cell, image->elf->build_id);
 }
 
+/* Calls that touch no VMA of the model, as the zeroing of a page, made none. */
+static void get_calls(const struct row *row, const struct style *style, struct segmap_text *cell)
+{
+	const struct segmap_placement *placement = placement_of(row);
+
+	(void)style;
+	for (uint32_t i = 0; !row->piece && i < placement->n_causes; i++) {
+		if (i)
+			segmap_text_append_char(cell, ',');
+		segmap_text_append_decimal(
+			cell,
+			row->layout->prediction->causes[placement->first_cause + i] + 1);
+	}
+}
+
 const struct column all_columns[] = {
 	{ "ADDRESS", "first address, hexadecimal", .monotone = true, .ascending = true, .ascii = true,
 	  .number = start_of, .get = get_address },
@@ -437,6 +452,8 @@ const struct column all_columns[] = {
 	{ "STATUS", "of the file: ok, deleted, replaced, rewritten, truncated, unreadable, malformed",
 	  .get = get_status },
 	{ "BUILD-ID", "of the file", .get = get_build_id },
+	{ "CALLS", "with --explain: numbers of the calls that made it, as the story counts them",
+	  .get = get_calls },
 	{ NULL },
 };
 

@@ -77,6 +77,22 @@ def the_file_the_story_and_the_map_are_told():
 
 
 @segtest.claim
+def each_vma_knows_the_calls_that_made_it():
+    story = dict((int(n), rest) for n, rest in
+                 re.findall(r"^ {1,3}(\d+)  (\S.*\n(?:      .*\n)+)", explain(TRUE).text, re.M))
+    relro = 0
+    for line in explain("-r", "-n", "-o", "KIND,MAPPING,CALLS", TRUE).text.splitlines():
+        kind, _, calls = line.split(" ")
+        if kind in ("segment", "bss", "relro"):
+            calls = [int(n) for n in calls.split(",")]
+            assert calls == sorted(set(calls)) and all(n in story for n in calls), line
+            relro += kind == "relro" and "Relocations are done" in story[calls[-1]]
+        else:
+            assert calls == "-", line
+    assert relro >= 3
+
+
+@segtest.claim
 def quiet_is_the_map_alone():
     quiet = explain("-q", TRUE)
     assert quiet.status == 0
