@@ -127,8 +127,6 @@ static const char *find_directories(const struct blob *blob, size_t *ret)
 			*ret = n;
 			best = start;
 		}
-		/* The NUL that ends the run can begin the next. */
-		at -= n > 0;
 	}
 	return best;
 }

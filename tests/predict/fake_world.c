@@ -103,7 +103,11 @@ static void take_word(struct fake_world *fake, struct fake_slot *slot, const cha
 	else if (strcmp(word, "i386") == 0) {
 		elf->class = 32;
 		elf->machine = EM_386;
-	} else if (strcmp(word, "exec") == 0)
+	} else if (strcmp(word, "aarch64") == 0)
+		elf->machine = EM_AARCH64;
+	else if (strcmp(word, "now") == 0)
+		linking->bind_now = true;
+	else if (strcmp(word, "exec") == 0)
 		elf->type = ET_EXEC;
 	else if (strcmp(word, "pie") == 0)
 		linking->flags_1 |= 0x08000000;

@@ -21,7 +21,7 @@
 #define LD_SO "/lib64/ld-linux-x86-64.so.2"
 #define LD_MUSL "/lib/ld-musl-x86_64.so.1"
 
-enum { GLIBC_36, GLIBC_40, GLIBC_41, GLIBC_FEDORA, GLIBC_OLD, MUSL_12, STRANGE, N_LINKERS };
+enum { GLIBC_36, GLIBC_40, GLIBC_41, GLIBC_FEDORA, GLIBC_ARCH, GLIBC_OLD, MUSL_12, STRANGE, N_LINKERS };
 
 static const struct {
 	const char *path, *bytes;
@@ -32,6 +32,8 @@ static const struct {
 	[GLIBC_41] = { LD_SO, GLIBC("41"), sizeof(GLIBC("41")) },
 	[GLIBC_FEDORA] = { LD_SO, "GLIBC_PRIVATE\0 release version 2.41." FEDORA_DIRS,
 			   sizeof("GLIBC_PRIVATE\0 release version 2.41." FEDORA_DIRS) },
+	[GLIBC_ARCH] = { LD_SO, "\0/usr/bin/\0\0 release version 2.41.\n\0/usr/lib/\0",
+			 sizeof("\0/usr/bin/\0\0 release version 2.41.\n\0/usr/lib/\0") },
 	[GLIBC_OLD] = { LD_SO, "\0GLIBC_2.2.5\0GLIBC_PRIVATE", 27 },
 	[MUSL_12] = { LD_MUSL, MUSL, sizeof(MUSL) },
 	[STRANGE] = { LD_SO, "\0a program\0", 11 },
@@ -65,6 +67,59 @@ static const struct {
 					 .spec = "needed=libb.so rpath=/p runpath=/r" },
 	  { .path = "/p/libb.so", .spec = "" }, { .path = "/r/libb.so", .spec = "" } }, { NULL },
 	  "liba.so /p/liba.so (RPATH /p of prog); libb.so /r/libb.so (RUNPATH /r of liba.so)" },
+	{ "rpath_of_a_loader_counts_for_the_loaded_of_the_loaded", GLIBC_40,
+	  "needed=/x/liba.so", { { .path = "/x/liba.so", .spec = "needed=/x/libb.so rpath=/a" },
+	  { .path = "/x/libb.so", .spec = "needed=libc1.so" }, { .path = "/a/libc1.so", .spec = "" } },
+	  { NULL },
+	  "/x/liba.so /x/liba.so (its name has a slash); /x/libb.so /x/libb.so (its name has a "
+	  "slash); libc1.so /a/libc1.so (RPATH /a of liba.so)" },
+	{ "rpath_beside_a_runpath_counts_for_nobody", GLIBC_40,
+	  "needed=/x/liba.so rpath=/p runpath=/q", { { .path = "/x/liba.so", .spec = "needed=libb.so" },
+	  { .path = "/p/libb.so", .spec = "" }, { .path = "/lib/libb.so", .spec = "" } }, { NULL },
+	  "/x/liba.so /x/liba.so (its name has a slash); libb.so /lib/libb.so (default directory "
+	  "/lib)" },
+	{ "each_place_is_looked_at_once_and_each_name_is_missed_once", GLIBC_ARCH,
+	  "needed=/x/liba.so,libb.so rpath=/p", { { .path = "/x/liba.so", .spec = "needed=libb.so" } },
+	  { NULL },
+	  "/x/liba.so /x/liba.so (its name has a slash); -libb.so: no file of this name in RPATH /p "
+	  "of prog, default directory /usr/lib" },
+	{ "features_make_no_directories_since_2_37", GLIBC_40,
+	  "needed=liba.so runpath=/1:/2", { { .path = "/1/haswell/liba.so", .spec = "" },
+	  { .path = "/2/liba.so", .spec = "" } }, { NULL },
+	  "liba.so /2/liba.so (RUNPATH /2 of prog)" },
+	{ "an_underscore_makes_a_longer_word", GLIBC_40,
+	  "needed=liba.so runpath=$ORIGIN_/x", { { .path = "/app_/x/liba.so", .spec = "" },
+	  { .path = "$ORIGIN_/x/liba.so", .spec = "" } }, { NULL },
+	  "liba.so $ORIGIN_/x/liba.so (RUNPATH $ORIGIN_/x of prog ($ORIGIN_/x))" },
+	{ "another_machine_of_the_same_class_is_passed_over", GLIBC_40,
+	  "needed=liba.so runpath=/1:/2", { { .path = "/1/liba.so", .spec = "aarch64" },
+	  { .path = "/2/liba.so", .spec = "" } }, { NULL },
+	  "liba.so /2/liba.so (RUNPATH /2 of prog)" },
+	{ "one_directory_is_enough", GLIBC_ARCH,
+	  "needed=liba.so runpath=/x/$LIB", { { .path = "/x/lib/liba.so", .spec = "" } }, { NULL },
+	  "liba.so /x/lib/liba.so (RUNPATH /x/$LIB of prog (/x/lib))" },
+	{ "a_secure_programs_origin_must_stand_alone", GLIBC_40,
+	  "secure needed=liba.so runpath=/lib/$ORIGIN:$ORIGINx", { { .path = "/lib//app/liba.so",
+								   .spec = "" },
+	  { .path = "/lib/liba.so", .spec = "" } }, { NULL },
+	  "liba.so /lib/liba.so (default directory /lib)" },
+	{ "a_secure_program_names_nothing_by_tokens", GLIBC_40,
+	  "secure needed=$LIB/liba.so", { { .path = "lib/x86_64-linux-gnu/liba.so", .spec = "" } },
+	  { NULL },
+	  "-$LIB/liba.so: a program that runs with other rights may not name it by $ORIGIN, $LIB "
+	  "or $PLATFORM" },
+	{ "musl_trusts_no_environment_and_no_origin_of_a_secure_program", MUSL_12,
+	  "secure needed=liba.so runpath=$ORIGIN/r", { { .path = "/app/r/liba.so", .spec = "" },
+	  { .path = "/e/liba.so", .spec = "" }, { .path = "/lib/liba.so", .spec = "" } },
+	  { "LD_LIBRARY_PATH=/e", "LD_PRELOAD=/e/liba.so" },
+	  "liba.so /lib/liba.so (default directory /lib); *LD_LIBRARY_PATH is ignored: the program "
+	  "would run with other rights than the user's; *LD_PRELOAD is ignored: the program would "
+	  "run with other rights than the user's" },
+	{ "musl_takes_the_first_of_any_class", MUSL_12,
+	  "needed=liba.so runpath=/1:/2", { { .path = "/1/liba.so", .spec = "32" },
+	  { .path = "/2/liba.so", .spec = "" } }, { NULL },
+	  "-liba.so: /1/liba.so: it is for another kind of machine or process, and musl looks no "
+	  "further" },
 	{ "an_empty_runpath_still_hides_rpath", GLIBC_40,
 	  "needed=liba.so rpath=/p runpath=", { { .path = "/p/liba.so", .spec = "" } }, { NULL },
 	  "-liba.so: no file of this name in default directory /lib/x86_64-linux-gnu, default "
@@ -373,9 +428,52 @@ START_TEST(a_foreign_program_has_nothing_of_this_machine)
 	fake.files[1] = (struct fake_file){ .path = "/lib/liba.so", .spec = "" };
 	fake.files[2] = (struct fake_file){ .path = "/lib/glibc-hwcaps/x86-64-v2/liba.so",
 					    .spec = "" };
+	fake.files[3] = (struct fake_file){ .path = "/etc/ld.so.preload", .spec = "-",
+					    .bytes = "/e/liba.so" };
 	fake.world.environment = environment;
 	plan_program(&fake, GLIBC_40, "needed=liba.so", &options, text, sizeof(text));
 	ck_assert_str_eq(text, "liba.so /lib/liba.so (default directory /lib)");
+}
+END_TEST
+
+/* Who binds at once, and who is secure. */
+static const struct {
+	const char *program, *environment;
+	bool foreign, is_library, bind_now, secure;
+} flags[] = {
+	{ "", NULL, false, false, false, false },
+	{ "now", NULL, false, false, true, false },
+	{ "", "LD_BIND_NOW=1", false, false, true, false },
+	{ "", "LD_BIND_NOW=", false, false, false, false },
+	{ "secure", "LD_BIND_NOW=1", false, false, false, true },
+	{ "secure", NULL, true, false, false, false },
+	{ "secure", NULL, false, true, false, false },
+};
+
+START_TEST(a_plan_says_who_binds_at_once_and_who_is_secure)
+{
+	static struct fake_world fake;
+	const struct plan_options options = { .foreign = flags[_i].foreign,
+					      .is_library = flags[_i].is_library };
+	const char *environment[] = { flags[_i].environment, NULL };
+	struct segmap_world_file program;
+	struct plan plan = { 0 };
+	char spec[64];
+	int interp_errnum;
+
+	memset(&fake, 0, sizeof(fake));
+	snprintf(spec, sizeof(spec), "%s interp=" LD_SO, flags[_i].program);
+	fake.files[0] = (struct fake_file){ .path = "/app/prog", .spec = spec };
+	fake.files[1] = (struct fake_file){ LD_SO, "", linkers[GLIBC_40].bytes,
+					    linkers[GLIBC_40].size };
+	fake.world.environment = environment;
+	fake_world_make(&fake);
+	ck_assert_int_eq(fake.world.open(&fake, "/app/prog", &program), 0);
+	ck_assert_ptr_null(plan_make(&fake.world, &options, &program, &interp_errnum, &plan));
+	ck_assert(plan.bind_now == flags[_i].bind_now);
+	ck_assert(plan.secure == flags[_i].secure);
+	plan_free(&plan);
+	fake_world_free(&fake);
 }
 END_TEST
 
@@ -466,6 +564,8 @@ END_TEST
 
 /* ---- ld.so.cache ---- */
 
+enum { LEGACY = 100 }; /* a hwcap of the older kind */
+
 struct cache_row {
 	int32_t flags;
 	const char *name, *path;
@@ -514,7 +614,9 @@ static void make_cache(struct made_cache *made, const struct cache_row *rows, ui
 		put(made, at, (uint32_t)rows[i].flags);
 		put(made, at + 4, put_string(made, rows[i].name) - (uint32_t)made->header);
 		put(made, at + 8, put_string(made, rows[i].path) - (uint32_t)made->header);
-		if (rows[i].hwcap) {
+		if (rows[i].hwcap == LEGACY) {
+			put(made, at + 16, 4);
+		} else if (rows[i].hwcap) {
 			put(made, at + 16, rows[i].hwcap - 1);
 			put(made, at + 20, 1U << 30 | rows[i].level);
 		}
@@ -535,14 +637,20 @@ static void make_cache(struct made_cache *made, const struct cache_row *rows, ui
 }
 
 static const struct cache_row rows[] = {
+	{ 0x303, "lib9.so", "/lib/lib9.so", 0, 0 },
 	{ 0x303, "libz.so.10", "/lib/libz.so.10", 0, 0 },
 	{ 0x303, "libz.so.9", "/lib/libz.so.9", 0, 0 },
 	{ 0x303, "libh.so", "/lib/glibc-hwcaps/x86-64-v4/libh.so", 3, 3 },
 	{ 0x303, "libh.so", "/lib/glibc-hwcaps/x86-64-v2/libh.so", 1, 1 },
 	{ 0x303, "libh.so", "/lib/glibc-hwcaps/x86-64-v3/libh.so", 2, 2 },
 	{ 0x303, "libh.so", "/lib/libh.so", 0, 0 },
+	{ 0x303, "libgg.so", "/lib/glibc-hwcaps/x86-64-v3/libgg.so", 2, 1 },
+	{ 0x303, "libgg.so", "/lib/glibc-hwcaps/x86-64-v2/libgg.so", 1, 1 },
+	{ 0x303, "libgg.so", "/lib/libgg.so", 0, 0 },
 	{ 0x303, "libg.so", "/lib/glibc-hwcaps/x86-64-v2/libg.so", 1, 3 },
 	{ 0x303, "libg.so", "/lib/libg.so", 0, 0 },
+	{ 0x303, "libe.so", "/lib/haswell/libe.so", LEGACY, 0 },
+	{ 0x303, "libe.so", "/lib/libe.so", 0, 0 },
 	{ 0x803, "libc.so.6", "/libx32/libc.so.6", 0, 0 },
 	{ 0x303, "libc.so.6", "/lib/libc.so.6", 0, 0 },
 	{ 3, "libc.so.6", "/lib32/libc.so.6", 0, 0 },
@@ -563,6 +671,9 @@ static const struct {
 	{ "libh.so", EM_X86_64, 64, true, "/lib/glibc-hwcaps/x86-64-v3/libh.so" },
 	{ "libh.so", EM_X86_64, 64, false, "/lib/libh.so" },
 	{ "libg.so", EM_X86_64, 64, true, "/lib/libg.so" },
+	{ "libgg.so", EM_X86_64, 64, true, "/lib/glibc-hwcaps/x86-64-v3/libgg.so" },
+	{ "libe.so", EM_X86_64, 64, true, "/lib/libe.so" },
+	{ "lib9.so", EM_X86_64, 64, true, "/lib/lib9.so" },
 	{ "libc.so.6", EM_X86_64, 64, true, "/lib/libc.so.6" },
 	{ "libc.so.6", EM_X86_64, 32, true, "/libx32/libc.so.6" },
 	{ "libc.so.6", EM_386, 32, true, "/lib32/libc.so.6" },
@@ -599,6 +710,66 @@ START_TEST(the_cache_has_paths_by_name_abi_and_hwcap)
 				      (!found || strcmp(found, lookups[_i].path) == 0),
 			      "%s: %s", lookups[_i].name, found ? found : "nothing");
 	}
+}
+END_TEST
+
+START_TEST(a_cache_of_another_byte_order_has_nothing)
+{
+	struct made_cache made;
+	const struct cache cache = { (const char *)made.bytes, sizeof(made.bytes) };
+
+	make_cache(&made, rows, N_ROWS(rows), false);
+	made.bytes[28] = 3;
+	ck_assert_ptr_null(look_up(&cache, 0));
+	made.bytes[28] = 0; /* it does not say */
+	ck_assert_ptr_nonnull(look_up(&cache, 0));
+}
+END_TEST
+
+/* Programs and what of the cache they may have. */
+static const struct {
+	int linker;
+	const char *program, *environment, *plan;
+} cached[] = {
+	{ GLIBC_40, "needed=libo.so,libl.so", NULL,
+	  "libo.so /opt/libo.so (ld.so.cache, /opt/libo.so); libl.so /lib/x/libl.so (ld.so.cache, "
+	  "/lib/x/libl.so)" },
+	{ GLIBC_40, "nodeflib needed=libo.so,libl.so", NULL,
+	  "libo.so /opt/libo.so (ld.so.cache, /opt/libo.so); -libl.so: no file of this name in "
+	  "ld.so.cache (but for /lib/x/libl.so, a default directory, which prog excludes by "
+	  "DF_1_NODEFLIB)" },
+	{ GLIBC_ARCH, "secure", "LD_PRELOAD=libo.so",
+	  "-libo.so: no file of this name in default directory /usr/lib" },
+	{ GLIBC_ARCH, "", "LD_PRELOAD=libo.so",
+	  "libo.so /opt/libo.so (LD_PRELOAD, ld.so.cache, /opt/libo.so)" },
+	{ GLIBC_ARCH, "needed=libg.so", NULL,
+	  "-libg.so: no file of this name in ld.so.cache (it has /opt/libg.so), default directory "
+	  "/usr/lib" },
+};
+
+START_TEST(plans_ask_the_cache)
+{
+	static const struct cache_row few[] = {
+		{ 0x303, "libo.so", "/opt/libo.so", 0, 0 },
+		{ 0x303, "libl.so", "/lib/x/libl.so", 0, 0 },
+		{ 0x303, "libg.so", "/opt/libg.so", 0, 0 },
+	};
+	static struct fake_world fake;
+	static struct made_cache made;
+	const struct plan_options options = { 0 };
+	const char *environment[] = { cached[_i].environment, NULL };
+	char text[1024];
+
+	memset(&fake, 0, sizeof(fake));
+	make_cache(&made, few, N_ROWS(few), false);
+	fake.files[0] = (struct fake_file){ "/etc/ld.so.cache", "-", (const char *)made.bytes,
+					    made.size };
+	fake.files[1] = (struct fake_file){ .path = "/opt/libo.so", .spec = "suid" };
+	fake.files[2] = (struct fake_file){ .path = "/lib/x/libl.so", .spec = "" };
+	fake.world.environment = environment;
+	plan_program(&fake, cached[_i].linker, cached[_i].program, &options, text,
+		     sizeof(text));
+	ck_assert_str_eq(text, cached[_i].plan);
 }
 END_TEST
 
@@ -656,11 +827,15 @@ int main(void)
 
 	tcase_add_loop_test(tcase, libraries_are_found_where_the_linker_would, 0, N_ROWS(cases));
 	tcase_add_test(tcase, a_foreign_program_has_nothing_of_this_machine);
+	tcase_add_loop_test(tcase, a_plan_says_who_binds_at_once_and_who_is_secure, 0,
+			    N_ROWS(flags));
 	tcase_add_test(tcase, without_dependencies_there_are_none);
+	tcase_add_loop_test(cache, plans_ask_the_cache, 0, N_ROWS(cached));
 	tcase_add_test(tcase, an_interpreter_that_is_not_there_leaves_all_missing);
 	tcase_add_loop_test(tcase, a_library_by_itself_has_the_rules_of_its_libc, 0,
 			    N_ROWS(libraries));
 	tcase_add_loop_test(cache, the_cache_has_paths_by_name_abi_and_hwcap, 0, N_ROWS(lookups));
+	tcase_add_test(cache, a_cache_of_another_byte_order_has_nothing);
 	tcase_add_loop_test(cache, a_cache_cut_anywhere_is_harmless, 0, 2);
 	tcase_add_loop_test(cache, a_cache_with_any_byte_changed_is_harmless, 0, 2);
 	tcase_set_timeout(cache, 60);
