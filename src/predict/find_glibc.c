@@ -202,7 +202,7 @@ static const char *find_origin(struct planner *planner, int32_t object)
 			      (int)(slash - path), path);
 }
 
-/* @path without ".", ".." and doubled slashes begins with one of the directories that are trusted. */
+/* Whether @path without ".", ".." and "//" begins with a directory that is trusted. */
 static bool is_trusted(const struct planner *planner, const char *path, size_t length)
 {
 	scope_free char *clean = malloc(length + 2);
@@ -635,7 +635,7 @@ static enum try_result try_name(struct planner *planner, int32_t loader, const c
 
 /* ---- loading ---- */
 
-/* A library that is found can still be none (elf/dl-load.c:_dl_map_object_from_fd); NULL: it is one. */
+/* Why what is found is no library (elf/dl-load.c:_dl_map_object_from_fd); NULL: it is one. */
 static const char *refuse(struct planner *planner, const struct attempt *attempt)
 {
 	const struct segmap_elf *elf = attempt->file.elf;
@@ -960,17 +960,19 @@ static void check_versions(struct planner *planner)
 static void read_environment(struct planner *planner)
 {
 	struct plan *plan = planner->plan;
+	unsigned int minor = planner->linker.glibc_minor;
 	const char *now = planner_getenv(planner, "LD_BIND_NOW");
 	const char *audit = planner_getenv(planner, "LD_AUDIT");
 	size_t length;
 	const char *tunable = find_tunable(planner, "glibc.rtld.execstack", &length);
 
-	if (now && *now && !plan->secure)
+	/* A secure program ignores it since 2.39 (elf/rtld.c:process_envvars_secure). */
+	if (now && *now && !(plan->secure && minor >= 39))
 		plan->bind_now = true;
 	if (audit && *audit)
 		planner_note(planner, "LD_AUDIT is set: what auditing libraries load and change is "
 				      "not predicted");
-	if (planner->linker.glibc_minor < 41 || length != 1 || planner->options->is_library)
+	if (minor < 41 || length != 1 || planner->options->is_library)
 		return;
 	if (*tunable == '2') {
 		plan->stack_needs_exec = true;

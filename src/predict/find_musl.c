@@ -47,7 +47,7 @@ static const char *rpath_of(struct planner *planner, int32_t object, const char 
 	return planner_format(planner, "%.*s", (int)text.size, text.size ? text.bytes : "");
 }
 
-/* What stands in /etc/ld-musl-ARCH.path two directories above the dynamic linker, or the default. */
+/* What /etc/ld-musl-ARCH.path two directories above the dynamic linker says, or the default. */
 static const char *system_path(struct planner *planner, const char **what)
 {
 	const char *interp = planner->elf->interp ? planner->elf->interp : "/lib/ld-musl";

@@ -4,11 +4,11 @@
  *     plan-driver [--library] [--no-deps] [--foreign] [--repeat=N] [--env=NAME=VALUE...] PROGRAM...
  *     plan-driver --world [PATH...]
  *
- * With several programs each begins with a line "program PATH". Lines: "libc glibc 36", flags that are set by name, then for each object
- * "object INDEX NEEDED_BY NAME PATH: FOUND", "missing NEEDED_BY NAME: WHY",
- * "note TEXT", "refused TEXT". --repeat makes the plan N times and prints the
- * CPU time of one in microseconds, with everything opened anew. The plan's environment
- * is what --env says and nothing else.
+ * With several programs each begins with a line "program PATH". Lines: "libc glibc
+ * 36", flags that are set by name, then for each object "object INDEX NEEDED_BY NAME
+ * PATH: FOUND", "missing NEEDED_BY NAME: WHY", "note TEXT", "refused TEXT". --repeat
+ * makes the plan N times and prints the CPU time of one in microseconds, with
+ * everything opened anew. The plan's environment is what --env says and nothing else.
  */
 #include "predict/plan.h"
 #include <err.h>

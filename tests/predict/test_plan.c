@@ -21,7 +21,7 @@
 #define LD_SO "/lib64/ld-linux-x86-64.so.2"
 #define LD_MUSL "/lib/ld-musl-x86_64.so.1"
 
-enum { GLIBC_36, GLIBC_40, GLIBC_41, GLIBC_FEDORA, GLIBC_ARCH, GLIBC_OLD, MUSL_12, STRANGE, N_LINKERS };
+enum { GLIBC_36, GLIBC_40, GLIBC_41, GLIBC_FEDORA, GLIBC_ARCH, GLIBC_OLD, MUSL_12, STRANGE };
 
 static const struct {
 	const char *path, *bytes;
@@ -58,7 +58,8 @@ static const struct {
 	  "liba.so /p/liba.so (RPATH /p of prog); libb.so /a/libb.so (RPATH /a of liba.so)" },
 	{ "rpath_is_inherited_over_generations", GLIBC_40,
 	  "needed=liba.so rpath=/p", { { .path = "/p/liba.so", .spec = "needed=libb.so" },
-	  { .path = "/p/libb.so", .spec = "needed=libc1.so" }, { .path = "/p/libc1.so", .spec = "" } },
+	  { .path = "/p/libb.so", .spec = "needed=libc1.so" },
+	  { .path = "/p/libc1.so", .spec = "" } },
 	  { NULL },
 	  "liba.so /p/liba.so (RPATH /p of prog); libb.so /p/libb.so (RPATH /p of prog); "
 	  "libc1.so /p/libc1.so (RPATH /p of prog)" },
@@ -69,20 +70,23 @@ static const struct {
 	  "liba.so /p/liba.so (RPATH /p of prog); libb.so /r/libb.so (RUNPATH /r of liba.so)" },
 	{ "rpath_of_a_loader_counts_for_the_loaded_of_the_loaded", GLIBC_40,
 	  "needed=/x/liba.so", { { .path = "/x/liba.so", .spec = "needed=/x/libb.so rpath=/a" },
-	  { .path = "/x/libb.so", .spec = "needed=libc1.so" }, { .path = "/a/libc1.so", .spec = "" } },
+	  { .path = "/x/libb.so", .spec = "needed=libc1.so" },
+	  { .path = "/a/libc1.so", .spec = "" } },
 	  { NULL },
 	  "/x/liba.so /x/liba.so (its name has a slash); /x/libb.so /x/libb.so (its name has a "
 	  "slash); libc1.so /a/libc1.so (RPATH /a of liba.so)" },
 	{ "rpath_beside_a_runpath_counts_for_nobody", GLIBC_40,
-	  "needed=/x/liba.so rpath=/p runpath=/q", { { .path = "/x/liba.so", .spec = "needed=libb.so" },
+	  "needed=/x/liba.so rpath=/p runpath=/q",
+	  { { .path = "/x/liba.so", .spec = "needed=libb.so" },
 	  { .path = "/p/libb.so", .spec = "" }, { .path = "/lib/libb.so", .spec = "" } }, { NULL },
 	  "/x/liba.so /x/liba.so (its name has a slash); libb.so /lib/libb.so (default directory "
 	  "/lib)" },
 	{ "each_place_is_looked_at_once_and_each_name_is_missed_once", GLIBC_ARCH,
-	  "needed=/x/liba.so,libb.so rpath=/p", { { .path = "/x/liba.so", .spec = "needed=libb.so" } },
+	  "needed=/x/liba.so,libb.so rpath=/p",
+	  { { .path = "/x/liba.so", .spec = "needed=libb.so" } },
 	  { NULL },
-	  "/x/liba.so /x/liba.so (its name has a slash); -libb.so: no file of this name in RPATH /p "
-	  "of prog, default directory /usr/lib" },
+	  "/x/liba.so /x/liba.so (its name has a slash); -libb.so: no file of this name in RPATH "
+	  "/p of prog, default directory /usr/lib" },
 	{ "features_make_no_directories_since_2_37", GLIBC_40,
 	  "needed=liba.so runpath=/1:/2", { { .path = "/1/haswell/liba.so", .spec = "" },
 	  { .path = "/2/liba.so", .spec = "" } }, { NULL },
@@ -214,8 +218,8 @@ static const struct {
 	  "/lib); libc1.so /lib/libc1.so (default directory /lib); libd.so /lib/libd.so (default "
 	  "directory /lib)" },
 	{ "a_soname_is_a_name", GLIBC_40,
-	  "needed=/x/liba.so,libb.so soname=libself.so", { { .path = "/x/liba.so",
-							     .spec = "soname=libb.so needed=libself.so" },
+	  "needed=/x/liba.so,libb.so soname=libself.so",
+	  { { .path = "/x/liba.so", .spec = "soname=libb.so needed=libself.so" },
 	  { .path = "/lib/libb.so", .spec = "" } }, { NULL },
 	  "/x/liba.so /x/liba.so (its name has a slash)" },
 	{ "the_same_file_is_the_same_library", GLIBC_40,
@@ -226,7 +230,8 @@ static const struct {
 	  "needed=ld-linux-x86-64.so.2," LD_SO ",linux-vdso.so.1", { { 0 } }, { NULL }, "+" },
 	{ "preloaded_libraries_and_their_needs", GLIBC_40,
 	  "needed=liba.so", { { .path = "/lib/liba.so", .spec = "" },
-	  { .path = "/x/libp.so", .spec = "needed=libq.so" }, { .path = "/lib/libq.so", .spec = "" },
+	  { .path = "/x/libp.so", .spec = "needed=libq.so" },
+	  { .path = "/lib/libq.so", .spec = "" },
 	  { .path = "/etc/ld.so.preload", .spec = "-", .bytes = "# /x/libn.so\n libr.so:" },
 	  { .path = "/lib/libr.so", .spec = "" } }, { "LD_PRELOAD=:/x/libp.so libnone.so" },
 	  "/x/libp.so /x/libp.so (LD_PRELOAD); libr.so /lib/libr.so (/etc/ld.so.preload, default "
@@ -259,7 +264,8 @@ static const struct {
 	  "needed=liba.so,libb.so", { { .path = "/lib/liba.so",
 					.spec = "filter=libf.so auxiliary=libnone.so" },
 	  { .path = "/lib/libb.so", .spec = "needed=libc1.so" },
-	  { .path = "/lib/libf.so", .spec = "needed=libg.so" }, { .path = "/lib/libg.so", .spec = "" },
+	  { .path = "/lib/libf.so", .spec = "needed=libg.so" },
+	  { .path = "/lib/libg.so", .spec = "" },
 	  { .path = "/lib/libc1.so", .spec = "" } }, { NULL },
 	  "liba.so /lib/liba.so (default directory /lib); libb.so /lib/libb.so (default directory "
 	  "/lib); libf.so /lib/libf.so (default directory /lib); libg.so /lib/libg.so (default "
@@ -322,7 +328,8 @@ static const struct {
 	{ "musls_path_file_replaces_the_default", MUSL_12,
 	  "needed=liba.so,libb.so", { { .path = "/etc/ld-musl-x86_64.path", .spec = "-",
 					.bytes = "/one\n/two:/three\n" },
-	  { .path = "/two/liba.so", .spec = "" }, { .path = "/lib/libb.so", .spec = "" } }, { NULL },
+	  { .path = "/two/liba.so", .spec = "" },
+	  { .path = "/lib/libb.so", .spec = "" } }, { NULL },
 	  "liba.so /two/liba.so (/etc/ld-musl-x86_64.path /two); -libb.so: no file of this name in "
 	  "/etc/ld-musl-x86_64.path /one, /etc/ld-musl-x86_64.path /two, "
 	  "/etc/ld-musl-x86_64.path /three" },
@@ -439,13 +446,14 @@ END_TEST
 /* Who binds at once, and who is secure. */
 static const struct {
 	const char *program, *environment;
-	bool foreign, is_library, bind_now, secure;
+	bool foreign, is_library, bind_now, secure, old;
 } flags[] = {
 	{ "", NULL, false, false, false, false },
 	{ "now", NULL, false, false, true, false },
 	{ "", "LD_BIND_NOW=1", false, false, true, false },
 	{ "", "LD_BIND_NOW=", false, false, false, false },
 	{ "secure", "LD_BIND_NOW=1", false, false, false, true },
+	{ "secure", "LD_BIND_NOW=1", false, false, true, true, .old = true },
 	{ "secure", NULL, true, false, false, false },
 	{ "secure", NULL, false, true, false, false },
 };
@@ -458,14 +466,15 @@ START_TEST(a_plan_says_who_binds_at_once_and_who_is_secure)
 	const char *environment[] = { flags[_i].environment, NULL };
 	struct segmap_world_file program;
 	struct plan plan = { 0 };
+	int linker = flags[_i].old ? GLIBC_36 : GLIBC_40;
 	char spec[64];
 	int interp_errnum;
 
 	memset(&fake, 0, sizeof(fake));
 	snprintf(spec, sizeof(spec), "%s interp=" LD_SO, flags[_i].program);
 	fake.files[0] = (struct fake_file){ .path = "/app/prog", .spec = spec };
-	fake.files[1] = (struct fake_file){ LD_SO, "", linkers[GLIBC_40].bytes,
-					    linkers[GLIBC_40].size };
+	fake.files[1] = (struct fake_file){ LD_SO, "", linkers[linker].bytes,
+					    linkers[linker].size };
 	fake.world.environment = environment;
 	fake_world_make(&fake);
 	ck_assert_int_eq(fake.world.open(&fake, "/app/prog", &program), 0);
