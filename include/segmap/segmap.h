@@ -12,6 +12,7 @@
 #include <segmap/limits.h>
 #include <segmap/piece.h>
 #include <segmap/process.h>
+#include <segmap/run.h>
 #include <segmap/segment.h>
 #include <segmap/text.h>
 #include <segmap/vma.h>

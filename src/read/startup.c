@@ -1,0 +1,237 @@
+/* src/read/startup.c - how a program that has just been executed starts up. */
+#include "read/startup.h"
+#include "base/range.h"
+#include "base/scope.h"
+#include "read/bytes.h"
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+/* The kernel does not load a program with more (fs/binfmt_elf.c:load_elf_phdrs). */
+enum { MOST_PHDRS = 65536 };
+
+static int open_of(pid_t pid, const char *name)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* A number of the size of a word of the program. */
+static uint64_t word_at(const unsigned char *bytes, bool is_64)
+{
+	uint64_t wide;
+	uint32_t narrow;
+
+	if (is_64) {
+		memcpy(&wide, bytes, sizeof(wide));
+		return wide;
+	}
+	memcpy(&narrow, bytes, sizeof(narrow));
+	return narrow;
+}
+
+/* One program header in the form of the 64-bit ones. */
+static Elf64_Phdr phdr_at(const unsigned char *bytes, bool is_64)
+{
+	Elf64_Phdr wide;
+	Elf32_Phdr narrow;
+
+	if (is_64) {
+		memcpy(&wide, bytes, sizeof(wide));
+		return wide;
+	}
+	memcpy(&narrow, bytes, sizeof(narrow));
+	return (Elf64_Phdr){ .p_type = narrow.p_type, .p_vaddr = narrow.p_vaddr,
+			     .p_memsz = narrow.p_memsz };
+}
+
+static void take_phdrs(const unsigned char *phdrs, size_t count, uint64_t bias, uint64_t page_size,
+		       struct startup *startup)
+{
+	size_t step = startup->is_64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
+
+	for (size_t i = 0; i < count; i++) {
+		Elf64_Phdr phdr = phdr_at(phdrs + i * step, startup->is_64);
+
+		if (phdr.p_type == PT_DYNAMIC)
+			startup->dynamic = bias + phdr.p_vaddr;
+		if (phdr.p_type != PT_GNU_RELRO)
+			continue;
+		startup->relro_start = page_down(bias + phdr.p_vaddr, page_size);
+		startup->relro_end = page_down(bias + phdr.p_vaddr + phdr.p_memsz, page_size);
+	}
+}
+
+/* The program headers of the file that is executed; startup->entry is known. */
+static void read_headers(int exe, uint64_t page_size, struct startup *startup)
+{
+	union {
+		unsigned char ident[EI_NIDENT];
+		Elf64_Ehdr wide;
+		Elf32_Ehdr narrow;
+	} header = { 0 };
+	scope_free unsigned char *phdrs = NULL;
+	uint64_t entry, off;
+	size_t size, count;
+
+	if (fd_read(exe, &header, sizeof(header), 0) < (int64_t)sizeof(header.narrow) ||
+	    memcmp(header.ident, ELFMAG, SELFMAG) != 0)
+		return;
+	startup->is_64 = header.ident[EI_CLASS] == ELFCLASS64;
+	entry = startup->is_64 ? header.wide.e_entry : header.narrow.e_entry;
+	off = startup->is_64 ? header.wide.e_phoff : header.narrow.e_phoff;
+	count = startup->is_64 ? header.wide.e_phnum : header.narrow.e_phnum;
+	size = count * (startup->is_64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr));
+	if (size > MOST_PHDRS)
+		return;
+	phdrs = malloc(size + 1);
+	if (phdrs && fd_read(exe, phdrs, size, off) == (int64_t)size)
+		take_phdrs(phdrs, count, startup->entry - entry, page_size, startup);
+}
+
+/* AT_ENTRY and AT_BASE, from a vector in the program's own word size. */
+static void read_auxv(int auxv, struct startup *startup)
+{
+	unsigned char bytes[4096];
+	size_t word = startup->is_64 ? 8 : 4;
+	int64_t size = fd_read(auxv, bytes, sizeof(bytes), 0);
+
+	for (size_t at = 0; (int64_t)(at + 2 * word) <= size; at += 2 * word) {
+		uint64_t type = word_at(bytes + at, startup->is_64);
+		uint64_t value = word_at(bytes + at + word, startup->is_64);
+
+		if (type == AT_NULL)
+			break;
+		if (type == AT_ENTRY)
+			startup->entry = value;
+		if (type == AT_BASE)
+			startup->has_linker = value;
+	}
+}
+
+void startup_read(pid_t pid, uint64_t page_size, struct startup *ret)
+{
+	scope_close int exe = open_of(pid, "exe"), auxv = open_of(pid, "auxv");
+	struct startup startup = { 0 };
+	unsigned char class = 0;
+
+	if (exe >= 0 && auxv >= 0 && fd_read(exe, &class, 1, EI_CLASS) == 1) {
+		startup.is_64 = class == ELFCLASS64;
+		read_auxv(auxv, &startup);
+		read_headers(exe, page_size, &startup);
+	}
+	*ret = startup;
+}
+
+bool startup_is_relro(const struct startup *startup, const struct trace_place *place)
+{
+	enum { MPROTECT_OF_I386 = 125 };
+
+	return place->call == (place->is_i386 ? MPROTECT_OF_I386 : SYS_mprotect) &&
+	       startup->relro_start < startup->relro_end &&
+	       place->arguments[0] == startup->relro_start &&
+	       place->arguments[1] == startup->relro_end - startup->relro_start;
+}
+
+/*
+ * What glibc (csu/libc-start.c, csu/libc-tls.c, elf/dl-support.c) and musl
+ * (src/env/__libc_start_main.c) do before main: thread and TLS set-up, the
+ * stack's limit, the program's own name, random bytes for malloc, RELRO.
+ */
+static const int start_calls[] = {
+	SYS_brk, SYS_mprotect, SYS_set_tid_address, SYS_set_robust_list, SYS_prlimit64,
+	SYS_readlinkat, SYS_getrandom, SYS_uname,
+#ifdef SYS_arch_prctl
+	SYS_arch_prctl,
+#endif
+#ifdef SYS_set_thread_area
+	SYS_set_thread_area,
+#endif
+#ifdef SYS_rseq
+	SYS_rseq,
+#endif
+#ifdef SYS_readlink
+	SYS_readlink,
+#endif
+#ifdef SYS_getrlimit
+	SYS_getrlimit,
+#endif
+#ifdef SYS_ugetrlimit
+	SYS_ugetrlimit,
+#endif
+};
+
+/* The same under the numbers of i386 (arch/x86/entry/syscalls/syscall_32.tbl of the kernel). */
+static const int start_calls_of_i386[] = {
+	45 /* brk */, 125 /* mprotect */, 258 /* set_tid_address */, 311 /* set_robust_list */,
+	340 /* prlimit64 */, 305 /* readlinkat */, 355 /* getrandom */, 122 /* uname */,
+	384 /* arch_prctl */, 243 /* set_thread_area */, 386 /* rseq */, 85 /* readlink */,
+	76 /* getrlimit */, 191 /* ugetrlimit */,
+};
+
+static bool is_in(uint64_t call, const int *calls, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (call == (uint64_t)calls[i])
+			return true;
+	return false;
+}
+
+bool startup_makes(const struct trace_place *place)
+{
+	if (place->is_i386)
+		return is_in(place->call, start_calls_of_i386,
+			     sizeof(start_calls_of_i386) / sizeof(start_calls_of_i386[0]));
+	return is_in(place->call, start_calls, sizeof(start_calls) / sizeof(start_calls[0]));
+}
+
+static bool read_word(pid_t pid, const struct startup *startup, uint64_t addr, uint64_t *ret)
+{
+	unsigned char bytes[8];
+
+	if (!trace_read(pid, addr, bytes, startup->is_64 ? 8 : 4))
+		return false;
+	*ret = word_at(bytes, startup->is_64);
+	return true;
+}
+
+/* The value of DT_DEBUG: where the dynamic linker's struct r_debug is. */
+static bool find_debug(pid_t pid, const struct startup *startup, uint64_t *ret)
+{
+	enum { MOST_ENTRIES = 1024 };
+	uint64_t word = startup->is_64 ? 8 : 4;
+
+	for (uint64_t i = 0; startup->dynamic && i < MOST_ENTRIES; i++) {
+		uint64_t at = startup->dynamic + i * 2 * word, tag;
+
+		if (!read_word(pid, startup, at, &tag) || tag == DT_NULL)
+			return false;
+		if (tag == DT_DEBUG)
+			return read_word(pid, startup, at + word, ret);
+	}
+	return false;
+}
+
+size_t startup_linked(pid_t pid, const struct startup *startup, uint64_t *ret, size_t most)
+{
+	/* struct r_debug: a version, then r_map. struct link_map: l_addr, l_name, l_ld, l_next. */
+	uint64_t word = startup->is_64 ? 8 : 4, debug, map;
+	size_t n = 0;
+
+	if (!find_debug(pid, startup, &debug) || !debug ||
+	    !read_word(pid, startup, debug + word, &map))
+		return 0;
+	while (map && n < most) {
+		if (!read_word(pid, startup, map + 2 * word, &ret[n]))
+			break;
+		n++;
+		if (!read_word(pid, startup, map + 3 * word, &map))
+			break;
+	}
+	return n;
+}
