@@ -122,6 +122,8 @@ struct segmap_prediction {
 	char linker[32]; /* whose rules the dynamic linker follows, "glibc 2.36"; "" where none does */
 };
 
+struct segmap_comparison;
+
 /* A block of names. */
 struct segmap_names {
 	struct segmap_names *next;
@@ -162,6 +164,7 @@ struct segmap_layout {
 	/* What correlation asks of the process beside its VMAs; 0 if unknown. */
 	uint64_t auxv_phdr;	 /* AT_PHDR: address of the program's headers */
 	uint64_t auxv_base;	 /* AT_BASE: bias of the dynamic linker */
+	uint64_t auxv_entry;	 /* AT_ENTRY: address of the program's entry point */
 	uint64_t exe_ino;	 /* of /proc/PID/exe */
 	int64_t vdso_vma;	 /* index of [vdso]; -1 if there is none */
 	void *vdso_bytes;	 /* what it holds, vdso_size bytes; NULL if unknown; owned */
@@ -170,6 +173,8 @@ struct segmap_layout {
 	enum segmap_opened vdso_opened;
 
 	struct segmap_prediction *prediction; /* NULL unless source is prediction; owned */
+	/* What comparing this prediction with a run has found (segmap/compare.h); NULL; owned. */
+	struct segmap_comparison *comparison;
 
 	struct segmap_names *names; /* what vmas[].name point into */
 	uint32_t *vma_lists;	    /* what backings[].vmas point into */

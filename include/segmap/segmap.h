@@ -4,6 +4,7 @@
 #define SEGMAP_SEGMAP_H
 
 #include <segmap/call.h>
+#include <segmap/compare.h>
 #include <segmap/elf.h>
 #include <segmap/error.h>
 #include <segmap/file.h>

@@ -1,6 +1,7 @@
 /* src/model/layout.c - VMAs, images and pieces together. */
 #include "model/layout.h"
 #include "base/scope.h"
+#include <segmap/compare.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,6 +45,7 @@ void segmap_layout_free(struct segmap_layout *layout)
 	for (size_t i = 0; i < layout->n_notes; i++)
 		free(layout->notes[i]);
 	prediction_free(layout->prediction);
+	segmap_comparison_free(layout->comparison);
 	segmap_elf_free(layout->vdso);
 	free(layout->vdso_bytes);
 	free(layout->comm);

@@ -190,7 +190,7 @@ static void read_auxv(struct segmap_layout *layout, int dir)
 	if (read_whole(dir, "auxv", 65536, &auxv, &size) < 0)
 		return;
 	for (int is_64 = 1; is_64 >= 0; is_64--) {
-		uint64_t type, value, phdr = 0, base = 0, page_size = 0;
+		uint64_t type, value, phdr = 0, base = 0, entry = 0, page_size = 0;
 
 		for (size_t i = 0; auxv_word(auxv, size, i, is_64, &type) && type != AT_NULL &&
 				   auxv_word(auxv, size, i + 1, is_64, &value);
@@ -199,12 +199,15 @@ static void read_auxv(struct segmap_layout *layout, int dir)
 				phdr = value;
 			else if (type == AT_BASE)
 				base = value;
+			else if (type == AT_ENTRY)
+				entry = value;
 			else if (type == AT_PAGESZ)
 				page_size = value;
 		}
 		if (page_size == layout->page_size) {
 			layout->auxv_phdr = phdr;
 			layout->auxv_base = base;
+			layout->auxv_entry = entry;
 			return;
 		}
 	}
