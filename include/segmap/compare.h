@@ -32,6 +32,9 @@ struct segmap_comparison {
 	char **notes; /* what differs, and is no difference, and why; raw */
 	size_t n_notes, cap_notes;
 	size_t n_images, n_vmas; /* of a, that have been compared */
+	/* The program did not get to the moment, through no fault of the prediction: why, a
+	 * phrase. Nothing has been compared. NULL: all has. */
+	char *unreached;
 };
 
 /* The words of the JSON schema: "added". */
@@ -53,6 +56,10 @@ SEGMAP_API const char *segmap_change_word(enum segmap_change_what what);
  * later end where one was predicted to be open. What a constructor has opened
  * with dlopen(3) is a note: it stands in the dynamic linker's list
  * (@stop->linked) behind all that start-up has loaded, and no object needs it.
+ *
+ * A program that was to run, and that a constructor ends before, cannot be
+ * compared. With status 127 the dynamic linker gives up (glibc elf/dl-minimal.c,
+ * elf/rtld.c:_dl_fatal_printf), and a signal can be its doing: those are differences.
  *
  * The caller frees *@ret.
  */

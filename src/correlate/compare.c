@@ -678,16 +678,16 @@ static char *describe_end(struct comparing *comparing)
 	case SEGMAP_RUN_EXITED:
 		return format(comparing, "exited: status %d", stop->status);
 	case SEGMAP_RUN_REPLACED:
-		return format(comparing, "executes another program");
+		return format(comparing, "it executes another program");
 	case SEGMAP_RUN_TIMED_OUT:
-		return format(comparing, "does not get there in time");
+		return format(comparing, "it does not get there in time");
 	case SEGMAP_RUN_STOPPED:
 		break;
 	}
 	return format(comparing, "runs");
 }
 
-/* The same of the prediction. The dynamic linker gives up with status 127 (glibc elf/dl-catch.c). */
+/* The same of the prediction. The dynamic linker gives up with status 127. */
 static char *describe_outcome(struct comparing *comparing, const struct segmap_outcome *outcome)
 {
 	if (outcome->by == SEGMAP_ACTOR_PROGRAM)
@@ -699,12 +699,26 @@ static char *describe_outcome(struct comparing *comparing, const struct segmap_o
 	return format(comparing, "exited: status 127");
 }
 
+/* Whether the program itself, not what loads it, has kept it from getting to the moment. */
+static bool is_own_doing(const struct segmap_stop *stop)
+{
+	enum { LINKER_GIVES_UP = 127 };
+
+	return stop->state == SEGMAP_RUN_REPLACED || stop->state == SEGMAP_RUN_TIMED_OUT ||
+	       (stop->state == SEGMAP_RUN_EXITED && stop->status != LINKER_GIVES_UP);
+}
+
 static void compare_ends(struct comparing *comparing)
 {
 	const struct segmap_layout *predicted = comparing->predicted;
 	const struct segmap_outcome *outcome = &predicted->prediction->outcome;
-	char *wanted = describe_outcome(comparing, outcome), *got = describe_end(comparing);
+	char *wanted, *got = describe_end(comparing);
 
+	if (outcome->by == SEGMAP_ACTOR_PROGRAM && is_own_doing(comparing->stop)) {
+		comparing->result->unreached = got;
+		return;
+	}
+	wanted = describe_outcome(comparing, outcome);
 	if (!wanted || !got || strcmp(wanted, got) == 0) {
 		free(wanted);
 		free(got);
@@ -713,8 +727,8 @@ static void compare_ends(struct comparing *comparing)
 	change_image(comparing, predicted->target ? predicted->target : "", SEGMAP_CHANGE_IMAGE,
 		     wanted, got,
 		     outcome->by == SEGMAP_ACTOR_PROGRAM ?
-			     "it ends before that moment: the kernel, the dynamic linker or a "
-			     "constructor has ended it" :
+			     "it ends before that moment: by the dynamic linker, or by a "
+			     "constructor" :
 			     outcome->reason);
 }
 

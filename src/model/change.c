@@ -26,6 +26,7 @@ void segmap_comparison_free(struct segmap_comparison *comparison)
 	}
 	for (size_t i = 0; i < comparison->n_notes; i++)
 		free(comparison->notes[i]);
+	free(comparison->unreached);
 	free(comparison->changes);
 	free(comparison->notes);
 	free(comparison);

@@ -222,9 +222,22 @@ static const struct comparison_case cases[] = {
 	  .outcome = { .by = SEGMAP_ACTOR_LDSO },
 	  .stop = { .state = SEGMAP_RUN_EXITED, .status = 127 }, .expected = "" },
 	{ .claim = "ends, and should run", .predicted = STACK, .no_real = true, RUNS,
+	  .stop = { .state = SEGMAP_RUN_EXITED, .status = 127 },
+	  .expected = "image /target runs | exited: status 127 | it ends before that moment: by "
+		      "the dynamic linker, or by a constructor\n" },
+	{ .claim = "is killed, and should run", .predicted = STACK, .no_real = true, RUNS,
+	  .stop = { .state = SEGMAP_RUN_KILLED, .signal = SIGBUS },
+	  .expected = "image /target runs | killed: SIGBUS | it ends before that moment: by "
+		      "the dynamic linker, or by a constructor\n" },
+	{ .claim = "a constructor exits", .predicted = STACK, .no_real = true, RUNS,
 	  .stop = { .state = SEGMAP_RUN_EXITED, .status = 3 },
-	  .expected = "image /target runs | exited: status 3 | it ends before that moment: the "
-		      "kernel, the dynamic linker or a constructor has ended it\n" },
+	  .expected = "unreached: exited: status 3\n" },
+	{ .claim = "a constructor takes its time", .predicted = STACK, .no_real = true, RUNS,
+	  .stop = { .state = SEGMAP_RUN_TIMED_OUT },
+	  .expected = "unreached: it does not get there in time\n" },
+	{ .claim = "another program takes over", .predicted = STACK, .no_real = true, RUNS,
+	  .stop = { .state = SEGMAP_RUN_REPLACED },
+	  .expected = "unreached: it executes another program\n" },
 };
 
 /* The images that the prediction has, by its maps. */
@@ -306,6 +319,8 @@ static char *text_of(const struct segmap_comparison *comparison)
 	}
 	for (size_t i = 0; i < comparison->n_notes; i++)
 		fprintf(file, "note %s\n", comparison->notes[i]);
+	if (comparison->unreached)
+		fprintf(file, "unreached: %s\n", comparison->unreached);
 	ck_assert_int_eq(fclose(file), 0);
 	return text;
 }
