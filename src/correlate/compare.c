@@ -16,6 +16,8 @@ struct comparing {
 	struct segmap_comparison *result;
 	int32_t *backings; /* for each predicted image its file's backing in reality; -1 */
 	bool *compared;	   /* for each real VMA: it belongs to a predicted image */
+	size_t *linked;	   /* for each real file: its place in the dynamic linker's list; SIZE_MAX */
+	bool *startup;	   /* likewise: start-up has loaded it */
 	bool failed;	   /* out of memory */
 };
 
@@ -491,22 +493,6 @@ static size_t find_linked(const struct comparing *comparing, int32_t backing)
 	return SIZE_MAX;
 }
 
-/* The last place in that list of all that was predicted. */
-static size_t last_linked(const struct comparing *comparing)
-{
-	size_t last = 0;
-
-	for (size_t i = 0; i < comparing->predicted->n_images; i++) {
-		size_t at = comparing->backings[i] < 0 ?
-				    SIZE_MAX :
-				    find_linked(comparing, comparing->backings[i]);
-
-		if (at != SIZE_MAX && at > last)
-			last = at;
-	}
-	return last;
-}
-
 static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -514,29 +500,62 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Whether one of the objects that start-up has loaded asks for @backing's file by its name. */
-static bool is_needed(const struct comparing *comparing, const struct segmap_backing *backing)
+/* Whether the file of @asking has @wanted's in its DT_NEEDED, by file name or soname. */
+static bool needs(const struct segmap_backing *asking, const struct segmap_backing *wanted)
 {
-	const struct segmap_file *file = backing->file;
+	const struct segmap_file *file = wanted->file;
 	const char *soname = file && file->n_elfs ? file->elfs[0]->soname : NULL;
+	const struct segmap_linking *linking =
+		asking->file && asking->file->n_elfs ? asking->file->elfs[0]->linking : NULL;
 
-	for (size_t i = 0; i < comparing->real->n_backings; i++) {
-		const struct segmap_file *asking = comparing->real->backings[i].file;
-		const struct segmap_linking *linking =
-			asking && asking->n_elfs ? asking->elfs[0]->linking : NULL;
-		bool predicted = false;
+	for (size_t i = 0; linking && i < linking->n_needed; i++) {
+		const char *name = base_name(linking->needed[i].name);
 
-		for (size_t j = 0; j < comparing->predicted->n_images; j++)
-			predicted |= comparing->backings[j] == (int32_t)i;
-		for (size_t j = 0; predicted && linking && j < linking->n_needed; j++) {
-			const char *name = base_name(linking->needed[j].name);
-
-			if (strcmp(name, base_name(backing->path)) == 0 ||
-			    (soname && strcmp(name, soname) == 0))
-				return true;
-		}
+		if (strcmp(name, base_name(wanted->path)) == 0 ||
+		    (soname && strcmp(name, soname) == 0))
+			return true;
 	}
 	return false;
+}
+
+/* Whether some object that start-up has loaded needs the file of @index. */
+static bool is_needed(const struct comparing *comparing, size_t index)
+{
+	const struct segmap_layout *real = comparing->real;
+
+	for (size_t i = 0; i < real->n_backings; i++)
+		if (comparing->startup[i] && needs(&real->backings[i], &real->backings[index]))
+			return true;
+	return false;
+}
+
+/*
+ * Which files start-up has loaded: those that were predicted, what any of those
+ * needs, and whatever stands in the dynamic linker's list before one of them.
+ */
+static void find_startup(struct comparing *comparing)
+{
+	size_t n = comparing->real->n_backings, last = 0;
+	bool more = true;
+
+	for (size_t i = 0; i < comparing->predicted->n_images; i++)
+		if (comparing->backings[i] >= 0)
+			comparing->startup[comparing->backings[i]] = true;
+	for (size_t i = 0; i < n; i++)
+		comparing->linked[i] = find_linked(comparing, (int32_t)i);
+	while (more) {
+		more = false;
+		for (size_t i = 0; i < n; i++)
+			if (comparing->startup[i] && comparing->linked[i] != SIZE_MAX &&
+			    comparing->linked[i] > last)
+				last = comparing->linked[i];
+		for (size_t i = 0; i < n; i++) {
+			if (comparing->startup[i] || comparing->linked[i] == SIZE_MAX ||
+			    (comparing->linked[i] > last && !is_needed(comparing, i)))
+				continue;
+			comparing->startup[i] = more = true;
+		}
+	}
 }
 
 static bool has_compared(const struct comparing *comparing, const struct segmap_backing *backing)
@@ -563,12 +582,12 @@ static bool is_predicted(const struct comparing *comparing, int32_t backing)
 static void judge_file(struct comparing *comparing, int32_t index)
 {
 	const struct segmap_backing *backing = &comparing->real->backings[index];
-	size_t at = find_linked(comparing, index);
+	bool is_linked = comparing->linked[index] != SIZE_MAX;
 
-	if (!backing_has_code(comparing->real, backing) && at == SIZE_MAX &&
+	if (!backing_has_code(comparing->real, backing) && !is_linked &&
 	    comparing->real->moment != SEGMAP_MOMENT_EXEC)
 		return;
-	if (at != SIZE_MAX && at > last_linked(comparing) && !is_needed(comparing, backing))
+	if (is_linked && !comparing->startup[index])
 		add_note(comparing,
 			 format(comparing,
 				"%s: opened by a constructor (dlopen): it stands in the dynamic "
@@ -582,6 +601,7 @@ static void judge_file(struct comparing *comparing, int32_t index)
 
 static void judge_files(struct comparing *comparing)
 {
+	find_startup(comparing);
 	for (size_t i = 0; i < comparing->real->n_backings; i++) {
 		const struct segmap_backing *backing = &comparing->real->backings[i];
 
@@ -608,7 +628,10 @@ static void compare_layouts(struct comparing *comparing)
 
 	comparing->backings = calloc(predicted->n_images + 1, sizeof(*comparing->backings));
 	comparing->compared = calloc(comparing->real->n_vmas + 1, sizeof(*comparing->compared));
-	if (!comparing->backings || !comparing->compared) {
+	comparing->linked = calloc(comparing->real->n_backings + 1, sizeof(*comparing->linked));
+	comparing->startup = calloc(comparing->real->n_backings + 1, sizeof(*comparing->startup));
+	if (!comparing->backings || !comparing->compared || !comparing->linked ||
+	    !comparing->startup) {
 		comparing->failed = true;
 		return;
 	}
@@ -676,7 +699,7 @@ static char *describe_end(struct comparing *comparing)
 		return name ? format(comparing, "killed: %s", name) :
 			      format(comparing, "killed: signal %d", stop->signal);
 	case SEGMAP_RUN_EXITED:
-		return format(comparing, "exited: status %d", stop->status);
+		return format(comparing, "exits with status %d", stop->status);
 	case SEGMAP_RUN_REPLACED:
 		return format(comparing, "it executes another program");
 	case SEGMAP_RUN_TIMED_OUT:
@@ -696,7 +719,7 @@ static char *describe_outcome(struct comparing *comparing, const struct segmap_o
 		return format(comparing, "killed: %s", outcome->error);
 	if (outcome->by == SEGMAP_ACTOR_KERNEL)
 		return format(comparing, "refused: %s", outcome->error);
-	return format(comparing, "exited: status 127");
+	return format(comparing, "exits with status 127");
 }
 
 /* Whether the program itself, not what loads it, has kept it from getting to the moment. */
@@ -747,6 +770,8 @@ struct segmap_error *segmap_compare_prediction(const struct segmap_layout *predi
 		compare_layouts(&comparing);
 	free(comparing.backings);
 	free(comparing.compared);
+	free(comparing.linked);
+	free(comparing.startup);
 	if (comparing.failed) {
 		segmap_comparison_free(comparing.result);
 		return segmap_error_no_memory();

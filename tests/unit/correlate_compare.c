@@ -28,6 +28,9 @@ struct comparison_case {
 	bool absolute;		      /* predicted addresses are to be taken at their word */
 	enum segmap_moment moment;    /* NONE: entry */
 	uint64_t linked[MOST_CASE_LINKED];
+	struct {
+		const char *path, *soname, *needed;
+	} needs[2];		      /* of files in reality */
 	struct segmap_stop stop;
 	struct segmap_outcome outcome;
 	bool no_real;
@@ -154,6 +157,21 @@ static const struct comparison_case cases[] = {
 		      "linker's list behind all that start-up has loaded, and none of those needs "
 		      "it\n",
 	  .n_images = 2, .n_vmas = 6 },
+	{ .claim = "but not if what was loaded needs it, or something that this needs",
+	  .predicted = PREDICTED_PROGRAM PREDICTED_LIBRARY,
+	  .real = REAL_PROGRAM REAL_LIBRARY
+		  "7100000-7101000 r-xp 00000000 00:01 4 /lib/needed.so.1.2\n"
+		  "7200000-7201000 r-xp 00000000 00:01 5 /lib/too.so\n"
+		  "7300000-7301000 r-xp 00000000 00:01 6 /lib/opened.so\n",
+	  AT, RUNS, .linked = { 0x5551e00, 0x7001100, 0x7100100, 0x7200100, 0x7300100 },
+	  .needs = { { "/l", NULL, "needed.so.1" },
+		     { "/lib/needed.so.1.2", "needed.so.1", "/lib/too.so" } },
+	  .expected = "added /lib/needed.so.1.2 - | - | loaded, and not predicted\n"
+		      "added /lib/too.so - | - | loaded, and not predicted\n"
+		      "note /lib/opened.so: opened by a constructor (dlopen): it stands in the "
+		      "dynamic linker's list behind all that start-up has loaded, and none of "
+		      "those needs it\n",
+	  .n_images = 2, .n_vmas = 6 },
 	{ .claim = "data that is mapped is nobody's concern",
 	  .predicted = PREDICTED_PROGRAM,
 	  .real = REAL_PROGRAM "7100000-7101000 r--p 00000000 00:01 4 /locale-archive\n"
@@ -223,7 +241,7 @@ static const struct comparison_case cases[] = {
 	  .stop = { .state = SEGMAP_RUN_EXITED, .status = 127 }, .expected = "" },
 	{ .claim = "ends, and should run", .predicted = STACK, .no_real = true, RUNS,
 	  .stop = { .state = SEGMAP_RUN_EXITED, .status = 127 },
-	  .expected = "image /target runs | exited: status 127 | it ends before that moment: by "
+	  .expected = "image /target runs | exits with status 127 | it ends before that moment: by "
 		      "the dynamic linker, or by a constructor\n" },
 	{ .claim = "is killed, and should run", .predicted = STACK, .no_real = true, RUNS,
 	  .stop = { .state = SEGMAP_RUN_KILLED, .signal = SIGBUS },
@@ -231,7 +249,7 @@ static const struct comparison_case cases[] = {
 		      "the dynamic linker, or by a constructor\n" },
 	{ .claim = "a constructor exits", .predicted = STACK, .no_real = true, RUNS,
 	  .stop = { .state = SEGMAP_RUN_EXITED, .status = 3 },
-	  .expected = "unreached: exited: status 3\n" },
+	  .expected = "unreached: exits with status 3\n" },
 	{ .claim = "a constructor takes its time", .predicted = STACK, .no_real = true, RUNS,
 	  .stop = { .state = SEGMAP_RUN_TIMED_OUT },
 	  .expected = "unreached: it does not get there in time\n" },
@@ -299,6 +317,26 @@ static void make_prediction(const struct comparison_case *given, struct world *w
 			}
 }
 
+/* The real files have their names and needs. */
+static void make_needs(const struct comparison_case *given, struct world *world)
+{
+	for (size_t i = 0; i < 2 && given->needs[i].path; i++) {
+		const struct plan plan = { .path = given->needs[i].path,
+					   .segments = { LOAD(R, 0, 0, 0x800, 0x800) } };
+		struct segmap_elf *elf;
+
+		world_put(world, &plan);
+		elf = world->elfs[i][0];
+		elf->linking = calloc(1, sizeof(*elf->linking));
+		ck_assert_ptr_nonnull(elf->linking);
+		elf->linking->needed = calloc(1, sizeof(*elf->linking->needed));
+		ck_assert_ptr_nonnull(elf->linking->needed);
+		elf->linking->needed[0].name = given->needs[i].needed;
+		elf->linking->n_needed = 1;
+		elf->soname = given->needs[i].soname ? strdup(given->needs[i].soname) : NULL;
+	}
+}
+
 static char *text_of(const struct segmap_comparison *comparison)
 {
 	char *text = NULL;
@@ -337,6 +375,7 @@ START_TEST(comparison_finds_what_differs_and_nothing_else)
 	make_prediction(given, &predicted);
 	world_make(&real, given->real ? given->real : STACK);
 	real.layout->source = SEGMAP_SOURCE_RUN;
+	make_needs(given, &real);
 	real.layout->moment = given->moment ? given->moment : SEGMAP_MOMENT_ENTRY;
 	real.layout->auxv_entry = given->entry;
 	real.layout->auxv_base = given->base;
