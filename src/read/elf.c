@@ -532,43 +532,64 @@ static bool is_gnu_note(const Elf_Data *data, const GElf_Nhdr *note, size_t name
 	       memcmp((char *)data->d_buf + name_at, "GNU", sizeof("GNU")) == 0;
 }
 
-/* The first build-id among the notes of a PT_NOTE, and whether there is an ABI note. */
+/* Keep the build-id whose bytes are at @desc. */
+static struct segmap_error *take_build_id(const unsigned char *desc, size_t size,
+					  struct segmap_elf *elf)
+{
+	elf->build_id = malloc(size * 2 + 1);
+	if (!elf->build_id)
+		return segmap_error_no_memory();
+	for (size_t i = 0; i < size; i++) {
+		elf->build_id[2 * i] = "0123456789abcdef"[desc[i] >> 4];
+		elf->build_id[2 * i + 1] = "0123456789abcdef"[desc[i] & 15];
+	}
+	elf->build_id[size * 2] = '\0';
+	return NULL;
+}
+
+/* The first build-id among notes, and whether there is an ABI note. */
+static struct segmap_error *walk_notes(Elf_Data *data, struct segmap_elf *elf)
+{
+	size_t at = 0, next, name_at, desc_at;
+	GElf_Nhdr note;
+
+	while (data && (next = gelf_getnote(data, at, &note, &name_at, &desc_at)) > 0) {
+		struct segmap_error *error = NULL;
+
+		if (is_gnu_note(data, &note, name_at, NT_GNU_ABI_TAG))
+			elf->abi_note = true;
+		if (!elf->build_id && is_gnu_note(data, &note, name_at, NT_GNU_BUILD_ID) &&
+		    note.n_descsz > 0 && note.n_descsz <= SEGMAP_MAX_BUILD_ID)
+			error = take_build_id((unsigned char *)data->d_buf + desc_at, note.n_descsz,
+					      elf);
+		if (error)
+			return error;
+		at = next;
+	}
+	return NULL;
+}
+
+/*
+ * The notes of a PT_NOTE. Where it is aligned to 8 bytes, so should each of them
+ * be; mold puts those that are aligned to 4 behind a property note all the same.
+ */
 static struct segmap_error *parse_notes(struct window *window, Elf *libelf, const GElf_Phdr *phdr,
 					struct segmap_elf *elf)
 {
 	struct segmap_error *error;
-	size_t at, next, name_at, desc_at;
-	Elf_Data *data;
-	GElf_Nhdr note;
+	size_t at;
 
 	if (phdr->p_filesz > SEGMAP_MAX_NOTES_BYTES ||
 	    !is_there(window, phdr->p_offset, phdr->p_filesz))
 		return NULL;
 	error = window_read(window, phdr->p_offset, phdr->p_filesz, &at);
-	if (error)
-		return error;
-	data = elf_getdata_rawchunk(libelf, (int64_t)at, phdr->p_filesz,
-				    phdr->p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
-	at = 0;
-	while (data && (next = gelf_getnote(data, at, &note, &name_at, &desc_at)) > 0) {
-		const unsigned char *desc = (unsigned char *)data->d_buf + desc_at;
-
-		if (is_gnu_note(data, &note, name_at, NT_GNU_ABI_TAG))
-			elf->abi_note = true;
-		if (!elf->build_id && is_gnu_note(data, &note, name_at, NT_GNU_BUILD_ID) &&
-		    note.n_descsz > 0 && note.n_descsz <= SEGMAP_MAX_BUILD_ID) {
-			elf->build_id = malloc(note.n_descsz * 2 + 1);
-			if (!elf->build_id)
-				return segmap_error_no_memory();
-			for (size_t i = 0; i < note.n_descsz; i++) {
-				elf->build_id[2 * i] = "0123456789abcdef"[desc[i] >> 4];
-				elf->build_id[2 * i + 1] = "0123456789abcdef"[desc[i] & 15];
-			}
-			elf->build_id[note.n_descsz * 2] = '\0';
-		}
-		at = next;
-	}
-	return NULL;
+	if (!error && phdr->p_align == 8)
+		error = walk_notes(elf_getdata_rawchunk(libelf, (int64_t)at, phdr->p_filesz,
+							ELF_T_NHDR8), elf);
+	if (!error)
+		error = walk_notes(elf_getdata_rawchunk(libelf, (int64_t)at, phdr->p_filesz,
+							ELF_T_NHDR), elf);
+	return error;
 }
 
 /*
