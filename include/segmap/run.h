@@ -56,6 +56,13 @@ struct segmap_stop {
  */
 struct segmap_run;
 
+/*
+ * Whether set-user-ID and the like have the effect under segmap's tracing that they
+ * have without: else the program is run with the privileges of whoever runs it
+ * (Linux security/commoncap.c:cap_bprm_creds_from_file, by CAP_SYS_PTRACE).
+ */
+SEGMAP_API bool segmap_run_keeps_privileges(void);
+
 /* Prepare a run; nothing is executed yet. The strings of @options must outlive it. */
 SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
 segmap_run_new(const struct segmap_run_options *options, struct segmap_run **ret);

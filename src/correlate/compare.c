@@ -181,7 +181,7 @@ static void real_rows(struct comparing *comparing, int32_t backing, uint64_t bia
 	uint64_t low = predicted->array[0].start, high = predicted->array[predicted->n - 1].end;
 
 	for (size_t i = 0; i < layout->n_vmas; i++) {
-		bool is_file = layout->annotations[i].backing == backing;
+		bool is_file = backing >= 0 && layout->annotations[i].backing == backing;
 		struct row row = make_row(layout, i, bias, is_file);
 		bool overlaps = is_file;
 

@@ -5,6 +5,7 @@
 #include "read/trace.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -451,6 +452,15 @@ static void *trace(void *context)
 }
 
 /* ---- the caller ---- */
+
+bool segmap_run_keeps_privileges(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	return syscall(SYS_capget, &header, data) == 0 &&
+	       (data[0].effective >> CAP_SYS_PTRACE & 1);
+}
 
 struct segmap_error *segmap_run_new(const struct segmap_run_options *options,
 				    struct segmap_run **ret)

@@ -139,10 +139,17 @@ static bool set_trap(pid_t pid, uint64_t addr, struct breakpoint *breakpoint)
 
 bool breakpoint_set(pid_t pid, uint64_t addr, struct breakpoint *ret)
 {
+	if (!set_debug_registers(pid, addr, true))
+		return breakpoint_set_software(pid, addr, ret);
+	*ret = (struct breakpoint){ .addr = addr, .set = true, .hardware = true };
+	return true;
+}
+
+bool breakpoint_set_software(pid_t pid, uint64_t addr, struct breakpoint *ret)
+{
 	struct breakpoint breakpoint = { .addr = addr, .set = true };
 
-	breakpoint.hardware = set_debug_registers(pid, addr, true);
-	if (!breakpoint.hardware && !set_trap(pid, addr, &breakpoint))
+	if (!set_trap(pid, addr, &breakpoint))
 		return false;
 	*ret = breakpoint;
 	return true;

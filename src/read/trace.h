@@ -42,6 +42,9 @@ struct breakpoint {
  */
 bool breakpoint_set(pid_t pid, uint64_t addr, struct breakpoint *ret);
 
+/* Likewise, by an instruction in any case. */
+bool breakpoint_set_software(pid_t pid, uint64_t addr, struct breakpoint *ret);
+
 /* Whether @pid, stopped with SIGTRAP, is at @breakpoint. */
 bool breakpoint_reached(pid_t pid, const struct breakpoint *breakpoint);
 

@@ -34,6 +34,7 @@ struct comparison_case {
 	struct segmap_stop stop;
 	struct segmap_outcome outcome;
 	bool no_real;
+	bool only_program; /* it is predicted, though no VMA has its file */
 	const char *expected;	 /* one line for each change and note */
 	size_t n_images, n_vmas; /* compared */
 };
@@ -202,6 +203,10 @@ static const struct comparison_case cases[] = {
 		  "7001000-7002000 rw-p 00000000 00:00 0\n"
 		  "7003000-7004000 rw-p 00001000 00:01 3 /l\n",
 	  RUNS, .expected = "", .n_images = 1, .n_vmas = 2 },
+	{ .claim = "a program of which nothing is in a file",
+	  .predicted = "10000-11000 rw-p 00000000 00:00 0\n", .only_program = true,
+	  .real = "5550000-5551000 rw-p 00000000 00:00 0\n" STACK,
+	  AT, RUNS, .expected = "", .n_images = 1, .n_vmas = 1 },
 	{ .claim = "stack, vdso and vvar",
 	  .predicted = "10000-14000 r--p 00000000 00:00 0 [vvar]\n"
 		       "14000-16000 r-xp 00000000 00:00 0 [vdso]\n" STACK,
@@ -301,6 +306,21 @@ static void make_prediction(const struct comparison_case *given, struct world *w
 				.end = start + 0x8000,
 			};
 		}
+	}
+	if (given->only_program) {
+		world->elfs[0][0] = plan_build(&program, PAGE);
+		world->elfs[0][0]->entry = ENTRY;
+		world->files[0] = (struct segmap_file){ .fd = -1, .n_elfs = 1,
+							.elfs = world->elfs[0] };
+		world->n_files = 1;
+		layout->backings = calloc(1, sizeof(*layout->backings));
+		ck_assert_ptr_nonnull(layout->backings);
+		layout->backings[0] = (struct segmap_backing){ .path = strdup("/p"), .ino = 1 };
+		layout->n_backings = 1;
+		layout->images[layout->n_images++] = (struct segmap_image){
+			.elf = world->elfs[0][0], .role = SEGMAP_ROLE_PROGRAM, .alias_of = -1,
+			.bias = 0x10000, .start = 0x10000, .end = 0x18000,
+		};
 	}
 	/* Which segment is not what is tested: the first VMA is of the first, others of the second. */
 	for (size_t i = 0; i < layout->n_images; i++)
