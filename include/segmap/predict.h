@@ -16,6 +16,9 @@ struct segmap_predict_options {
 	uint64_t page_size; /* bytes; 0: this machine's, or the usual one of the file's machine */
 	bool no_deps;	    /* the program and its interpreter only */
 	bool no_aslr;	    /* addresses as they are without randomization */
+	bool traced;	    /* it is run by a tracer that may not let it have other privileges:
+			       AT_SECURE is set all the same (Linux security/commoncap.c:
+			       cap_bprm_creds_from_file), which a note says */
 };
 
 /*

@@ -3,9 +3,12 @@
 #include "cli/output.h"
 #include "cli/show.h"
 #include "cli/status.h"
+#include "cli/verify.h"
 #include "render/explain.h"
+#include "render/verdict.h"
 #include "render/words.h"
 #include <errno.h>
+#include <segmap/run.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +20,9 @@ struct explaining {
 	struct segmap_world *world;
 	uint64_t page_size; /* of files and world */
 	size_t n_shown, n_failed, n_refused;
+	size_t n_unreached; /* programs that ended before --verify could look at them */
+	size_t n_differ; /* programs of which --verify has found a difference */
+	bool wrong_usage; /* a library was to be verified */
 };
 
 /* One program and its maps. */
@@ -110,14 +116,15 @@ static struct segmap_error *note_circumstances(const struct explaining *explaini
 					       const struct explained *explained,
 					       struct segmap_layout *layout)
 {
-	const struct segmap_elf *elf = layout->images[0].elf;
-	const char *machine = segmap_machine_name(elf->machine);
+	/* At exec there is nothing of a library. */
+	const struct segmap_elf *elf = layout->n_images ? layout->images[0].elf : NULL;
+	const char *machine = elf ? segmap_machine_name(elf->machine) : NULL;
 	struct segmap_error *error = NULL;
 
 	if (explained->from_here)
 		error = segmap_layout_note(layout, "%s is not in PATH: this is the file in the "
 						   "working directory", explained->path);
-	if (!error && elf->foreign)
+	if (!error && elf && elf->foreign)
 		error = segmap_layout_note(
 			layout, "%s is for another machine (%s%s): it cannot run here; pages are taken "
 				"to have %ju bytes%s", layout->target, machine ? machine : "unknown",
@@ -184,17 +191,30 @@ static void report_outcome(const struct options *options, const struct segmap_la
 				words_of_outcome(outcome), outcome->reason));
 }
 
+/* Verified beside what was asked for: a table of it would only be in the way. */
+static bool is_hidden(const struct options *options, const struct segmap_layout *layout)
+{
+	return options->all_moments && options->form != FORM_JSON &&
+	       layout->moment != SEGMAP_MOMENT_ENTRY;
+}
+
 static struct segmap_error *show_explained(struct explaining *explaining,
 					   const struct explained *explained, struct output *output)
 {
 	struct options *options = explaining->options;
 	struct segmap_error *error = tell(options, explained, output->file);
-	bool refused = false;
+	bool refused = false, any = false;
 
 	for (size_t i = 0; i < options->n_moments && !error; i++) {
 		const struct segmap_layout *layout = explained->layouts[i];
 
-		if (i && options->form == FORM_TABLE && options->style.frame)
+		if (layout->prediction->outcome.reason && !refused)
+			report_outcome(options, layout);
+		refused |= layout->prediction->outcome.reason != NULL;
+		report_verdict(options, layout);
+		if (is_hidden(options, layout))
+			continue;
+		if (any && options->form == FORM_TABLE && options->style.frame)
 			fputc('\n', output->file);
 		error = show_layout(options, layout, output->file);
 		if (error)
@@ -202,11 +222,40 @@ static struct segmap_error *show_explained(struct explaining *explaining,
 		report_notes(options, layout);
 		if (options->form == FORM_RAW)
 			options->style.heading = false;
-		if (layout->prediction->outcome.reason && !refused)
-			report_outcome(options, layout);
-		refused |= layout->prediction->outcome.reason != NULL;
+		any = true;
 	}
+	for (size_t i = 0; i < options->n_moments && !error; i++)
+		if (options->form == FORM_TABLE && options->style.frame)
+			error = render_verdict(explained->layouts[i], &options->style, output->file);
 	explaining->n_refused += refused && !error;
+	return error;
+}
+
+/* Run it, and see whether all is as predicted. */
+static struct segmap_error *verify_explained(struct explaining *explaining,
+					     const struct explained *explained)
+{
+	const struct options *options = explaining->options;
+	const struct segmap_layout *first = explained->layouts[0];
+	bool differs = false, unreached = false;
+	struct segmap_error *error;
+
+	if (first->prediction->is_library) {
+		explaining->wrong_usage = true;
+		return segmap_error_new(SEGMAP_ERROR_FORMAT, first->target,
+					"--verify: a library cannot be run");
+	}
+	if (first->n_images && first->images[0].elf->foreign)
+		return segmap_error_new(SEGMAP_ERROR_FORMAT, first->target,
+					"--verify: it is for another machine");
+	error = verify(options, explained->path, explaining->files, explained->layouts,
+		       options->n_moments);
+	for (size_t i = 0; i < options->n_moments && !error; i++) {
+		differs |= explained->layouts[i]->comparison->n_changes > 0;
+		unreached |= explained->layouts[i]->comparison->unreached != NULL;
+	}
+	explaining->n_differ += differs;
+	explaining->n_unreached += unreached;
 	return error;
 }
 
@@ -220,6 +269,8 @@ static struct segmap_error *explain_one(struct explaining *explaining, const cha
 		error = choose_page_size(explaining, explained.path);
 	if (!error)
 		error = predict(explaining, &explained);
+	if (!error && explaining->options->verify)
+		error = verify_explained(explaining, &explained);
 	if (error)
 		return error;
 	if (explaining->n_shown && explaining->options->form == FORM_TABLE &&
@@ -239,13 +290,21 @@ static void explain_all(struct explaining *explaining, struct output *output)
 		if (error)
 			report(error);
 	}
+	if (explaining->wrong_usage)
+		fputs("Try 'segmap --help'\n", stderr);
 }
 
 static int status_of(const struct explaining *explaining)
 {
+	if (explaining->wrong_usage)
+		return STATUS_USAGE;
+	if (explaining->n_differ)
+		return STATUS_DIFFERS;
 	if (explaining->n_failed && explaining->n_shown)
 		return STATUS_SOME;
-	return explaining->n_failed || explaining->n_refused ? STATUS_NOT_SHOWN : STATUS_SHOWN;
+	return explaining->n_failed || explaining->n_refused || explaining->n_unreached ?
+		       STATUS_NOT_SHOWN :
+		       STATUS_SHOWN;
 }
 
 int explain(struct options *options)
@@ -264,6 +323,7 @@ int explain(struct options *options)
 		return STATUS_NOT_SHOWN;
 	}
 	settle_style(options, output.file);
+	options->predict.traced = options->verify && !segmap_run_keeps_privileges();
 	explain_all(&explaining, &output);
 	error = output_commit(&output, explaining.n_shown > 0);
 	if (error) {

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Every option once: getopt's tables and --help are made from this. */
 struct option_row {
@@ -24,11 +25,14 @@ enum {
 	OPTION_NO_DEPS,
 	OPTION_NO_ASLR,
 	OPTION_PAGE_SIZE,
+	OPTION_VERIFY,
 };
 
 static const struct option_row rows[] = {
 	{ OPTION_EXPLAIN, "explain", no_argument, "",
 	  "predict the map of programs or libraries, and say why; nothing is run" },
+	{ OPTION_VERIFY, "verify", no_argument, "",
+	  "with --explain: run the program, and compare the prediction with what is there" },
 	{ OPTION_MOMENT, "moment", required_argument, " LIST",
 	  "with --explain: at exec, at entry (the default), or both: exec,entry" },
 	{ OPTION_NO_DEPS, "no-deps", no_argument, "",
@@ -256,6 +260,9 @@ static struct segmap_error *apply(struct options *options, int value, const char
 	case OPTION_EXPLAIN:
 		options->explain = true;
 		break;
+	case OPTION_VERIFY:
+		options->verify = true;
+		break;
 	case OPTION_AS:
 		return parse_as(arg, &options->predict.as);
 	case OPTION_MOMENT:
@@ -301,7 +308,18 @@ static struct segmap_error *check_explain(struct options *options)
 {
 	if (!options->n_targets)
 		return usage("--explain", "name a program or a library");
-	if (!options->n_moments)
+	if (options->verify && options->predict.no_deps)
+		return usage("--verify", "it does not go with --no-deps: libraries would be compared "
+					 "with nothing");
+	if (options->verify && options->predict.as == SEGMAP_AS_LIBRARY)
+		return usage("--verify", "a library cannot be run");
+	if (options->verify && options->predict.page_size &&
+	    options->predict.page_size != (uint64_t)sysconf(_SC_PAGESIZE))
+		return usage("--verify", "this machine has another page size");
+	options->all_moments = options->verify && !options->n_moments;
+	if (options->all_moments)
+		options->moments[options->n_moments++] = SEGMAP_MOMENT_EXEC;
+	if (options->all_moments || !options->n_moments)
 		options->moments[options->n_moments++] = SEGMAP_MOMENT_ENTRY;
 	return NULL;
 }
@@ -309,7 +327,8 @@ static struct segmap_error *check_explain(struct options *options)
 /* An option that was given and means something for --explain alone; NULL if there is none. */
 static const char *of_explain(const struct options *options)
 {
-	return options->predict.as	    ? "--as" :
+	return options->verify		    ? "--verify" :
+	       options->predict.as	    ? "--as" :
 	       options->n_moments	    ? "--moment" :
 	       options->predict.no_deps	    ? "--no-deps" :
 	       options->predict.no_aslr	    ? "--no-aslr" :
@@ -415,7 +434,8 @@ void options_print_help(FILE *file)
 	}
 	fputs("\n"
 	      "Exit status: 0 all was shown; 1 nothing could be shown, or a program is predicted\n"
-	      "to be refused or killed; 2 wrong usage; 64 some targets were shown and some not.\n",
+	      "to be refused or killed; 2 wrong usage; 3 --verify has found a difference; 64 some\n"
+	      "targets were shown and some not.\n",
 	      file);
 }
 

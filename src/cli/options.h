@@ -31,6 +31,8 @@ struct options {
 	struct segmap_predict_options predict;
 	enum segmap_moment moments[2]; /* with explain: which maps, in order */
 	size_t n_moments;
+	bool verify;	  /* run the programs, and compare */
+	bool all_moments; /* to be compared, since none was named: only entry is shown as a table */
 	bool help, version, list_columns;
 };
 

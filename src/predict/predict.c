@@ -944,6 +944,11 @@ struct segmap_error *segmap_predict(const struct segmap_world *world, const char
 		error = replay(&predictor, interp_errnum);
 	if (!error)
 		error = make_layout(&predictor);
+	if (!error && file.secure && options->traced)
+		error = segmap_layout_note(predictor.layout,
+					   "%s would have other privileges than its user (set-user-ID, "
+					   "set-group-ID or capabilities): under a tracer it has not, but "
+					   "the dynamic linker is as careful as if it had", path);
 	if (!error)
 		error = script_note(&script, predictor.layout);
 	if (!error)

@@ -4,6 +4,7 @@
 #include "render/reason.h"
 #include "render/words.h"
 #include <elf.h>
+#include <segmap/compare.h>
 #include <string.h>
 #include <time.h>
 
@@ -484,6 +485,29 @@ static void write_head(struct writer *writer, const struct segmap_layout *layout
 			     outcome_of(writer, &layout->prediction->outcome));
 }
 
+static struct json_object *change_of(struct writer *writer, const struct segmap_change *change)
+{
+	struct json_object *object = new_object(writer);
+
+	add(writer, object, "what", string_of(writer, segmap_change_word(change->what)));
+	add(writer, object, "image", string_of(writer, change->image));
+	add(writer, object, "segment",
+	    change->segment < 0 ? NULL : number_of(writer, (uint64_t)change->segment));
+	add(writer, object, "a", string_of(writer, change->a));
+	add(writer, object, "b", string_of(writer, change->b));
+	add(writer, object, "why", string_of(writer, change->why));
+	return object;
+}
+
+/* Of a prediction that was compared with a run: none means that there are none. */
+static void write_differences(struct writer *writer, const struct segmap_comparison *comparison)
+{
+	open_list(writer, "differences");
+	for (size_t i = 0; i < comparison->n_changes && !writer->failed; i++)
+		write_element(writer, change_of(writer, &comparison->changes[i]));
+	close_list(writer);
+}
+
 struct segmap_error *render_json(const struct segmap_layout *layout, const struct range *range,
 				 FILE *file)
 {
@@ -509,6 +533,8 @@ struct segmap_error *render_json(const struct segmap_layout *layout, const struc
 	close_list(&writer);
 	if (layout->prediction)
 		write_calls(&writer, layout);
+	if (layout->comparison)
+		write_differences(&writer, layout->comparison);
 	fputs("}\n", file);
 	return writer.failed ? segmap_error_no_memory() : NULL;
 }

@@ -66,7 +66,7 @@ def every_option_of_help_is_known_and_no_other_is():
                 short = ["-" + letter] + ([value] if argument else [])
                 assert segtest.segmap(*short, process.pid).status == 0, short
     for name in ("core", "maps", "run", "all", "at", "extended", "summary", "svg", "html",
-                 "verify", "audit", "diff", "watch", "quiz", "no-sandbox", "legend", "nonsense"):
+                 "audit", "diff", "watch", "quiz", "no-sandbox", "legend", "nonsense"):
         assert f"--{name}" in check_usage_error(f"--{name}", "1")
     for letter in "xXwZ":
         assert f"-{letter}" in check_usage_error(f"-{letter}", "1")

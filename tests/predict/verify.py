@@ -1,0 +1,361 @@
+#!/usr/bin/env python3
+"""segmap --explain --verify: what it finds, what it must not find, and what it leaves behind.
+
+    VERIFY_SYSTEM=N   programs of /usr/bin and so on (default 60; 0: all)
+    VERIFY_RANDOM=N   random executables (default 40), from
+    VERIFY_SEED=N     this seed on (default 0)
+"""
+import collections
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+import segtest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import random_elf   # noqa: E402
+
+N_SYSTEM = int(os.environ.get("VERIFY_SYSTEM", "60"))
+N_RANDOM = int(os.environ.get("VERIFY_RANDOM", "40"))
+SEED = int(os.environ.get("VERIFY_SEED", "0"))
+BEFORE_ENTRY = os.environ.get("BEFORE_ENTRY", "")
+OTHER_RUN = os.environ.get("OTHER_RUN", "")
+# A sanitizer wants to be the first library of segmap, which a preloaded one is instead.
+ANY_ORDER = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+
+
+def verify(program, *options, env=None, timeout=120, **more):
+    """(exit status, documents, standard error) of one program that is verified."""
+    result = segtest.segmap("--explain", "--verify", "-J", *options, "--", program, env=env, timeout=timeout,
+                            **more)
+    documents = [json.loads(line) for line in result.out.decode().splitlines()]
+    for document in documents:
+        segtest.validate(document)
+        assert document["source"] == "prediction"
+    if result.status == 1 and not documents and "trace it" in result.error_text:
+        raise segtest.Skip("needs to trace its own children")
+    return result.status, documents, result.error_text
+
+
+def changes(documents):
+    return [(document["moment"], change["what"], change["image"], change["why"])
+            for document in documents for change in document["differences"]]
+
+
+def check_verified(program, *options, **more):
+    """Nothing differs; the documents."""
+    status, documents, error = verify(program, *options, **more)
+    assert status == 0 and not changes(documents), (program, status, changes(documents), error)
+    return documents
+
+
+def elf_files(*directories):
+    """Programs in directories that can be executed, and are ELF files."""
+    found = []
+    for directory in directories:
+        for entry in sorted(os.scandir(directory), key=lambda e: e.name) if os.path.isdir(directory) else []:
+            if entry.is_file() and not entry.is_symlink() and os.access(entry.path, os.X_OK | os.R_OK):
+                with open(entry.path, "rb") as file:
+                    head = file.read(18)
+                if head[:4] == b"\x7fELF" and not entry.name.endswith(".so"):
+                    found.append(entry.path)
+    return found
+
+
+def zoo():
+    sys.path.insert(0, os.path.join(segtest.SOURCE, "tests", "zoo"))
+    import build
+    return build.build(os.path.join(segtest.BUILD, "zoo"))
+
+
+def gone(pid):
+    """The process has ended; whoever has adopted it may not have waited for it yet."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
+            return file.read().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+@contextlib.contextmanager
+def before_entry(what, **settings):
+    """(environment in which BEFORE_ENTRY does this, file to which its processes write their pids)."""
+    with tempfile.TemporaryDirectory() as directory:
+        pids = os.path.join(directory, "pids")
+        yield dict(settings, DO=what, PIDS=pids), pids
+
+
+def read_pids(path):
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="ascii") as file:
+        return [int(line) for line in file if line.endswith("\n")]
+
+
+# ---- predictions that are right ----
+
+@segtest.claim
+def the_zoo_is_verified():
+    wrong, count = [], 0
+    for name, entry in sorted(zoo().items()):
+        if entry["status"] == "built":
+            status, documents, error = verify(entry["program"])
+            count += 1
+            if status or changes(documents) or len(documents) != 2:
+                wrong.append((name, status, changes(documents), error))
+    print(f"    {count - len(wrong)} of {count}")
+    assert count and not wrong, wrong
+
+
+@segtest.claim
+def system_programs_are_verified():
+    paths = elf_files("/usr/bin", "/usr/sbin", "/usr/libexec")
+    step = max(1, len(paths) // N_SYSTEM) if N_SYSTEM else 1
+    wrong = []
+    for path in paths[::step]:
+        status, documents, error = verify(path)
+        if status or changes(documents):
+            wrong.append((path, status, changes(documents), error))
+    print(f"    {len(paths[::step]) - len(wrong)} of {len(paths[::step])}")
+    assert paths and not wrong, wrong
+
+
+@segtest.claim
+def random_executables_are_verified_refusals_and_deaths_included():
+    wrong, ends = [], collections.Counter()
+    with tempfile.TemporaryDirectory() as directory:
+        for seed in range(SEED, SEED + N_RANDOM):
+            path = os.path.join(os.path.realpath(directory), f"random-{seed}")
+            with open(path, "wb") as file:
+                file.write(random_elf.executable(seed))
+            os.chmod(path, 0o755)
+            status, documents, error = verify(path, "--as=program")
+            outcome = documents[-1]["outcome"] if documents else {"error": error}
+            ends[(outcome or {"error": "runs"})["error"] or "given up"] += 1
+            if changes(documents) or status != (1 if outcome else 0):
+                wrong.append((seed, status, changes(documents), error))
+            os.unlink(path)
+    print("    " + ", ".join(f"{count} {end}" for end, count in sorted(ends.items(), key=str)))
+    assert not wrong, wrong
+
+
+@segtest.claim
+def addresses_are_verified_without_randomization():
+    for program in ("/bin/true", "/bin/sh"):
+        documents = check_verified(program, "--no-aslr")
+        rows = [vma for vma in documents[0]["vmas"] if vma["kind"] in ("segment", "relro") and not vma["base"]]
+        assert rows, "nothing has an address"
+    for name in ("gcc-static", "gcc-static-pie", "musl-pie", "gcc-no-pie"):
+        entry = zoo().get(name)
+        if entry and entry["status"] == "built":
+            check_verified(entry["program"], "--no-aslr")
+
+
+@segtest.claim
+def script_is_verified_as_the_program_that_it_names():
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "script")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("#!/bin/sh\nexit 3\n")
+        os.chmod(path, 0o755)
+        documents = check_verified(path)
+        assert documents[0]["images"][0]["path"] == os.path.realpath("/bin/sh")
+
+
+@segtest.claim
+def moment_narrows_it():
+    for moments in (["exec"], ["entry"], ["entry", "exec"], ["exec", "entry"]):
+        documents = check_verified("/bin/true", "--moment=" + ",".join(moments))
+        assert [document["moment"] for document in documents] == moments
+        assert all(document["differences"] == [] for document in documents)
+
+
+@segtest.claim
+def table_says_what_was_compared():
+    for options in ([], ["--moment=exec,entry"], ["--color=always"]):
+        result = segtest.segmap("--explain", "--verify", *options, "/bin/true")
+        lines = result.text.splitlines()
+        assert result.status == 0 and lines[-2].startswith("verified at exec: 2 images, "), lines[-3:]
+        assert lines[-1].startswith("verified at entry: 3 images, "), lines[-3:]
+        assert all(line.endswith(" VMAs, no difference") for line in lines[-2:]), lines[-3:]
+        # The map at exec is shown if it was asked for.
+        assert result.text.count("[stack]") >= 1 + bool(options and "moment" in options[0])
+    result = segtest.segmap("--explain", "--verify", "-q", "/bin/true")
+    assert "verified" not in result.text and result.status == 0
+
+
+@segtest.claim
+def not_verified_has_no_differences_at_all():
+    document = segtest.document("--explain", "/bin/true")
+    assert "differences" not in document
+
+
+# ---- predictions that are wrong ----
+
+def check_wrong(how, program, env=None):
+    """The documents of a program that is run in another way than predicted."""
+    if not OTHER_RUN:
+        raise segtest.Skip("OTHER_RUN names no library")
+    still = verify(program, env=dict(env or {}, LD_PRELOAD=OTHER_RUN, HOW="still:", **ANY_ORDER))
+    assert still[0] == 0, still
+    status, documents, error = verify(program, env=dict(env or {}, LD_PRELOAD=OTHER_RUN, HOW=how, **ANY_ORDER))
+    assert status == 3, (status, changes(documents), error)
+    return documents
+
+
+@segtest.claim
+def library_that_only_the_run_preloads_is_noticed():
+    library = zoo()["gcc-library"]["library"]
+    documents = check_wrong(f"preload:{library}", "/bin/true")
+    assert changes(documents) == [("entry", "added", os.path.realpath(library), "loaded, and not predicted")]
+
+
+@segtest.claim
+def library_that_was_replaced_is_noticed():
+    entries = zoo()
+    with tempfile.TemporaryDirectory() as directory:
+        directory = os.path.realpath(directory)
+        program = os.path.join(directory, "gcc-library")
+        library = os.path.join(directory, "libgcc-library.so")
+        other = os.path.join(directory, "other.so")
+        for source in (entries["gcc-library"]["program"], entries["gcc-library"]["library"]):
+            shutil.copy(source, directory)
+        shutil.copy(entries["gcc-library-norelro"]["library"], other)
+        documents = check_wrong(f"replace:{library}:{other}", program)
+    found = changes(documents)
+    assert {moment for moment, *_ in found} == {"entry"} and {image for _, _, image, _ in found} == {library}
+    # Another file, and it has no RELRO: what was one VMA of three pages is cut in another place.
+    assert "image" in [what for _, what, _, _ in found] and len(found) > 1, found
+
+
+@segtest.claim
+def program_that_was_another_is_noticed():
+    entries = zoo()
+    documents = check_wrong(f"program:{entries['gcc-no-pie']['program']}", entries["gcc-pie"]["program"])
+    assert {moment for moment, *_ in changes(documents)} == {"exec", "entry"}
+    status, documents, error = verify("/bin/true", env=dict(
+        LD_PRELOAD=OTHER_RUN, HOW="program:/nowhere", **ANY_ORDER))
+    assert status == 3 and documents[0]["differences"][0]["b"] == "refused: ENOENT", error
+
+
+@segtest.claim
+def differences_are_shown_in_a_table_and_told_elsewhere():
+    library = zoo()["gcc-library"]["library"]
+    env = dict(LD_PRELOAD=OTHER_RUN, HOW=f"preload:{library}", **ANY_ORDER)
+    result = segtest.segmap("--explain", "--verify", "/bin/true", env=env)
+    line = f"  added {os.path.realpath(library)}: loaded, and not predicted"
+    assert result.status == 3 and result.text.splitlines()[-1] == line, result.text
+    assert result.text.splitlines()[-2].endswith(" VMAs, 1 difference")
+    for options in (["-r"], ["-q"]):
+        result = segtest.segmap("--explain", "--verify", *options, "/bin/true", env=env)
+        assert result.status == 3 and line.strip() in result.error_text, result.error_text
+
+
+# ---- programs that do not get there, or do more on the way ----
+
+def need_before_entry():
+    if not BEFORE_ENTRY:
+        raise segtest.Skip("BEFORE_ENTRY names no program")
+
+
+@segtest.claim
+def program_that_ends_before_its_entry_is_not_verified():
+    need_before_entry()
+    with before_entry("exit") as (env, pids):
+        status, documents, error = verify(BEFORE_ENTRY, env=env)
+        assert status == 1 and not changes(documents), (status, error)
+        assert "not verified at entry: exits with status 41" in error, error
+        assert len(read_pids(pids)) == 1
+        text = segtest.segmap("--explain", "--verify", BEFORE_ENTRY, env=env).text
+        assert text.splitlines()[-1] == "not verified at entry: exits with status 41", text
+    with before_entry("abort") as (env, _):
+        status, documents, _ = verify(BEFORE_ENTRY, env=env)
+        assert status == 3 and documents[1]["differences"][0]["b"] == "killed: SIGABRT"
+
+
+@segtest.claim
+def nothing_of_it_is_left():
+    need_before_entry()
+    for what, count in (("nothing", 1), ("read", 1), ("thread", 1), ("fork", 2), ("leave", 2), ("wait", 1)):
+        with before_entry(what) as (env, pids):
+            status, documents, error = verify(BEFORE_ENTRY, env=env)
+            assert status == 0 and not changes(documents), (what, changes(documents), error)
+            found = read_pids(pids)
+            assert len(found) == count and all(gone(pid) for pid in found), (what, found)
+
+
+@segtest.claim
+def nothing_outlives_segmap_however_it_ends():
+    need_before_entry()
+    for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        with before_entry("ignore") as (env, pids):
+            with subprocess.Popen([segtest.SEGMAP, "--explain", "--verify", BEFORE_ENTRY],
+                                  env=dict(os.environ, **env), stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+                segtest.wait_until(lambda pids=pids: read_pids(pids) or process.poll() is not None,
+                                   "the program is on its way", 60)
+                if process.poll() is not None:
+                    raise segtest.Skip("needs to trace its own children")
+                found = read_pids(pids)
+                assert not any(gone(pid) for pid in found)
+                process.send_signal(number)
+                assert process.wait(30) == -number
+            segtest.wait_until(lambda found=found: all(gone(pid) for pid in found), "its end", 30)
+
+
+@segtest.claim
+def library_that_a_constructor_opens_is_a_note():
+    need_before_entry()
+    library = os.path.realpath(zoo()["gcc-library"]["library"])
+    with before_entry("open", LIBRARY=library) as (env, _):
+        documents = check_verified(BEFORE_ENTRY, env=env)
+        notes = [note for note in documents[1]["notes"] if note.startswith(library)]
+        assert len(notes) == 1 and "dlopen" in notes[0], documents[1]["notes"]
+
+
+@segtest.claim
+def privileges_of_a_set_user_id_program_are_spoken_of():
+    segtest.need_root()
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        path = os.path.join(directory, "privileged")
+        shutil.copy("/bin/true", path)
+        os.chmod(path, 0o4755)
+        if os.statvfs(directory).f_flag & os.ST_NOSUID:
+            raise segtest.Skip("needs a file system without nosuid")
+        documents = check_verified(path, as_user=65534)
+        assert any("set-user-ID" in note for note in documents[0]["notes"]), documents[0]["notes"]
+        # The privileges are lost under a tracer, and AT_SECURE is set all the same.
+        library = os.path.join(directory, "library.so")
+        shutil.copy(zoo()["gcc-library"]["library"], library)
+        documents = check_verified(path, as_user=65534, env={"LD_PRELOAD": library})
+        assert library not in [image["path"] for image in documents[1]["images"]]
+
+
+# ---- wrong usage ----
+
+@segtest.claim
+def what_cannot_be_verified_is_refused():
+    library = zoo()["gcc-library"]["library"]
+    for arguments in (["--verify", "1"], ["--verify", "--explain", library],
+                      ["--verify", "--explain", "--as=library", "/bin/true"],
+                      ["--verify", "--explain", "--no-deps", "/bin/true"],
+                      ["--verify", "--explain", "--page-size=65536", "/bin/true"]):
+        result = segtest.segmap(*arguments)
+        lines = result.error_text.splitlines()
+        assert result.status == 2 and len(lines) == 2 and lines[1] == "Try 'segmap --help'", (arguments, lines)
+        assert "verify" in lines[0], lines
+
+
+@segtest.claim
+def program_that_is_not_there_is_status_1():
+    status, documents, error = verify("/no/such/program")
+    assert status == 1 and not documents and "/no/such/program" in error
+
+
+segtest.main()
