@@ -32,7 +32,7 @@ static const struct option_row rows[] = {
 	{ OPTION_EXPLAIN, "explain", no_argument, "",
 	  "predict the map of programs or libraries, and say why; nothing is run" },
 	{ OPTION_VERIFY, "verify", no_argument, "",
-	  "with --explain: run the program, and compare the prediction with what is there" },
+	  "with --explain: run the program, compare, and kill it" },
 	{ OPTION_MOMENT, "moment", required_argument, " LIST",
 	  "with --explain: at exec, at entry (the default), or both: exec,entry" },
 	{ OPTION_NO_DEPS, "no-deps", no_argument, "",

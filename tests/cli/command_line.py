@@ -52,7 +52,7 @@ def rows(*arguments, columns):
 def every_option_of_help_is_known_and_no_other_is():
     arguments = {"output": "SIZE", "range": "0", "color": "never", "moment": "exec", "page-size": "4096",
                  "as": "program"}
-    of_explain = ("explain", "moment", "no-deps", "no-aslr", "page-size", "as")
+    of_explain = ("explain", "verify", "moment", "no-deps", "no-aslr", "page-size", "as")
     with segtest.running(SLEEP) as process, tempfile.TemporaryDirectory() as directory:
         arguments["output-file"] = os.path.join(directory, "out")
         for letter, name, argument in options():
