@@ -428,7 +428,8 @@ static int64_t find_named(const struct segmap_layout *layout, const char *name)
 	return -1;
 }
 
-/* The kernel's own areas: the same size and permissions, and address if it was predicted. */
+/* The kernel's own areas, and the stack without its size: permissions, and the place if that was
+ * predicted. */
 static void compare_area(struct comparing *comparing, const char *name, bool with_size)
 {
 	const struct segmap_layout *a = comparing->predicted, *b = comparing->real;
@@ -451,8 +452,9 @@ static void compare_area(struct comparing *comparing, const char *name, bool wit
 	if (with_size && wanted.end - wanted.start != got.end - got.start) {
 		what = SEGMAP_CHANGE_RESIZED;
 		differs = true;
-	} else if (with_size && a->prediction->placements[i].base == SEGMAP_BASE_NONE &&
-		   wanted.start != got.start) {
+	} else if (a->prediction->placements[i].base == SEGMAP_BASE_NONE &&
+		   (with_size ? wanted.start != got.start : wanted.end != got.end)) {
+		/* A stack grows downwards: its end is its place. */
 		what = SEGMAP_CHANGE_MOVED;
 		differs = true;
 	}

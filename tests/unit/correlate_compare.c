@@ -219,6 +219,12 @@ static const struct comparison_case cases[] = {
 		      "perms [stack] 0x7ffe000-0x7fff000 rw-p anonymous | "
 		      "0x7ff0000-0x7fff000 rwxp anonymous\n",
 	  .n_vmas = 3 },
+	{ .claim = "a stack ends where it was said to",
+	  .predicted = STACK, .real = "7ff0000-7ffe000 rw-p 00000000 00:00 0 [stack]\n",
+	  RUNS, .absolute = true,
+	  .expected = "moved [stack] 0x7ffe000-0x7fff000 rw-p anonymous | "
+		      "0x7ff0000-0x7ffe000 rw-p anonymous\n",
+	  .n_vmas = 1 },
 	{ .claim = "a heap is where it was said to be, if it is there at all",
 	  .predicted = "10000-31000 rw-p 00000000 00:00 0 [heap]\n",
 	  .real = "11000-12000 rw-p 00000000 00:00 0 [heap]\n",
