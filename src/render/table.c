@@ -472,7 +472,8 @@ static void append_prediction(struct segmap_text *line, const struct segmap_layo
 static void append_process(struct segmap_text *line, const struct segmap_layout *layout,
 			   const struct style *style)
 {
-	const char *at = layout->command, *end = at + layout->command_size;
+	const char *at = layout->command ? layout->command : "";
+	const char *end = at + layout->command_size;
 
 	if (style->colour)
 		begin_colour(line, "1");

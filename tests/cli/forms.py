@@ -245,7 +245,7 @@ def help_wins_over_targets_and_names_every_option_in_its_own_line():
 
 @segtest.parameters(
     "--core=x", "--maps", "--run", "--all", "--at=1", "--svg", "--html", "--audit",
-    "--verify", "--diff", "--watch", "--quiz", "--summary", "--sort=SIZE", "--extended", "--legend",
+    "--diff", "--watch", "--quiz", "--summary", "--sort=SIZE", "--extended", "--legend",
     "--trace", "--no-aslr", "--no-deps", "--moment=exec", "--page-size=4096", "--sysroot=/",
     "--seed=1", "--as=program", "--no-sandbox", "-x", "-X", "-XX", "-Jx")
 def option_of_a_later_version_is_refused_by_name(option):
