@@ -222,18 +222,25 @@ static bool is_exec(int status)
 }
 
 /* From before its execve to the return of that. */
-static void run_to_exec(struct segmap_run *run)
+static struct segmap_error *run_to_exec(struct segmap_run *run)
 {
+	struct trace_place place;
 	int status;
 
 	while (wait_for_program(run, &status)) {
-		if (is_exec(status)) {
-			startup_read(run->pid, run->page_size, &run->startup);
-			run->reached = SEGMAP_MOMENT_EXEC;
-			return;
+		if (!is_exec(status)) {
+			pass(run->pid, status, PTRACE_CONT);
+			continue;
 		}
-		pass(run->pid, status, PTRACE_CONT);
+		if (!trace_place(run->pid, &place))
+			return segmap_error_new(SEGMAP_ERROR_SYSTEM, run->options.path,
+						"the kernel does not tell where it stands "
+						"(PTRACE_GET_SYSCALL_INFO, Linux 5.3)");
+		startup_read(run->pid, run->page_size, &run->startup);
+		run->reached = SEGMAP_MOMENT_EXEC;
+		break;
 	}
+	return NULL;
 }
 
 /* Whether it stands at its entry point: stopped there, or about to die there. */
@@ -247,16 +254,28 @@ static bool is_at_entry(const struct segmap_run *run, int status)
 	       place.counter == run->startup.entry;
 }
 
+/*
+ * Have it stop at its entry point. Where nothing is mapped yet it needs no
+ * breakpoint: it cannot get past.
+ */
+static struct segmap_error *set_stop(struct segmap_run *run)
+{
+	unsigned char byte;
+
+	if (breakpoint_set(run->pid, run->startup.entry, &run->breakpoint))
+		run->software = !run->breakpoint.hardware;
+	else if (trace_read(run->pid, run->startup.entry, &byte, 1))
+		return segmap_error_new(SEGMAP_ERROR_SYSTEM, run->options.path,
+					"it cannot be stopped at its entry point: segmap knows no "
+					"breakpoint for this machine");
+	return NULL;
+}
+
 /* False if it ended before. */
 static bool run_to_entry(struct segmap_run *run)
 {
-	struct trace_place place;
 	int status, signal = 0;
 
-	if (trace_place(run->pid, &place) && place.counter == run->startup.entry)
-		return true;
-	if (breakpoint_set(run->pid, run->startup.entry, &run->breakpoint))
-		run->software = !run->breakpoint.hardware;
 	while (go_on(run, PTRACE_CONT, signal, &status)) {
 		if (is_exec(status)) {
 			run->state = SEGMAP_RUN_REPLACED;
@@ -308,19 +327,36 @@ static void read_linked(struct segmap_run *run)
 					       SEGMAP_MAX_LINKED);
 }
 
-static void run_on(struct segmap_run *run, enum segmap_moment wanted)
+/* From exec to entry. */
+static struct segmap_error *run_from_exec(struct segmap_run *run)
 {
-	if (run->state == SEGMAP_RUN_STOPPED && run->reached == SEGMAP_MOMENT_NONE)
-		run_to_exec(run);
-	if (run->state != SEGMAP_RUN_STOPPED || wanted != SEGMAP_MOMENT_ENTRY ||
-	    run->reached == SEGMAP_MOMENT_ENTRY || !run_to_entry(run))
-		return;
+	struct segmap_error *error = NULL;
+	struct trace_place place;
+	bool there = trace_place(run->pid, &place) && place.counter == run->startup.entry;
+
+	if (!there)
+		error = set_stop(run);
+	if (error || (!there && !run_to_entry(run)))
+		return error;
 	if (run->startup.has_linker)
 		read_linked(run);
 	else
 		run_start_up(run);
 	if (run->state == SEGMAP_RUN_STOPPED)
 		run->reached = SEGMAP_MOMENT_ENTRY;
+	return NULL;
+}
+
+static struct segmap_error *run_on(struct segmap_run *run, enum segmap_moment wanted)
+{
+	struct segmap_error *error = NULL;
+
+	if (run->state == SEGMAP_RUN_STOPPED && run->reached == SEGMAP_MOMENT_NONE)
+		error = run_to_exec(run);
+	if (!error && run->state == SEGMAP_RUN_STOPPED && wanted == SEGMAP_MOMENT_ENTRY &&
+	    run->reached == SEGMAP_MOMENT_EXEC)
+		error = run_from_exec(run);
+	return error;
 }
 
 /* ---- the tracer: beginning and end ---- */
@@ -438,7 +474,7 @@ static void *trace(void *context)
 			error = begin(run);
 		begun = true;
 		if (!error)
-			run_on(run, wanted);
+			error = run_on(run, wanted);
 		pthread_mutex_lock(&run->lock);
 		answer(run, error);
 	}
