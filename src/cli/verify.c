@@ -36,8 +36,9 @@ static struct segmap_error *take_notes(struct segmap_layout *layout, const struc
 	for (size_t i = 0; i < comparison->n_notes && !error; i++)
 		error = segmap_layout_note(layout, "%s", comparison->notes[i]);
 	if (!error && stop->state == SEGMAP_RUN_TIMED_OUT)
-		error = segmap_layout_note(layout, "it was killed when it had not got to that moment "
-						   "after %d seconds", SECONDS);
+		error = segmap_layout_note(layout,
+					   "it was killed when it had not got to that moment after "
+					   "%d seconds", SECONDS);
 	if (!error && stop->software)
 		error = segmap_layout_note(
 			layout, "there is no hardware breakpoint here: it was stopped at its entry "
@@ -61,7 +62,8 @@ static struct segmap_error *verify_moment(struct segmap_run *run, struct segmap_
 }
 
 struct segmap_error *verify(const struct options *options, const char *path,
-			    struct segmap_files *files, struct segmap_layout *const *layouts, size_t n)
+			    struct segmap_files *files, struct segmap_layout *const *layouts,
+			    size_t n)
 {
 	static const enum segmap_moment moments[] = { SEGMAP_MOMENT_EXEC, SEGMAP_MOMENT_ENTRY };
 	struct segmap_run_options run_options = {

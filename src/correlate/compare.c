@@ -16,7 +16,7 @@ struct comparing {
 	struct segmap_comparison *result;
 	int32_t *backings; /* for each predicted image its file's backing in reality; -1 */
 	bool *compared;	   /* for each real VMA: it belongs to a predicted image */
-	size_t *linked;	   /* for each real file: its place in the dynamic linker's list; SIZE_MAX */
+	size_t *linked;	   /* for each real file: its place in the linker's list; SIZE_MAX */
 	bool *startup;	   /* likewise: start-up has loaded it */
 	bool failed;	   /* out of memory */
 };

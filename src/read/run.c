@@ -518,7 +518,7 @@ struct segmap_error *segmap_run_new(const struct segmap_run_options *options,
 	return NULL;
 }
 
-/* Signals are the caller's: the thread has them all blocked, and only the child opens them again. */
+/* Signals are the caller's: the thread has all of them blocked, and the child opens them again. */
 static struct segmap_error *start_thread(struct segmap_run *run)
 {
 	sigset_t all;

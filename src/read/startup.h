@@ -19,7 +19,7 @@ void startup_read(pid_t pid, uint64_t page_size, struct startup *ret);
 /* The call is the mprotect of the program's RELRO. @place enters it. */
 bool startup_is_relro(const struct startup *startup, const struct trace_place *place);
 
-/* Whether the start-up code of a static program's C library makes this call, which @place enters. */
+/* Whether the start-up of a static program's C library makes this call, which @place enters. */
 bool startup_makes(const struct trace_place *place);
 
 /*

@@ -11,12 +11,17 @@
 
 /* Files are told apart by inode: 1 is the program, 2 the interpreter, 3 and up libraries. */
 static const struct plan program = {
-	.path = "/p", .segments = { LOAD(R, 0, 0, 0x800, 0x800), LOAD(RW, 0xdd0, 0x1dd0, 0x230, 0x3000),
+	.path = "/p", .segments = { LOAD(R, 0, 0, 0x800, 0x800),
+				    LOAD(RW, 0xdd0, 0x1dd0, 0x230, 0x3000),
 				    RELRO(0xdd0, 0x1dd0, 0x230) },
 };
-static const struct plan interpreter = { .path = "/i", .segments = { LOAD(R, 0, 0, 0x800, 0x800) } };
-static const struct plan library = { .path = "/l", .segments = { LOAD(RX, 0, 0, 0x800, 0x800),
-								 LOAD(RW, 0x1000, 0x1000, 16, 0x1800) } };
+static const struct plan interpreter = {
+	.path = "/i", .segments = { LOAD(R, 0, 0, 0x800, 0x800) },
+};
+static const struct plan library = {
+	.path = "/l", .segments = { LOAD(RX, 0, 0, 0x800, 0x800),
+				    LOAD(RW, 0x1000, 0x1000, 16, 0x1800) },
+};
 
 enum { ENTRY = 0x500, MOST_CASE_LINKED = 6 };
 
@@ -108,7 +113,8 @@ static const struct comparison_case cases[] = {
 	  RUNS, .open_end = 0x32000, .expected = "", .n_images = 1, .n_vmas = 3 },
 	{ .claim = "an earlier end is a difference even there",
 	  .predicted = "30000-31000 r-xp 00000000 00:01 3 /l\n32000-34000 rw-p 00000000 00:00 0\n",
-	  .real = "7000000-7001000 r-xp 00000000 00:01 3 /l\n7002000-7003000 rw-p 00000000 00:00 0\n",
+	  .real = "7000000-7001000 r-xp 00000000 00:01 3 /l\n"
+		  "7002000-7003000 rw-p 00000000 00:00 0\n",
 	  RUNS, .open_end = 0x32000,
 	  .expected = "resized /l 1 0x2000-0x4000 rw-p anonymous | 0x2000-0x3000 rw-p anonymous\n",
 	  .n_images = 1, .n_vmas = 2 },
@@ -130,7 +136,8 @@ static const struct comparison_case cases[] = {
 	  .n_images = 1, .n_vmas = 1 },
 	{ .claim = "a VMA that is missing",
 	  .predicted = PREDICTED_LIBRARY,
-	  .real = "7000000-7001000 r-xp 00000000 00:01 3 /l\n7002000-7003000 rw-p 00000000 00:00 0\n",
+	  .real = "7000000-7001000 r-xp 00000000 00:01 3 /l\n"
+		  "7002000-7003000 rw-p 00000000 00:00 0\n",
 	  RUNS,
 	  .expected = "removed /l 1 0x1000-0x2000 rw-p offset 0x1000 | -\n",
 	  .n_images = 1, .n_vmas = 3 },
@@ -198,7 +205,8 @@ static const struct comparison_case cases[] = {
 	  RUNS, .expected = "image /l - | - | another file has this path now\n",
 	  .n_images = 1, .n_vmas = 3 },
 	{ .claim = "memory in a hole belongs to nobody",
-	  .predicted = "30000-31000 r-xp 00000000 00:01 3 /l\n33000-34000 rw-p 00001000 00:01 3 /l\n",
+	  .predicted = "30000-31000 r-xp 00000000 00:01 3 /l\n"
+		       "33000-34000 rw-p 00001000 00:01 3 /l\n",
 	  .real = "7000000-7001000 r-xp 00000000 00:01 3 /l\n"
 		  "7001000-7002000 rw-p 00000000 00:00 0\n"
 		  "7003000-7004000 rw-p 00001000 00:01 3 /l\n",
@@ -229,7 +237,8 @@ static const struct comparison_case cases[] = {
 	  .predicted = "10000-31000 rw-p 00000000 00:00 0 [heap]\n",
 	  .real = "11000-12000 rw-p 00000000 00:00 0 [heap]\n",
 	  RUNS, .absolute = true,
-	  .expected = "moved [heap] 0x10000-0x31000 rw-p anonymous | 0x11000-0x12000 rw-p anonymous\n" },
+	  .expected = "moved [heap] 0x10000-0x31000 rw-p anonymous | "
+		      "0x11000-0x12000 rw-p anonymous\n" },
 	{ .claim = "no heap is no difference",
 	  .predicted = "10000-31000 rw-p 00000000 00:00 0 [heap]\n", .real = STACK,
 	  RUNS, .absolute = true, .expected = "" },
@@ -288,7 +297,8 @@ static void make_prediction(const struct comparison_case *given, struct world *w
 		layout->annotations[i].image = -1;
 		layout->prediction->placements[i].base = given->absolute ? SEGMAP_BASE_NONE :
 									   SEGMAP_BASE_IMAGE;
-		layout->prediction->placements[i].open_end = layout->vmas[i].start == given->open_end;
+		layout->prediction->placements[i].open_end =
+			layout->vmas[i].start == given->open_end;
 	}
 	for (size_t i = 0; i < 3; i++) {
 		for (size_t j = 0; j < layout->n_backings; j++) {
@@ -328,7 +338,7 @@ static void make_prediction(const struct comparison_case *given, struct world *w
 			.bias = 0x10000, .start = 0x10000, .end = 0x18000,
 		};
 	}
-	/* Which segment is not what is tested: the first VMA is of the first, others of the second. */
+	/* Segments are not what is tested: the first VMA is of the first, others of the second. */
 	for (size_t i = 0; i < layout->n_images; i++)
 		for (size_t j = 0; j < layout->n_vmas; j++)
 			if (!layout->vmas[j].name[0] || layout->annotations[j].backing ==
@@ -412,8 +422,8 @@ START_TEST(comparison_finds_what_differs_and_nothing_else)
 						given->no_real ? NULL : real.layout, &stop,
 						&comparison));
 	text = text_of(comparison);
-	ck_assert_msg(strcmp(text, given->expected) == 0, "%s: found\n%snot\n%s", given->claim, text,
-		      given->expected);
+	ck_assert_msg(strcmp(text, given->expected) == 0, "%s: found\n%snot\n%s",
+		      given->claim, text, given->expected);
 	ck_assert_msg(comparison->n_images == given->n_images &&
 			      comparison->n_vmas == given->n_vmas,
 		      "%s: %zu images and %zu VMAs were compared", given->claim,
@@ -442,7 +452,8 @@ int main(void)
 	Suite *suite = suite_create("correlate/compare");
 	TCase *tcase = unit_case(suite, "compare");
 
-	tcase_add_loop_test(tcase, comparison_finds_what_differs_and_nothing_else, 0, N_ROWS(cases));
+	tcase_add_loop_test(tcase, comparison_finds_what_differs_and_nothing_else, 0,
+			    N_ROWS(cases));
 	tcase_add_test(tcase, comparison_belongs_to_its_layout);
 	return unit_run(suite);
 }

@@ -49,7 +49,7 @@ static void check_ends_well(pid_t pid)
 	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %x", status);
 }
 
-START_TEST(process_stops_at_a_breakpoint_and_goes_on_as_if_it_had_never_been)
+START_TEST(process_stops_at_a_breakpoint_and_goes_on_as_if_without)
 {
 	uint64_t addr = (uint64_t)(uintptr_t)twice;
 	unsigned char before[AROUND], during[AROUND], after[AROUND];
@@ -105,7 +105,7 @@ int main(void)
 	Suite *suite = suite_create("read/trace");
 	TCase *tcase = unit_case(suite, "trace");
 
-	tcase_add_loop_test(tcase, process_stops_at_a_breakpoint_and_goes_on_as_if_it_had_never_been,
+	tcase_add_loop_test(tcase, process_stops_at_a_breakpoint_and_goes_on_as_if_without,
 			    0, 2);
 	tcase_add_test(tcase, no_instruction_can_be_put_where_nothing_is_mapped);
 	return unit_run(suite);
