@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import shutil
+import struct
 import signal
 import subprocess
 import sys
@@ -355,6 +356,95 @@ def what_cannot_be_verified_is_refused():
 def program_that_is_not_there_is_status_1():
     status, documents, error = verify("/no/such/program")
     assert status == 1 and not documents and "/no/such/program" in error
+
+
+# ---- what only some programs meet ----
+
+def small_program(directory, name, *segments, kind=2):
+    """A program of these PT_LOADs (flags, p_offset, p_vaddr, p_filesz, p_memsz); it begins to run and dies."""
+    path = os.path.join(directory, name)
+    entry = next(vaddr + 0x800 for flags, offset, vaddr, filesz, _ in segments if flags & 1 and filesz > 0x800)
+    data = b"\x7fELF\2\1\1".ljust(16, b"\0")
+    data += struct.pack("<HHIQQQIHHHHHH", kind, 62, 1, entry, 64, 0, 0, 64, 56, len(segments) + 1, 0, 0, 0)
+    data += struct.pack("<IIQQQQQQ", 0x6474e551, 6, 0, 0, 0, 0, 0, 16)
+    for flags, offset, vaddr, filesz, memsz in segments:
+        data += struct.pack("<IIQQQQQQ", 1, flags, offset, vaddr, vaddr, filesz, memsz, 0x1000)
+    data = data.ljust(0x800, b"\0") + b"\x0f\x0b" * 0x400
+    with open(path, "wb") as file:
+        file.write(data.ljust(max(offset + filesz for _, offset, _, filesz, _ in segments), b"\0"))
+    os.chmod(path, 0o755)
+    return path
+
+
+@segtest.claim
+def more_memory_than_there_is_is_refused_as_predicted():
+    code = (5, 0, 0x400000, 0x1000, 0x1000)
+    with tempfile.TemporaryDirectory() as directory:
+        much = small_program(directory, "much", code, (6, 0x1000, 0x10000000, 0x10, 1 << 46))
+        with open("/proc/sys/vm/overcommit_memory", encoding="ascii") as file:
+            refused = file.read().strip() == "0"
+        status, (*_, found), error = verify(much)
+        assert not found["differences"], (found["differences"], error)
+        assert status == (1 if refused else 0), (status, error)
+        if refused:
+            assert found["outcome"]["error"] == "SIGSEGV" and "Cannot allocate" in found["outcome"]["reason"]
+
+
+@segtest.claim
+def low_addresses_are_for_those_who_may_have_them():
+    segtest.need_root()
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        low = small_program(directory, "low", (5, 0, 0x1000, 0x1000, 0x1000))
+        with open("/proc/sys/vm/mmap_min_addr", encoding="ascii") as file:
+            bound = int(file.read()) > 0x1000
+        for user, dies in ((None, False), (65534, bound)):
+            status, (*_, found), error = verify(low, as_user=user)
+            assert not found["differences"], (user, found["differences"], error)
+            assert status == (1 if dies else 0), (user, status, error)
+            assert not dies or found["outcome"]["error"] == "SIGSEGV"
+
+
+@segtest.claim
+def neighbours_of_execute_only_memory_are_told_apart_by_its_key():
+    # rw- and --x pages of .bss and file in turn, so that anon_vmas could be shared.
+    with tempfile.TemporaryDirectory() as directory:
+        for flags in (1, 5):
+            program = small_program(
+                directory, f"keys-{flags}", (5, 0, 0x400000, 0x1000, 0x1000),
+                (6, 0x1000, 0x401000, 0x800, 0x1000), (flags, 0x2000, 0x402000, 0x1000, 0x1000),
+                (6, 0x3000, 0x403000, 0x800, 0x1000))
+            check_verified(program)
+
+
+@segtest.claim
+def preloaded_library_that_cannot_be_mapped_is_left_out():
+    with tempfile.TemporaryDirectory() as directory:
+        # A library as far as its header goes, whose offset and address do not agree within a page.
+        odd = small_program(directory, "libodd.so", (5, 0, 0, 0x1000, 0x1000), (6, 0x1010, 0x2000, 0x10, 0x10),
+                            kind=3)
+        documents = check_verified("/bin/true", env={"LD_PRELOAD": odd, **ANY_ORDER})
+        notes = " ".join(documents[-1]["notes"])
+        assert "libodd.so" in notes, notes
+
+
+@segtest.claim
+def stack_is_executable_where_a_library_wants_it():
+    compiler = segtest.which("gcc")
+    with tempfile.TemporaryDirectory() as directory:
+        source = os.path.join(directory, "x.c")
+        with open(source, "w", encoding="ascii") as file:
+            file.write("int x(void){return 0;}\n#ifdef MAIN\nint main(void){return x();}\n#endif\n")
+        library = os.path.join(directory, "libx.so")
+        for flag, perms in (("execstack", "rwxp"), ("noexecstack", "rw-p")):
+            subprocess.run([compiler, "-shared", "-fPIC", source, "-o", library, "-Wl,-z," + flag], check=True,
+                           stderr=subprocess.DEVNULL)
+            program = os.path.join(directory, flag)
+            subprocess.run([compiler, "-DMAIN", "-Dx=y", "-Wl,--no-as-needed", source, "-o", program, "-L" + directory,
+                            "-lx", "-Wl,-rpath,$ORIGIN"], check=True)
+            for document in check_verified(program):
+                stack, = [vma for vma in document["vmas"] if vma["name"] == "[stack]"]
+                assert stack["perms"] == (perms if document["moment"] == "entry" else "rw-p"), (flag, stack)
 
 
 segtest.main()
