@@ -5,6 +5,7 @@
 #include <segmap/call.h>
 #include <segmap/file.h>
 #include <segmap/image.h>
+#include <segmap/memory.h>
 #include <segmap/piece.h>
 #include <segmap/vma.h>
 #include <time.h>
@@ -124,6 +125,18 @@ struct segmap_prediction {
 
 struct segmap_comparison;
 
+/* A thread of the process, and where it was. */
+struct segmap_thread {
+	int tid;
+	uint64_t sp; /* stack pointer: a runtime address */
+};
+
+/* What is known of a VMA beyond its name: "thread stack of 7", "guard". */
+struct segmap_vma_label {
+	uint32_t vma; /* index */
+	char *text;   /* owned */
+};
+
 /* A block of names. */
 struct segmap_names {
 	struct segmap_names *next;
@@ -156,14 +169,20 @@ struct segmap_layout {
 	size_t n_backings;
 	struct segmap_image *images; /* ascending by start; of a prediction in the order of loading */
 	size_t n_images;
+	struct segmap_vma_label *labels; /* ascending by VMA; few have one */
+	size_t n_labels;
 	struct segmap_piece *pieces; /* of all VMAs, in their order */
 	size_t n_pieces;
+	struct segmap_memory *memory; /* what all this costs; NULL: not asked for, or not known */
 	char **notes; /* what could not be read, and why */
 	size_t n_notes;
 
 	/* What correlation asks of the process beside its VMAs; 0 if unknown. */
+	struct segmap_thread *threads; /* those that were met in a system call, or stopped */
+	size_t n_threads;
 	uint64_t auxv_phdr;	 /* AT_PHDR: address of the program's headers */
 	uint64_t auxv_base;	 /* AT_BASE: bias of the dynamic linker */
+	unsigned int word_size;	 /* of the auxiliary vector: 8 or 4 bytes */
 	uint64_t auxv_entry;	 /* AT_ENTRY: address of the program's entry point */
 	uint64_t exe_ino;	 /* of /proc/PID/exe */
 	int64_t vdso_vma;	 /* index of [vdso]; -1 if there is none */
@@ -186,8 +205,9 @@ SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *segmap_layout_new(struct segma
 SEGMAP_API void segmap_layout_free(struct segmap_layout *layout);
 
 /*
- * Parse maps text into @layout->vmas as it comes: @text of @size bytes is
- * changed, and not needed afterwards. A line that is not whole waits for the
+ * Parse maps or smaps text into @layout->vmas as it comes, and the fields of
+ * smaps into @layout->memory: @text of @size bytes is changed, and not needed
+ * afterwards. A line that is not whole waits for the
  * next call; *@taken becomes how many bytes were used. Call with @last for the
  * end of the text: then its last line needs no newline, all is used, and VMAs
  * are grouped by file. An error names @name and the line's number.
@@ -211,6 +231,9 @@ SEGMAP_API int64_t segmap_layout_find(const struct segmap_layout *layout, uint64
  */
 SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
 segmap_layout_correlate(struct segmap_layout *layout);
+
+/* What is known of VMA @vma beyond its name; NULL for nothing. */
+SEGMAP_API const char *segmap_layout_label(const struct segmap_layout *layout, size_t vma);
 
 /*
  * Where VMA @index lies in a prediction; for every other layout a placement that says

@@ -20,6 +20,15 @@ SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
 segmap_process_open(int pid, struct segmap_files *files, struct segmap_layout **ret);
 
 /*
+ * The same with figures of memory, as @wanted has it (SEGMAP_WANT_… of
+ * memory.h): the map is then read from smaps. Figures that the kernel does not
+ * give are no error: the layout has a note.
+ */
+SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
+segmap_process_open_memory(int pid, struct segmap_files *files, unsigned int wanted,
+			   struct segmap_layout **ret);
+
+/*
  * Step two: parse the ELF objects of every file that @layout refers to and
  * that is not parsed yet.
  */

@@ -11,10 +11,12 @@
 #include <segmap/image.h>
 #include <segmap/layout.h>
 #include <segmap/limits.h>
+#include <segmap/memory.h>
 #include <segmap/piece.h>
 #include <segmap/process.h>
 #include <segmap/run.h>
 #include <segmap/segment.h>
+#include <segmap/summary.h>
 #include <segmap/text.h>
 #include <segmap/vma.h>
 

@@ -5,6 +5,7 @@
 #include "correlate/annotate.h"
 #include "correlate/bias.h"
 #include "correlate/kinds.h"
+#include "correlate/labels.h"
 #include "model/layout.h"
 #include <string.h>
 
@@ -400,7 +401,8 @@ struct segmap_error *segmap_layout_correlate(struct segmap_layout *layout)
 	if (!add_vdso(&correlation) || !sort_images(&correlation, NULL))
 		return segmap_error_no_memory();
 	assign_roles(layout);
-	if (!link_aliases(layout) || !annotate(layout, correlation.of_image))
+	if (!link_aliases(layout) || !annotate(layout, correlation.of_image) ||
+	    !label_threads(layout))
 		return segmap_error_no_memory();
 	if (correlation.cut_short)
 		return segmap_layout_note(layout,

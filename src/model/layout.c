@@ -44,6 +44,10 @@ void segmap_layout_free(struct segmap_layout *layout)
 	}
 	for (size_t i = 0; i < layout->n_notes; i++)
 		free(layout->notes[i]);
+	for (size_t i = 0; i < layout->n_labels; i++)
+		free(layout->labels[i].text);
+	free(layout->labels);
+	free(layout->threads);
 	prediction_free(layout->prediction);
 	segmap_comparison_free(layout->comparison);
 	segmap_elf_free(layout->vdso);
@@ -62,6 +66,7 @@ void segmap_layout_free(struct segmap_layout *layout)
 		free(names);
 	}
 	free(layout->vma_lists);
+	segmap_memory_free(layout->memory);
 	free(layout);
 }
 
@@ -95,6 +100,22 @@ int64_t segmap_layout_find(const struct segmap_layout *layout, uint64_t addr)
 			low = middle + 1;
 	}
 	return low < layout->n_vmas && layout->vmas[low].start <= addr ? (int64_t)low : -1;
+}
+
+const char *segmap_layout_label(const struct segmap_layout *layout, size_t vma)
+{
+	size_t low = 0, high = layout->n_labels;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (layout->labels[middle].vma < vma)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < layout->n_labels && layout->labels[low].vma == vma ? layout->labels[low].text :
+									  NULL;
 }
 
 bool backing_has_code(const struct segmap_layout *layout, const struct segmap_backing *backing)

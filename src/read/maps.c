@@ -3,6 +3,7 @@
 #include "base/range.h"
 #include "base/scope.h"
 #include "model/vma.h"
+#include "read/smaps.h"
 #include <segmap/layout.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -86,7 +87,10 @@ static bool make_room(struct segmap_layout *layout)
 	return true;
 }
 
-/* The line's own VMA, checked against the one before it: maps is ascending. */
+/*
+ * The line's own VMA, or in smaps a field of the last one's. A VMA is checked
+ * against the one before it: maps is ascending.
+ */
 static struct segmap_error *parse_line(struct segmap_layout *layout, const char *name,
 				       const char *line, const char *end)
 {
@@ -94,6 +98,10 @@ static struct segmap_error *parse_line(struct segmap_layout *layout, const char 
 	struct segmap_error *error;
 	struct segmap_vma *vma;
 
+	if (smaps_is_field(line)) {
+		error = smaps_parse_field(layout, line, end);
+		return error ? name_line(error, name, number) : NULL;
+	}
 	if (!make_room(layout))
 		return segmap_error_no_memory();
 	vma = &layout->vmas[layout->n_vmas];
@@ -217,7 +225,7 @@ static struct segmap_error *finish(struct segmap_layout *layout)
 	if (!layout->annotations || !group_by_file(layout, &grouping) ||
 	    !list_vmas(layout, &grouping))
 		return segmap_error_no_memory();
-	return NULL;
+	return smaps_finish(layout);
 }
 
 static struct segmap_error *nul_error(const struct segmap_layout *layout, const char *name,
@@ -239,8 +247,12 @@ struct segmap_error *segmap_layout_parse_maps(struct segmap_layout *layout, cons
 	if (nul)
 		return nul_error(layout, name, text, nul);
 	while (line < end) {
-		char *newline = memchr(line, '\n', (size_t)(end - line));
 		struct segmap_error *error;
+		char *newline;
+
+		if (smaps_is_field(line))
+			line += smaps_skim_fields(layout, line, end);
+		newline = memchr(line, '\n', (size_t)(end - line));
 
 		if (!newline)
 			break;

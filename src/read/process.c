@@ -1,6 +1,7 @@
 /* src/read/process.c - reading a live process through one descriptor of its /proc directory. */
 #include <segmap/process.h>
 #include "base/scope.h"
+#include "model/memory.h"
 #include "read/backing.h"
 #include "read/bytes.h"
 #include <bsd/stdlib.h>
@@ -104,20 +105,49 @@ static struct segmap_error *explain_empty_map(int dir, const char *name)
 }
 
 /*
+ * The map to read: with figures it is smaps, and maps is not read at all, so
+ * that ranges and figures are of one moment. The kernel can be built without
+ * smaps, or keep it from us; then there are ranges alone.
+ */
+static struct segmap_error *open_map(struct segmap_layout *layout, int dir, const char *name,
+				     unsigned int wanted, int *ret)
+{
+	int fd = wanted & SEGMAP_WANT_FIGURES ? openat(dir, "smaps", O_RDONLY | O_CLOEXEC) : -1;
+
+	if (fd < 0 && wanted & SEGMAP_WANT_FIGURES) {
+		scope_error struct segmap_error *why =
+			segmap_error_system(errno, name, "read smaps");
+		struct segmap_error *error = segmap_layout_note(
+			layout, "what memory costs is not known: %s", why->why);
+
+		if (error)
+			return error;
+	}
+	if (fd < 0)
+		fd = openat(dir, "maps", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return read_error(errno, name, "read its map");
+	*ret = fd;
+	return NULL;
+}
+
+/*
  * Read and parse the map page by page: with very many VMAs most of the time
  * goes into memory, so the text is not kept.
  */
-static struct segmap_error *read_maps(struct segmap_layout *layout, int dir, const char *name)
+static struct segmap_error *read_maps(struct segmap_layout *layout, int dir, const char *name,
+				      unsigned int wanted)
 {
-	scope_close int fd = openat(dir, "maps", O_RDONLY | O_CLOEXEC);
+	scope_close int fd = -1;
 	size_t capacity = 65536, size = 0, taken;
 	scope_free char *text = malloc(capacity);
 	struct segmap_error *error;
 
 	if (!text)
 		return segmap_error_no_memory();
-	if (fd < 0)
-		return read_error(errno, name, "read its map");
+	error = open_map(layout, dir, name, wanted, &fd);
+	if (error)
+		return error;
 	for (;;) {
 		ssize_t got = read(fd, text + size, capacity - size);
 
@@ -207,6 +237,7 @@ static void read_auxv(struct segmap_layout *layout, int dir)
 		if (page_size == layout->page_size) {
 			layout->auxv_phdr = phdr;
 			layout->auxv_base = base;
+			layout->word_size = is_64 ? 8 : 4;
 			layout->auxv_entry = entry;
 			return;
 		}
@@ -222,13 +253,32 @@ static void read_personality(struct segmap_layout *layout, int dir)
 		layout->read_implies_exec = strtoul(text, NULL, 16) & READ_IMPLIES_EXEC;
 }
 
+/* Whether all pages of @vma are in memory, so that reading them brings none in. */
+static bool is_resident(const struct segmap_layout *layout, int dir, const struct segmap_vma *vma)
+{
+	enum { MOST_PAGES = 64 };
+	scope_close int fd = openat(dir, "pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entries[MOST_PAGES], n = segmap_vma_size(vma) / layout->page_size;
+	size_t size = n * sizeof(entries[0]);
+
+	if (fd < 0 || n > MOST_PAGES ||
+	    pread(fd, entries, size,
+		  (off_t)(vma->start / layout->page_size * sizeof(entries[0]))) != (ssize_t)size)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!(entries[i] >> 63))
+			return false;
+	return true;
+}
+
 /*
  * The vdso is an ELF object that no file holds: the kernel has put it into the
  * process, headers and all. Where the process's memory cannot be read, segmap's
- * own is the same one, if it has the same size.
+ * own is the same one, if it has the same size. So it is where figures are
+ * wanted and reading would change them: a page that is read becomes resident.
  */
 static const void *find_vdso(const struct segmap_layout *layout, int dir, uint64_t size,
-			     void *buffer, enum segmap_opened *opened)
+			     bool careful, void *buffer, enum segmap_opened *opened)
 {
 	const struct segmap_vma *vma = &layout->vmas[layout->vdso_vma];
 	scope_close int mem = openat(dir, "mem", O_RDONLY | O_CLOEXEC);
@@ -238,10 +288,10 @@ static const void *find_vdso(const struct segmap_layout *layout, int dir, uint64
 	size_t maps_size;
 
 	*opened = SEGMAP_OPENED_MEMORY;
-	if (mem >= 0 && fd_read(mem, buffer, size, vma->start) == (int64_t)size)
+	if ((!careful || is_resident(layout, dir, vma)) && mem >= 0 && fd_read(mem, buffer, size, vma->start) == (int64_t)size)
 		return buffer;
 	*opened = SEGMAP_OPENED_SELF;
-	if (read_whole(AT_FDCWD, "/proc/self/maps", 1 << 20, &own_maps, &maps_size) < 0)
+	if ((layout->word_size && layout->word_size != sizeof(void *)) || read_whole(AT_FDCWD, "/proc/self/maps", 1 << 20, &own_maps, &maps_size) < 0)
 		return NULL;
 	for (line = own_maps; line && *line; line = strchr(line, '\n'), line += line != NULL) {
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) == 2 &&
@@ -252,7 +302,7 @@ static const void *find_vdso(const struct segmap_layout *layout, int dir, uint64
 }
 
 /* Keep the vdso's bytes; they are parsed with the files. */
-static struct segmap_error *read_vdso(struct segmap_layout *layout, int dir)
+static struct segmap_error *read_vdso(struct segmap_layout *layout, int dir, bool careful)
 {
 	/* The kernel's are of one to four pages; believe no more than this. */
 	enum { MAX_VDSO = 1 << 20 };
@@ -267,7 +317,7 @@ static struct segmap_error *read_vdso(struct segmap_layout *layout, int dir)
 	bytes = malloc(size);
 	if (!bytes)
 		return segmap_error_no_memory();
-	if (find_vdso(layout, dir, size, bytes, &layout->vdso_opened)) {
+	if (find_vdso(layout, dir, size, careful, bytes, &layout->vdso_opened)) {
 		layout->vdso_bytes = return_ptr(bytes);
 		layout->vdso_size = size;
 	}
@@ -275,11 +325,71 @@ static struct segmap_error *read_vdso(struct segmap_layout *layout, int dir)
 }
 
 /*
+ * Where a thread's stack pointer is, if it is in a system call or stopped:
+ * proc_pid_syscall(5), the last number but one. Returns an errno value or 0.
+ */
+static int read_stack_pointer(int tasks, const char *tid, uint64_t *ret)
+{
+	char path[NAME_MAX + sizeof("/syscall")], *last, *before;
+	scope_free char *text = NULL;
+	size_t size;
+	int result;
+
+	snprintf(path, sizeof(path), "%s/syscall", tid);
+	result = read_whole(tasks, path, 4096, &text, &size);
+	if (result < 0)
+		return -result;
+	last = strrchr(text, ' ');
+	if (!last) /* "running" */
+		return EAGAIN;
+	*last = '\0';
+	before = strrchr(text, ' ');
+	*ret = before ? strtoull(before + 1, NULL, 16) : 0;
+	return before ? 0 : EAGAIN;
+}
+
+/*
+ * Where the threads stand, of a process that has more than one. It takes the
+ * right to trace them, more than to read the map; without it stacks have no
+ * names.
+ */
+static struct segmap_error *read_threads(struct segmap_layout *layout, int dir)
+{
+	enum { MOST_THREADS = 4096 };
+	int tasks = openat(dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	scope_closedir DIR *list = tasks < 0 ? NULL : fdopendir(tasks);
+	size_t capacity = 0;
+	struct dirent *entry;
+
+	if (!list) {
+		if (tasks >= 0)
+			close(tasks);
+		return NULL;
+	}
+	while ((entry = readdir(list)) && layout->n_threads < MOST_THREADS) {
+		struct segmap_thread thread = { .tid = atoi(entry->d_name) };
+		int problem;
+
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		problem = read_stack_pointer(tasks, entry->d_name, &thread.sp);
+		if (problem == EPERM || problem == EACCES)
+			break;
+		if (problem)
+			continue;
+		if (!grow(&layout->threads, &capacity, layout->n_threads, sizeof(thread)))
+			return segmap_error_no_memory();
+		layout->threads[layout->n_threads++] = thread;
+	}
+	return NULL;
+}
+
+/*
  * When the process began, by the clock that files are dated with: proc(5),
  * field 22 of stat, in ticks since the machine was started. Rounded up, since
- * a file that is mapped was mostly there before.
+ * a file that is mapped was mostly there before. Field 20 is the number of threads.
  */
-static void read_start(struct segmap_layout *layout, int dir)
+static void read_start(struct segmap_layout *layout, int dir, long *n_threads)
 {
 	scope_free char *stat = NULL;
 	unsigned long long ticks;
@@ -291,9 +401,9 @@ static void read_start(struct segmap_layout *layout, int dir)
 
 	if (read_whole(dir, "stat", 4096, &stat, &size) < 0 || !(fields = strrchr(stat, ')')) ||
 	    sscanf(fields + 1,
-		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d "
+		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d "
 		   "%llu",
-		   &ticks) != 1 ||
+		   n_threads, &ticks) != 2 ||
 	    per_second <= 0 || clock_gettime(CLOCK_BOOTTIME, &since_boot))
 		return;
 	began = (int64_t)layout->time.tv_sec * 1000000000 + layout->time.tv_nsec;
@@ -345,23 +455,63 @@ static bool is_same_moment(const struct moment *a, const struct moment *b)
 	       a->first == b->first;
 }
 
+/* The kernel's own sums, right behind what they are the sums of. Without them there are ours. */
+static void read_rollup(struct segmap_layout *layout, int dir)
+{
+	scope_free char *text = NULL;
+	const char *rss, *pss;
+	size_t size;
+
+	if (!layout->memory || read_whole(dir, "smaps_rollup", 65536, &text, &size) < 0)
+		return;
+	rss = strstr(text, "\nRss:");
+	pss = strstr(text, "\nPss:");
+	if (!rss || !pss)
+		return;
+	layout->memory->rollup_rss = strtoull(rss + strlen("\nRss:"), NULL, 10) * 1024;
+	layout->memory->rollup_pss = strtoull(pss + strlen("\nPss:"), NULL, 10) * 1024;
+}
+
+/*
+ * The page map is read when it is known which pages matter; opened now, it
+ * stays the same memory's whatever the process executes.
+ */
+static struct segmap_error *open_pagemap(struct segmap_layout *layout, int dir)
+{
+	if (!layout->memory && !(layout->memory = memory_new()))
+		return segmap_error_no_memory();
+	layout->memory->pagemap = openat(dir, "pagemap", O_RDONLY | O_CLOEXEC);
+	layout->memory->pagemap_problem = layout->memory->pagemap < 0 ? errno : 0;
+	return NULL;
+}
+
 static struct segmap_error *read_once(struct segmap_layout *layout, int dir, const char *name,
-				      struct segmap_files *files)
+				      struct segmap_files *files, unsigned int wanted)
 {
 	struct segmap_error *error;
+	long n_threads = 1;
 
 	layout->source = SEGMAP_SOURCE_PROCESS;
 	layout->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	clock_gettime(CLOCK_REALTIME, &layout->time);
-	error = read_maps(layout, dir, name);
+	error = read_maps(layout, dir, name, wanted);
+	if (!error && wanted & SEGMAP_WANT_ROLLUP)
+		read_rollup(layout, dir);
+	if (!error && wanted & SEGMAP_WANT_PAGES)
+		error = open_pagemap(layout, dir);
 	if (!error)
 		error = read_names(layout, dir, name);
 	if (error)
 		return error;
 	read_auxv(layout, dir);
 	read_personality(layout, dir);
-	read_start(layout, dir);
-	error = read_vdso(layout, dir);
+	read_start(layout, dir, &n_threads);
+	if (n_threads > 1) {
+		error = read_threads(layout, dir);
+		if (error)
+			return error;
+	}
+	error = read_vdso(layout, dir, wanted & SEGMAP_WANT_FIGURES);
 	return error ? error : backings_open(layout, dir, files);
 }
 
@@ -370,7 +520,7 @@ static struct segmap_error *read_once(struct segmap_layout *layout, int dir, con
  * say so.
  */
 static struct segmap_error *read_until_still(int dir, const char *name, struct segmap_files *files,
-					     struct segmap_layout **ret)
+					     unsigned int wanted, struct segmap_layout **ret)
 {
 	enum { TRIES = 3 };
 	struct moment before, after;
@@ -383,7 +533,7 @@ static struct segmap_error *read_until_still(int dir, const char *name, struct s
 			error = segmap_layout_new(&layout);
 		if (error)
 			return error;
-		error = read_once(layout, dir, name, files);
+		error = read_once(layout, dir, name, files, wanted);
 		if (!error)
 			error = read_moment(dir, name, &after);
 		if (error)
@@ -450,7 +600,7 @@ static int open_live_thread(int dir, int pid)
 	return -1;
 }
 
-static struct segmap_error *read_process(int pid, struct segmap_files *files,
+static struct segmap_error *read_process(int pid, struct segmap_files *files, unsigned int wanted,
 					 struct segmap_layout **ret)
 {
 	scope_close int dir = -1, thread = -1;
@@ -463,20 +613,26 @@ static struct segmap_error *read_process(int pid, struct segmap_files *files,
 	if (dir < 0)
 		return errno == ENOENT ? no_process(name) :
 					 segmap_error_system(errno, name, "open /proc");
-	error = read_until_still(dir, name, files, ret);
+	error = read_until_still(dir, name, files, wanted, ret);
 	if (!error || error->code != SEGMAP_ERROR_NO_MEMORY_MAP)
 		return error;
 	thread = open_live_thread(dir, pid);
 	if (thread < 0)
 		return error;
 	segmap_error_free(error);
-	return read_until_still(thread, name, files, ret);
+	return read_until_still(thread, name, files, wanted, ret);
 }
 
 struct segmap_error *segmap_process_open(int pid, struct segmap_files *files,
 					 struct segmap_layout **ret)
 {
-	struct segmap_error *error = read_process(pid, files, ret);
+	return segmap_process_open_memory(pid, files, 0, ret);
+}
+
+struct segmap_error *segmap_process_open_memory(int pid, struct segmap_files *files,
+						unsigned int wanted, struct segmap_layout **ret)
+{
+	struct segmap_error *error = read_process(pid, files, wanted, ret);
 
 	if (!error)
 		(*ret)->pid = pid;
