@@ -31,7 +31,7 @@ static struct segmap_error *add_process(struct run *run, int pid, const char *na
 	if (!layouts)
 		return segmap_error_no_memory();
 	run->layouts = layouts;
-	error = segmap_process_open(pid, run->files, &layout);
+	error = segmap_process_open_memory(pid, run->files, run->options.wanted, &layout);
 	if (error)
 		return error;
 	layout->target = strdup(name);
@@ -106,6 +106,16 @@ static void open_target(struct run *run, const char *name)
 	}
 }
 
+/* What of the memory each piece has. */
+static struct segmap_error *account(struct segmap_layout *layout, unsigned int wanted)
+{
+	struct segmap_error *error = segmap_layout_read_pages(
+		layout, wanted & SEGMAP_WANT_ALL_PAGES ? SEGMAP_PAGES_OF_ALL :
+							 SEGMAP_PAGES_OF_IMAGES);
+
+	return error ? error : segmap_layout_account(layout);
+}
+
 static void show(struct run *run, struct output *output)
 {
 	FILE *file = output->file;
@@ -118,6 +128,8 @@ static void show(struct run *run, struct output *output)
 
 		if (!error)
 			error = segmap_layout_correlate(layout);
+		if (!error && run->options.wanted & SEGMAP_WANT_PAGES)
+			error = account(layout, run->options.wanted);
 		if (!error && any && parted)
 			fputc('\n', file);
 		if (!error)
@@ -227,7 +239,8 @@ int main(int argc, char **argv)
 	if (run.options.version)
 		return print_and_check(print_version);
 	if (run.options.list_columns)
-		return print_and_check(options_print_columns);
+		return print_and_check(run.options.summary ? options_print_summary_columns :
+							     options_print_columns);
 	raise_file_limit();
 	if (run.options.explain)
 		return explain(&run.options);

@@ -10,7 +10,7 @@
 /* Every option once: getopt's tables and --help are made from this. */
 struct option_row {
 	int value; /* its letter, or an OPTION_ if it has none */
-	const char *name;
+	const char *name; /* NULL if it has none */
 	int has_arg;
 	const char *arg; /* as --help shows it */
 	const char *help;
@@ -26,9 +26,16 @@ enum {
 	OPTION_NO_ASLR,
 	OPTION_PAGE_SIZE,
 	OPTION_VERIFY,
+	OPTION_SUMMARY,
+	OPTION_SORT,
 };
 
 static const struct option_row rows[] = {
+	{ 'x', "extended", no_argument, "", "memory use, with -S of each section" },
+	{ 'X', NULL, no_argument, "", "the columns of pmap -X; -XX: all that smaps has" },
+	{ OPTION_SUMMARY, "summary", no_argument, "",
+	  "what the memory is made of: a row for each file and use" },
+	{ OPTION_SORT, "sort", required_argument, " COLUMN", "with --summary: by this column" },
 	{ OPTION_EXPLAIN, "explain", no_argument, "",
 	  "predict the map of programs or libraries, and say why; nothing is run" },
 	{ OPTION_VERIFY, "verify", no_argument, "",
@@ -47,7 +54,7 @@ static const struct option_row rows[] = {
 	  "a row for each section, header, padding and spill under its VMA" },
 	{ 'o', "output", required_argument, " LIST",
 	  "show these columns; +LIST adds to the default ones" },
-	{ 'H', "list-columns", no_argument, "", "describe all columns" },
+	{ 'H', "list-columns", no_argument, "", "describe all columns (--summary -H: of a summary)" },
 	{ 'p', "show-path", no_argument, "", "full paths instead of base names" },
 	{ 'A', "range", required_argument, " LOW[,HIGH]",
 	  "only VMAs that overlap these addresses (hexadecimal, HIGH included)" },
@@ -120,6 +127,13 @@ static struct segmap_error *parse_range(const char *text, struct range *ret)
 	return NULL;
 }
 
+static struct segmap_error *no_column(const char *option, const char *name, size_t size)
+{
+	return segmap_error_new(SEGMAP_ERROR_FORMAT, option,
+				"there is no column \"%.*s\" (--list-columns has all)",
+				(int)(size < 64 ? size : 64), name);
+}
+
 /* Append the columns that @list names, separated by commas. */
 static struct segmap_error *add_columns(struct selection *selection, const char *list)
 {
@@ -137,9 +151,7 @@ static struct segmap_error *add_columns(struct selection *selection, const char 
 		const struct column *column = column_find(at, size);
 
 		if (!column)
-			return segmap_error_new(SEGMAP_ERROR_FORMAT, "--output",
-						"there is no column \"%.*s\" (--list-columns has all)",
-						(int)(size < 64 ? size : 64), at);
+			return no_column("--output", at, size);
 		array[selection->n++] = column;
 		at += size;
 		if (!*at)
@@ -147,16 +159,72 @@ static struct segmap_error *add_columns(struct selection *selection, const char 
 	}
 }
 
-static struct segmap_error *make_selection(struct options *options, const char *list)
+static struct segmap_error *add_summary_columns(struct summary_selection *selection,
+						const char *list)
 {
-	const char *basic = options->style.pieces ? piece_columns : default_columns;
+	for (const char *at = list;; at++) {
+		size_t size = strcspn(at, ",");
+		int column = summary_column_find(at, size);
+
+		if (column < 0)
+			return no_column("--output", at, size);
+		if (selection->n == sizeof(selection->array) / sizeof(selection->array[0]))
+			return usage("--output", "these are too many columns");
+		selection->array[selection->n++] = column;
+		at += size;
+		if (!*at)
+			return NULL;
+	}
+}
+
+static struct segmap_error *make_summary_selection(struct options *options, const char *list,
+						   const char *sort)
+{
+	struct summary_selection *selection = &options->summary_selection;
 	struct segmap_error *error = NULL;
 
+	selection->sort = -1;
+	if (sort && (selection->sort = summary_column_find(sort, strlen(sort))) < 0)
+		return no_column("--sort", sort, strlen(sort));
+	if (!list || list[0] == '+')
+		error = add_summary_columns(selection, default_summary_columns);
+	if (!error && list)
+		error = add_summary_columns(selection, list[0] == '+' ? list + 1 : list);
+	return error;
+}
+
+static struct segmap_error *make_selection(struct options *options, const char *list,
+					   const char *sort)
+{
+	const char *basic = default_columns(options->style.figures, options->style.pieces);
+	struct segmap_error *error = NULL;
+
+	if (options->summary)
+		return make_summary_selection(options, list, sort);
 	if (!list || list[0] == '+')
 		error = add_columns(&options->selection, basic);
 	if (!error && list)
 		error = add_columns(&options->selection, list[0] == '+' ? list + 1 : list);
 	return error;
+}
+
+/* What has to be read for the columns that are shown. */
+static unsigned int what_is_wanted(const struct options *options)
+{
+	bool figures = options->style.figures != FIGURES_NONE, pages = false;
+
+	if (options->summary)
+		return SEGMAP_WANT_FIGURES | SEGMAP_WANT_PAGES | SEGMAP_WANT_ROLLUP;
+	for (size_t i = 0; i < options->selection.n; i++) {
+		figures |= options->selection.array[i]->costs;
+		pages |= options->selection.array[i]->pages;
+	}
+	if (!figures)
+		return 0;
+	if (pages)
+		return SEGMAP_WANT_FIGURES | SEGMAP_WANT_PAGES | SEGMAP_WANT_ALL_PAGES;
+	return SEGMAP_WANT_FIGURES |
+	       (options->style.pieces || options->form == FORM_JSON ? SEGMAP_WANT_PAGES : 0);
 }
 
 static struct segmap_error *parse_colour(const char *text, enum colour *ret)
@@ -228,6 +296,14 @@ static struct segmap_error *apply(struct options *options, int value, const char
 				  const char **list)
 {
 	switch (value) {
+	case 'x':
+		if (options->style.figures < FIGURES_FEW)
+			options->style.figures = FIGURES_FEW;
+		break;
+	case 'X':
+		options->style.figures = options->style.figures < FIGURES_MOST ? FIGURES_MOST :
+										 FIGURES_ALL;
+		break;
 	case 'S':
 		options->style.pieces = true;
 		break;
@@ -277,6 +353,9 @@ static struct segmap_error *apply(struct options *options, int value, const char
 		return parse_page_size(arg, &options->predict.page_size);
 	case OPTION_COLOUR:
 		return parse_colour(arg, &options->colour);
+	case OPTION_SUMMARY:
+		options->summary = true;
+		break;
 	case OPTION_OUTPUT_FILE:
 		options->output_file = arg;
 		break;
@@ -294,7 +373,9 @@ static void make_getopt_tables(char *letters, struct option *names)
 {
 	*letters++ = ':'; /* tell a missing argument from an unknown option */
 	for (size_t i = 0; i < N_ROWS; i++) {
-		names[i] = (struct option){ rows[i].name, rows[i].has_arg, NULL, rows[i].value };
+		if (rows[i].name)
+			*names++ = (struct option){ rows[i].name, rows[i].has_arg, NULL,
+						    rows[i].value };
 		if (!letter_of(&rows[i]))
 			continue;
 		*letters++ = letter_of(&rows[i]);
@@ -335,14 +416,19 @@ static const char *of_explain(const struct options *options)
 	       options->predict.page_size ? "--page-size" : NULL;
 }
 
-static struct segmap_error *check(struct options *options, bool raw, bool json, const char *list)
+static struct segmap_error *check(struct options *options, bool raw, bool json, const char *list,
+				  const char *sort)
 {
+	if (sort && !options->summary)
+		return usage("--sort", "it goes with --summary");
 	if (raw && json)
 		return usage("--raw", "it does not go with --json");
 	if (json && list)
 		return usage("--output", "JSON is always whole: it does not go with --json");
 	if (options->output_file && !options->output_file[0])
 		return usage("--output-file", "its name is empty");
+	if (options->explain && (options->summary || options->style.figures != FIGURES_NONE))
+		return usage("--explain", "a program that is not run takes no memory");
 	if (options->explain)
 		return check_explain(options);
 	if (of_explain(options))
@@ -361,7 +447,7 @@ struct segmap_error *options_parse(int argc, char **argv, struct options *ret)
 	struct option names[N_ROWS + 1] = { 0 };
 	char letters[2 * N_ROWS + 2];
 	bool raw = false, json = false;
-	const char *list = NULL;
+	const char *list = NULL, *sort = NULL;
 	int value;
 
 	make_getopt_tables(letters, names);
@@ -382,6 +468,8 @@ struct segmap_error *options_parse(int argc, char **argv, struct options *ret)
 		}
 		raw |= value == 'r';
 		json |= value == 'J';
+		if (value == OPTION_SORT)
+			sort = optarg;
 		error = apply(&options, value, optarg, &list);
 		if (error)
 			return error;
@@ -392,14 +480,15 @@ struct segmap_error *options_parse(int argc, char **argv, struct options *ret)
 	}
 	options.targets = argv + optind;
 	options.n_targets = argc - optind;
-	struct segmap_error *error = check(&options, raw, json, list);
+	struct segmap_error *error = check(&options, raw, json, list, sort);
 
 	if (!error)
-		error = make_selection(&options, list);
+		error = make_selection(&options, list, sort);
 	if (error) {
 		options_free(&options);
 		return error;
 	}
+	options.wanted = what_is_wanted(&options);
 	*ret = options;
 	return NULL;
 }
@@ -425,10 +514,12 @@ void options_print_help(FILE *file)
 	      "\n",
 	      file);
 	for (size_t i = 0; i < N_ROWS; i++) {
-		int width = letter_of(&rows[i]) ? fprintf(file, "  -%c, ", letter_of(&rows[i])) :
-						  fprintf(file, "      ");
+		int width = letter_of(&rows[i]) ? fprintf(file, "  -%c", letter_of(&rows[i])) :
+						  fprintf(file, "    ");
 
-		width += fprintf(file, "--%s%s", rows[i].name, rows[i].arg);
+		if (rows[i].name)
+			width += fprintf(file, "%s--%s%s", letter_of(&rows[i]) ? ", " : "  ",
+					 rows[i].name, rows[i].arg);
 		fprintf(file, "%*s%s\n", width < HELP_COLUMN ? HELP_COLUMN - width : 2, "",
 			rows[i].help);
 	}
@@ -442,5 +533,11 @@ void options_print_help(FILE *file)
 void options_print_columns(FILE *file)
 {
 	for (size_t i = 0; all_columns[i].name; i++)
-		fprintf(file, "%-10s %s\n", all_columns[i].name, all_columns[i].help);
+		fprintf(file, "%-15s %s\n", all_columns[i].name, all_columns[i].help);
+}
+
+void options_print_summary_columns(FILE *file)
+{
+	for (size_t i = 0; summary_column_names[i]; i++)
+		fprintf(file, "%-15s %s\n", summary_column_names[i], summary_column_help(i));
 }

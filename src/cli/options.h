@@ -3,6 +3,7 @@
 #define CLI_OPTIONS_H
 
 #include "render/columns.h"
+#include "render/summary.h"
 #include "render/table.h"
 #include <segmap/predict.h>
 
@@ -25,6 +26,8 @@ struct options {
 	enum colour colour;
 	struct style style;
 	struct selection selection; /* owned */
+	bool summary;
+	struct summary_selection summary_selection;
 	struct range range;
 	const char *output_file; /* NULL: standard output */
 	bool explain;		 /* targets are programs and libraries */
@@ -34,6 +37,7 @@ struct options {
 	bool verify;	  /* run the programs, and compare */
 	bool all_moments; /* to be compared, since none was named: only entry is shown as a table */
 	bool help, version, list_columns;
+	unsigned int wanted; /* SEGMAP_WANT_…: what the columns shown need */
 };
 
 /*
@@ -46,5 +50,6 @@ void options_free(struct options *options);
 /* What --help and --list-columns print. */
 void options_print_help(FILE *file);
 void options_print_columns(FILE *file);
+void options_print_summary_columns(FILE *file);
 
 #endif

@@ -61,12 +61,36 @@ void settle_style(struct options *options, FILE *file)
 	style->wrap = style->width ? style->width : WRAP;
 }
 
+static struct segmap_error *show_summary(const struct options *options,
+					   const struct segmap_layout *layout, FILE *file)
+{
+	const struct summary_selection *selection = &options->summary_selection;
+	__attribute__((cleanup(segmap_summary_free))) struct segmap_summary summary = { 0 };
+	struct segmap_error *error = segmap_layout_summarize(layout, options->range.low,
+							     options->range.high, &summary);
+
+	if (!error)
+		error = summary_sort(layout, &summary, selection, &options->style);
+	if (error)
+		return error;
+	switch (options->form) {
+	case FORM_JSON:
+		return render_summary_json(layout, &summary, file);
+	case FORM_RAW:
+		return render_summary_raw(layout, &summary, selection, &options->style, file);
+	default:
+		return render_summary_table(layout, &summary, selection, &options->style, file);
+	}
+}
+
 struct segmap_error *show_layout(const struct options *options, const struct segmap_layout *layout,
 				 FILE *file)
 {
+	if (options->summary)
+		return show_summary(options, layout, file);
 	switch (options->form) {
 	case FORM_JSON:
-		return render_json(layout, &options->range, file);
+		return render_json(layout, &options->range, options->style.figures, file);
 	case FORM_RAW:
 		return render_raw(layout, &options->selection, &options->style, &options->range,
 				  file);

@@ -1,6 +1,7 @@
 /* src/render/columns.c - one table that describes every column. */
 #include "render/columns.h"
 #include "render/words.h"
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -140,7 +141,7 @@ static void get_inode(const struct row *row, const struct style *style, struct s
 		segmap_text_append_decimal(cell, row->vma->ino);
 }
 
-static void append_name(struct segmap_text *cell, const char *name, const struct style *style)
+void append_name(struct segmap_text *cell, const char *name, const struct style *style)
 {
 	const char *slash = name[0] == '/' && !style->full_paths ? strrchr(name, '/') : NULL;
 
@@ -208,6 +209,19 @@ static bool drifts(const struct row *row)
 	       row->annotation->expected_prot != row->vma->prot;
 }
 
+static void get_label(const struct row *row, const struct style *style, struct segmap_text *cell)
+{
+	const char *label = NULL;
+
+	(void)style;
+	if (!row->piece && row->layout->prediction)
+		label = placement_of(row)->label;
+	else if (!row->piece && row->layout->n_labels)
+		label = segmap_layout_label(row->layout, (size_t)(row->vma - row->layout->vmas));
+	if (label)
+		segmap_text_append_trusted(cell, label);
+}
+
 static void get_segment(const struct row *row, const struct style *style, struct segmap_text *cell)
 {
 	static const char *const explanations[] = {
@@ -220,9 +234,7 @@ static void get_segment(const struct row *row, const struct style *style, struct
 	const struct segmap_annotation *annotation = row->annotation;
 	const char *explanation = explanations[annotation->kind];
 
-	(void)style;
-	if (!row->piece && placement_of(row)->label)
-		segmap_text_append_trusted(cell, placement_of(row)->label);
+	get_label(row, style, cell);
 	if (annotation->image < 0)
 		return;
 	if (row->piece) {
@@ -402,6 +414,170 @@ static void get_build_id(const struct row *row, const struct style *style, struc
 		segmap_text_append_trusted(cell, image->elf->build_id);
 }
 
+static size_t index_of(const struct row *row)
+{
+	return (size_t)(row->vma - row->layout->vmas);
+}
+
+/* What is known of the row's piece; NULL if nothing is. */
+static const struct segmap_piece_memory *piece_memory(const struct row *row)
+{
+	const struct segmap_memory *memory = row->layout->memory;
+
+	return memory && memory->pieces ? &memory->pieces[row->piece - row->layout->pieces] : NULL;
+}
+
+/* A field of smaps. Of a piece some are known. */
+static uint64_t amount_of_figure(const struct row *row, int32_t figure)
+{
+	const struct segmap_memory *memory = row->layout->memory;
+	const struct segmap_piece_memory *piece;
+
+	if (!memory || figure < 0)
+		return SEGMAP_NO_FIGURE;
+	if (!row->piece)
+		return segmap_memory_figure(memory, index_of(row), figure);
+	piece = piece_memory(row);
+	if (!piece)
+		return SEGMAP_NO_FIGURE;
+	if (figure == memory->known[SEGMAP_FIGURE_RSS])
+		return piece->rss;
+	if (figure == memory->known[SEGMAP_FIGURE_ANONYMOUS])
+		return piece->anonymous;
+	if (figure == memory->known[SEGMAP_FIGURE_PSS])
+		return piece->pss;
+	return figure == memory->known[SEGMAP_FIGURE_SWAP] ? piece->swap : SEGMAP_NO_FIGURE;
+}
+
+/* As pmap -x: what was written to and is not saved, here or by whoever shares the page. */
+static uint64_t amount_of_dirty(const struct row *row, int32_t figure)
+{
+	const struct segmap_memory *memory = row->layout->memory;
+	size_t vma = index_of(row);
+
+	(void)figure;
+	if (!memory)
+		return SEGMAP_NO_FIGURE;
+	if (row->piece)
+		return piece_memory(row) ? piece_memory(row)->dirty : SEGMAP_NO_FIGURE;
+	return segmap_figure_add(segmap_memory_known(memory, vma, SEGMAP_FIGURE_SHARED_DIRTY),
+				 segmap_memory_known(memory, vma, SEGMAP_FIGURE_PRIVATE_DIRTY));
+}
+
+static uint64_t amount_of_private(const struct row *row, int32_t figure)
+{
+	const struct segmap_memory *memory = row->layout->memory;
+	size_t vma = index_of(row);
+
+	(void)figure;
+	if (!memory)
+		return SEGMAP_NO_FIGURE;
+	if (row->piece)
+		return piece_memory(row) ? piece_memory(row)->exclusive : SEGMAP_NO_FIGURE;
+	return segmap_figure_add(segmap_memory_known(memory, vma, SEGMAP_FIGURE_PRIVATE_CLEAN),
+				 segmap_memory_known(memory, vma, SEGMAP_FIGURE_PRIVATE_DIRTY));
+}
+
+static uint64_t amount_of_file(const struct row *row, int32_t figure)
+{
+	const struct segmap_memory *memory = row->layout->memory;
+	uint64_t rss, anonymous;
+
+	(void)figure;
+	if (!memory)
+		return SEGMAP_NO_FIGURE;
+	if (row->piece)
+		return piece_memory(row) ? piece_memory(row)->file : SEGMAP_NO_FIGURE;
+	rss = segmap_memory_known(memory, index_of(row), SEGMAP_FIGURE_RSS);
+	anonymous = segmap_memory_known(memory, index_of(row), SEGMAP_FIGURE_ANONYMOUS);
+	return rss == SEGMAP_NO_FIGURE || anonymous > rss ? SEGMAP_NO_FIGURE : rss - anonymous;
+}
+
+static void get_vmflags(const struct row *row, const struct style *style, struct segmap_text *cell)
+{
+	const struct segmap_memory *memory = row->layout->memory;
+	size_t vma = index_of(row), before = cell->size;
+
+	(void)style;
+	if (row->piece || !memory || vma >= memory->n_vm_flags)
+		return;
+	for (size_t i = 0; i < memory->n_flag_words; i++) {
+		if (!(memory->vm_flags[vma] >> i & 1))
+			continue;
+		if (cell->size > before)
+			segmap_text_append_char(cell, ' ');
+		segmap_text_append_trusted(cell, memory->flag_words[i]);
+	}
+}
+
+static void get_vmflags_words(const struct row *row, const struct style *style,
+			      struct segmap_text *cell)
+{
+	const struct segmap_memory *memory = row->layout->memory;
+	size_t vma = index_of(row), before = cell->size;
+
+	(void)style;
+	if (row->piece || !memory || vma >= memory->n_vm_flags)
+		return;
+	for (size_t i = 0; i < memory->n_flag_words; i++) {
+		if (!(memory->vm_flags[vma] >> i & 1))
+			continue;
+		if (cell->size > before)
+			segmap_text_append_trusted(cell, ", ");
+		segmap_text_append_trusted(cell, words_of_vm_flag(memory->flag_words[i]));
+	}
+}
+
+#define FIGURE(name, figure_, help)                                                      \
+	{ (name), (help), true, .ascii = true, .costs = true, .sum = true, .amount = amount_of_figure, \
+	  .figure = (figure_) }
+
+enum { STRIP_WIDTH = 16 };
+
+/*
+ * A letter for each cell: large if all its pages are of that sort, small if the
+ * others are absent, an asterisk for several sorts.
+ */
+static char letter_of_cell(unsigned char cell)
+{
+	switch (cell) {
+	case SEGMAP_CELL_ABSENT:
+		return '.';
+	case SEGMAP_CELL_FILE:
+		return 'R';
+	case SEGMAP_CELL_PRIVATE:
+		return 'P';
+	case SEGMAP_CELL_SWAPPED:
+		return 'S';
+	case SEGMAP_CELL_ZERO:
+		return 'Z';
+	case SEGMAP_CELL_FILE | SEGMAP_CELL_ABSENT:
+		return 'r';
+	case SEGMAP_CELL_PRIVATE | SEGMAP_CELL_ABSENT:
+		return 'p';
+	case SEGMAP_CELL_SWAPPED | SEGMAP_CELL_ABSENT:
+		return 's';
+	case SEGMAP_CELL_ZERO | SEGMAP_CELL_ABSENT:
+		return 'z';
+	default:
+		return '*';
+	}
+}
+
+static void get_pages(const struct row *row, const struct style *style, struct segmap_text *cell)
+{
+	const struct segmap_memory *memory = row->layout->memory;
+	unsigned char strip[STRIP_WIDTH];
+	size_t n_cells;
+
+	(void)style;
+	if (!memory || !memory->pages.known || segmap_memory_leaves_out(memory, index_of(row)))
+		return;
+	n_cells = segmap_layout_strip(row->layout, start_of(row), end_of(row), STRIP_WIDTH, strip);
+	for (size_t i = 0; i < n_cells; i++)
+		segmap_text_append_char(cell, letter_of_cell(strip[i]));
+}
+
 /* Calls that touch no VMA of the model, as the zeroing of a page, made none. */
 static void get_calls(const struct row *row, const struct style *style, struct segmap_text *cell)
 {
@@ -423,7 +599,7 @@ const struct column all_columns[] = {
 	{ "END", "first address behind it", .monotone = true, .ascending = true, .ascii = true, .number = end_of,
 	  .get = get_end },
 	{ "SIZE", "in KiB, with a K; bytes without one", true, .number = size_of, .ascii = true,
-	  .get = get_size },
+	  .sum = true, .get = get_size },
 	{ "PERM", "r read, w write, x execute; p private or s shared", .width = 4, .ascii = true,
 	  .get = get_perm },
 	{ "OFFSET", "into the file, hexadecimal, bytes", true, .monotone = true, .ascii = true,
@@ -438,6 +614,7 @@ const struct column all_columns[] = {
 	  .under = true, .get = get_sections },
 	{ "KIND", "segment, relro, bss, gap, heap, stack, anon …; with -S also of the piece",
 	  .get = get_kind },
+	{ "LABEL", "what is known beyond the name: thread stack of TID, guard", .get = get_label },
 	{ "PIECE", "with -S: section, header, padding or spill", .get = get_piece },
 	{ "EXPECTED", "permissions that PT_LOAD and GNU_RELRO call for", .get = get_expected },
 	{ "PHDR", "index in the program header table", true, .get = get_phdr },
@@ -452,13 +629,175 @@ const struct column all_columns[] = {
 	{ "STATUS", "of the file: ok, deleted, replaced, rewritten, truncated, unreadable, malformed",
 	  .get = get_status },
 	{ "BUILD-ID", "of the file", .get = get_build_id },
+	FIGURE("RSS", "Rss", "in memory"),
+	FIGURE("PSS", "Pss", "in memory, each page divided by the number of those that map it"),
+	{ "DIRTY", "written to and not saved: Shared_Dirty and Private_Dirty", true, .ascii = true,
+	  .costs = true, .sum = true, .amount = amount_of_dirty },
+	{ "PRIVATE", "in memory and mapped by no other: Private_Clean and Private_Dirty", true,
+	  .ascii = true, .costs = true, .sum = true, .amount = amount_of_private },
+	{ "FILE", "in memory, pages of files: Rss without Anonymous", true, .ascii = true,
+	  .costs = true, .sum = true, .amount = amount_of_file },
+	FIGURE("ANONYMOUS", "Anonymous", "in memory, and of no file: private copies too"),
+	FIGURE("SWAP", "Swap", "in swap"),
+	{ "PAGES", "up to 16 cells of pages: R of files, P private (anonymous), S swapped, Z of zeros, "
+		   ". absent; small letters: some absent; * several sorts",
+	  .width = STRIP_WIDTH, .ascii = true, .costs = true, .pages = true, .get = get_pages },
+	{ "VMFLAGS", "the kernel's flags of the VMA, as smaps has them", .ascii = true,
+	  .costs = true, .get = get_vmflags },
+	{ "VMFLAGS-WORDS", "the same in words", .ascii = true, .costs = true, .get = get_vmflags_words },
+	FIGURE("KERNELPAGESIZE", "KernelPageSize", "size of a page for the kernel"),
+	FIGURE("MMUPAGESIZE", "MMUPageSize", "size of a page for the processor"),
+	FIGURE("PSS_DIRTY", "Pss_Dirty", "of Pss, dirty"),
+	FIGURE("SHARED_CLEAN", "Shared_Clean", "of Rss, mapped by others too, not written to"),
+	FIGURE("SHARED_DIRTY", "Shared_Dirty", "of Rss, mapped by others too, written to"),
+	FIGURE("PRIVATE_CLEAN", "Private_Clean", "of Rss, mapped by no other, not written to"),
+	FIGURE("PRIVATE_DIRTY", "Private_Dirty", "of Rss, mapped by no other, written to"),
+	FIGURE("REFERENCED", "Referenced", "of Rss, used of late"),
+	FIGURE("KSM", "KSM", "of Rss, merged with pages of the same content"),
+	FIGURE("LAZYFREE", "LazyFree", "of Rss, given up by MADV_FREE and not yet taken"),
+	FIGURE("ANONHUGEPAGES", "AnonHugePages", "of Rss, transparent huge pages"),
+	FIGURE("SHMEMPMDMAPPED", "ShmemPmdMapped", "of Rss, huge pages of shared memory"),
+	FIGURE("FILEPMDMAPPED", "FilePmdMapped", "of Rss, huge pages of files"),
+	FIGURE("SHARED_HUGETLB", "Shared_Hugetlb", "hugetlbfs pages that others map too; not in Rss"),
+	FIGURE("PRIVATE_HUGETLB", "Private_Hugetlb", "hugetlbfs pages that no other maps; not in Rss"),
+	FIGURE("SWAPPSS", "SwapPss", "in swap, each page divided by the number of its users"),
+	FIGURE("LOCKED", "Locked", "kept in memory by mlock"),
+	FIGURE("THPELIGIBLE", "THPeligible", "1: huge pages are possible here"),
+	FIGURE("PROTECTIONKEY", "ProtectionKey", "number of the memory protection key"),
 	{ "CALLS", "with --explain: numbers of the calls that made it, as the story counts them",
 	  .get = get_calls },
 	{ NULL },
 };
 
-const char default_columns[] = "ADDRESS,SIZE,PERM,OFFSET,MAPPING,SEGMENT,SECTIONS";
-const char piece_columns[] = "ADDRESS,SIZE,PERM,OFFSET,MAPPING,SEGMENT";
+const struct column most_figures = { .name = "FIGURES", .costs = true };
+const struct column every_figure = { .name = "ALL-FIGURES", .costs = true };
+
+const char *default_columns(enum figures figures, bool pieces)
+{
+	static const char *const lists[][2] = {
+		[FIGURES_NONE] = { "ADDRESS,SIZE,PERM,OFFSET,MAPPING,SEGMENT,SECTIONS",
+				   "ADDRESS,SIZE,PERM,OFFSET,MAPPING,SEGMENT" },
+		[FIGURES_FEW] = { "ADDRESS,SIZE,RSS,PSS,DIRTY,ANONYMOUS,SWAP,PERM,MAPPING,SEGMENT,"
+				  "SECTIONS",
+				  "ADDRESS,SIZE,RSS,PSS,DIRTY,ANONYMOUS,SWAP,PERM,MAPPING,SEGMENT" },
+		/* The order of pmap -X. */
+		[FIGURES_MOST] = { "ADDRESS,PERM,OFFSET,DEV,INODE,SIZE,FIGURES,MAPPING,SEGMENT",
+				   "ADDRESS,PERM,OFFSET,DEV,INODE,SIZE,FIGURES,MAPPING,SEGMENT" },
+		[FIGURES_ALL] = {
+			"ADDRESS,PERM,OFFSET,DEV,INODE,SIZE,ALL-FIGURES,VMFLAGS,MAPPING,SEGMENT",
+			"ADDRESS,PERM,OFFSET,DEV,INODE,SIZE,ALL-FIGURES,VMFLAGS,MAPPING,SEGMENT" },
+	};
+
+	return lists[figures][pieces];
+}
+
+/* Whether pmap -X has it: it leaves these out (procps, src/pmap.c:is_unimportant). */
+static bool is_in_most(const char *figure)
+{
+	static const char *const left_out[] = {
+		"AnonHugePages", "KernelPageSize", "MMUPageSize", "Shared_Dirty",
+		"Private_Dirty", "Shared_Clean", "Private_Clean",
+	};
+
+	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
+		if (strcmp(left_out[i], figure) == 0)
+			return false;
+	return true;
+}
+
+/* The column of all_columns for this field of smaps, or NULL. */
+static const struct column *column_of_figure(const char *figure)
+{
+	for (size_t i = 0; all_columns[i].name; i++)
+		if (all_columns[i].figure && strcmp(all_columns[i].figure, figure) == 0)
+			return &all_columns[i];
+	return NULL;
+}
+
+/* A column for a field of smaps that a newer kernel has. */
+static const struct column *make_column(struct fields *fields, const struct segmap_figure *figure)
+{
+	fields->made[fields->n_made] = (struct column){
+		.name = figure->name,
+		.right = true,
+		.ascii = true,
+		.sum = true,
+		.amount = amount_of_figure,
+		.figure = figure->name,
+	};
+	return &fields->made[fields->n_made++];
+}
+
+static void add_field(struct fields *fields, const struct segmap_memory *memory,
+		      const struct column *column)
+{
+	int32_t figure = memory && column->figure ? segmap_memory_find(memory, column->figure) : -1;
+
+	fields->array[fields->n++] = (struct field){ column, figure };
+}
+
+/* What smaps has; where it could not be read, the columns that it mostly has. */
+static void add_figures(struct fields *fields, const struct segmap_memory *memory, bool every)
+{
+	for (size_t i = 0; memory && i < memory->n_figures; i++) {
+		const struct segmap_figure *figure = &memory->figures[i];
+		const struct column *column = column_of_figure(figure->name);
+
+		if (strcmp(figure->name, "Size") == 0 || (!every && !is_in_most(figure->name)))
+			continue;
+		add_field(fields, memory, column ? column : make_column(fields, figure));
+	}
+	for (size_t i = 0; (!memory || !memory->n_figures) && all_columns[i].name; i++)
+		if (all_columns[i].figure && (every || is_in_most(all_columns[i].figure)))
+			add_field(fields, memory, &all_columns[i]);
+}
+
+bool fields_make(const struct segmap_layout *layout, const struct selection *selection,
+		 struct fields *ret)
+{
+	const struct segmap_memory *memory = layout->memory;
+	size_t n_figures = sizeof(all_columns) / sizeof(all_columns[0]), n_expanded = 0;
+	struct fields fields = { 0 };
+
+	if (memory && memory->n_figures > n_figures)
+		n_figures = memory->n_figures;
+	for (size_t i = 0; i < selection->n; i++)
+		n_expanded += selection->array[i] == &most_figures ||
+			      selection->array[i] == &every_figure;
+	fields.array = reallocarray(NULL, selection->n + n_expanded * n_figures + 1,
+				    sizeof(*fields.array));
+	fields.made = reallocarray(NULL, n_expanded * n_figures + 1, sizeof(*fields.made));
+	if (!fields.array || !fields.made) {
+		fields_free(&fields);
+		return false;
+	}
+	for (size_t i = 0; i < selection->n; i++) {
+		const struct column *column = selection->array[i];
+
+		if (column == &most_figures || column == &every_figure)
+			add_figures(&fields, memory, column == &every_figure);
+		else
+			add_field(&fields, memory, column);
+	}
+	*ret = fields;
+	return true;
+}
+
+void fields_free(struct fields *fields)
+{
+	free(fields->array);
+	free(fields->made);
+	*fields = (struct fields){ 0 };
+}
+
+void append_amount(const struct field *field, const struct segmap_layout *layout,
+		   const struct style *style, struct segmap_text *cell, uint64_t amount)
+{
+	if (field->figure >= 0 && !layout->memory->figures[field->figure].bytes)
+		segmap_text_append_decimal(cell, amount);
+	else
+		append_size(cell, style, amount);
+}
 
 const struct column *column_find(const char *name, size_t size)
 {
@@ -466,5 +805,9 @@ const struct column *column_find(const char *name, size_t size)
 		if (strlen(all_columns[i].name) == size &&
 		    strncasecmp(all_columns[i].name, name, size) == 0)
 			return &all_columns[i];
+	if (size == strlen(most_figures.name) && strncasecmp(most_figures.name, name, size) == 0)
+		return &most_figures;
+	if (size == strlen(every_figure.name) && strncasecmp(every_figure.name, name, size) == 0)
+		return &every_figure;
 	return NULL;
 }

@@ -17,6 +17,12 @@ struct style {
 	bool frame;	 /* the lines before and behind: process, total, notes */
 	bool pieces;	 /* a row for each piece, too */
 	bool indent;	 /* pieces are set in from their VMA */
+	enum figures {
+		FIGURES_NONE,
+		FIGURES_FEW,  /* -x */
+		FIGURES_MOST, /* -X: those of pmap -X */
+		FIGURES_ALL,  /* -XX: whatever smaps has */
+	} figures;
 };
 
 /* What a row shows: a VMA, or one of its pieces. */
@@ -33,6 +39,14 @@ static inline struct row row_of_vma(const struct segmap_layout *layout, size_t i
 	return (struct row){ layout, &layout->vmas[index], &layout->annotations[index], NULL };
 }
 
+/* Whether the row's piece has figures that are not exact. */
+static inline bool row_is_about(const struct row *row)
+{
+	const struct segmap_memory *memory = row->layout->memory;
+
+	return memory && memory->about && memory->about[row->vma - row->layout->vmas];
+}
+
 struct column {
 	const char *name;
 	const char *help;
@@ -47,6 +61,13 @@ struct column {
 	bool ascending;	/* numbers grow from row to row */
 	bool ascii;	/* a byte is a column of the terminal */
 	bool by_name;	/* the same for neighbours of one name that belong to no image */
+	bool costs;	/* it needs figures of memory */
+	bool pages;	/* it needs the pages of every VMA */
+	bool sum;	/* the line behind the table has a total of it */
+	/* A figure of memory: what it is, or SEGMAP_NO_FIGURE. Such a column has no number, and
+	 * get is not asked. */
+	uint64_t (*amount)(const struct row *row, int32_t figure);
+	const char *figure; /* the field of smaps that amount is asked for; NULL: none */
 	/* Append the cell's text; nothing where it does not apply. Sees to hostile bytes itself. */
 	void (*get)(const struct row *row, const struct style *style, struct segmap_text *cell);
 };
@@ -54,9 +75,69 @@ struct column {
 /* All columns; the last has no name. */
 extern const struct column all_columns[];
 
-/* Those of the default table, and with a row for each piece; comma-separated. */
-extern const char default_columns[];
-extern const char piece_columns[];
+/* These two stand for the figures that smaps turns out to have: those of pmap -X, and all. */
+extern const struct column most_figures, every_figure;
+
+/*
+ * A column of one layout's output. Which figures there are is known only when
+ * smaps was read, so they are looked up once, before the first row.
+ */
+struct field {
+	const struct column *column;
+	int32_t figure; /* index in the layout's figures; -1 for none */
+};
+
+struct fields {
+	struct field *array;
+	size_t n;
+	struct column *made; /* for figures that this version has never heard of */
+	size_t n_made;
+};
+
+/* Which columns, in which order. */
+struct selection {
+	const struct column **array;
+	size_t n;
+};
+
+/* The fields of @layout that @selection asks for; false if there is no memory. */
+bool fields_make(const struct segmap_layout *layout, const struct selection *selection,
+		 struct fields *ret);
+void fields_free(struct fields *fields);
+
+/* The figure in a cell, or SEGMAP_NO_FIGURE; the column has amounts. */
+static inline uint64_t field_amount(const struct field *field, const struct row *row)
+{
+	return field->column->amount(row, field->figure);
+}
+
+/* Append @amount, which is not SEGMAP_NO_FIGURE, as the column has it. */
+void append_amount(const struct field *field, const struct segmap_layout *layout,
+		   const struct style *style, struct segmap_text *cell, uint64_t amount);
+
+/* Append the text of a cell. */
+static inline void field_append(const struct field *field, const struct row *row,
+				const struct style *style, struct segmap_text *cell)
+{
+	uint64_t amount;
+
+	if (!field->column->amount) {
+		field->column->get(row, style, cell);
+		return;
+	}
+	amount = field_amount(field, row);
+	if (amount == SEGMAP_NO_FIGURE)
+		return;
+	if (row->piece && style->indent && row_is_about(row))
+		segmap_text_append_char(cell, '~');
+	append_amount(field, row->layout, style, cell, amount);
+}
+
+/*
+ * The columns of a table where no -o says otherwise, comma-separated; with a
+ * row for each @piece or without. FIGURES and ALL-FIGURES are the two above.
+ */
+const char *default_columns(enum figures figures, bool pieces);
 
 /* The column called by the @size bytes at @name, in either case; NULL if there is none. */
 const struct column *column_find(const char *name, size_t size);
@@ -70,6 +151,9 @@ static inline bool range_overlaps(const struct range *range, const struct segmap
 {
 	return vma->start <= range->high && vma->end - 1 >= range->low;
 }
+
+/* Append the name of a VMA or file: its base name, or as the style has it. */
+void append_name(struct segmap_text *cell, const char *name, const struct style *style);
 
 /* Append @bytes in KiB with a K, or as the style has it. */
 void append_size(struct segmap_text *text, const struct style *style, uint64_t bytes);

@@ -19,6 +19,8 @@ struct writer {
 	struct segmap_text reason; /* a sentence in the making */
 	bool failed;		 /* out of memory */
 	bool begun;		 /* a comma is due before the next member or element */
+	enum figures figures;	 /* of memory, that were asked for */
+	uint64_t totals[SEGMAP_MAX_FIGURES]; /* of the figures that are written */
 };
 
 static void writer_free(struct writer *writer)
@@ -309,6 +311,129 @@ static const struct segmap_segment *segment_at(const struct segmap_layout *layou
 		       &layout->images[image].elf->segments[segment];
 }
 
+/* The figure's key: "private_dirty". */
+static void add_figure(struct writer *writer, struct json_object *object, const char *name,
+		       uint64_t figure)
+{
+	char key[64];
+	size_t i;
+
+	if (figure == SEGMAP_NO_FIGURE)
+		return;
+	for (i = 0; name[i] && i + 1 < sizeof(key); i++)
+		key[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 32 : name[i]);
+	key[i] = '\0';
+	add(writer, object, key, number_of(writer, figure));
+}
+
+static void add_to_total(uint64_t *total, uint64_t figure)
+{
+	if (figure != SEGMAP_NO_FIGURE && __builtin_add_overflow(*total, figure, total))
+		*total = SEGMAP_NO_FIGURE;
+}
+
+/* Those of -x; dirty is no field of smaps but the sum of two, as in pmap -x. */
+static uint64_t few_figure(const struct segmap_memory *memory, size_t vma, size_t index,
+			   const char **name)
+{
+	static const struct {
+		const char *name;
+		enum segmap_known_figure a, b; /* the same: this one alone */
+	} few[] = {
+		{ "rss", SEGMAP_FIGURE_RSS, SEGMAP_FIGURE_RSS },
+		{ "pss", SEGMAP_FIGURE_PSS, SEGMAP_FIGURE_PSS },
+		{ "dirty", SEGMAP_FIGURE_SHARED_DIRTY, SEGMAP_FIGURE_PRIVATE_DIRTY },
+		{ "anonymous", SEGMAP_FIGURE_ANONYMOUS, SEGMAP_FIGURE_ANONYMOUS },
+		{ "swap", SEGMAP_FIGURE_SWAP, SEGMAP_FIGURE_SWAP },
+	};
+	uint64_t figure;
+
+	*name = index < sizeof(few) / sizeof(few[0]) ? few[index].name : NULL;
+	if (!*name)
+		return SEGMAP_NO_FIGURE;
+	figure = segmap_memory_known(memory, vma, few[index].a);
+	return few[index].a == few[index].b ?
+		       figure :
+		       segmap_figure_add(figure, segmap_memory_known(memory, vma, few[index].b));
+}
+
+static struct json_object *memory_of_vma(struct writer *writer, const struct segmap_memory *memory,
+					 size_t vma)
+{
+	struct json_object *object = new_object(writer);
+	const char *name;
+	uint64_t figure;
+
+	if (writer->figures == FIGURES_FEW) {
+		for (size_t i = 0; figure = few_figure(memory, vma, i, &name), name; i++) {
+			add_figure(writer, object, name, figure);
+			add_to_total(&writer->totals[i], figure);
+		}
+		return object;
+	}
+	for (size_t i = 0; i < memory->n_figures; i++) {
+		figure = segmap_memory_figure(memory, vma, (int32_t)i);
+		add_figure(writer, object, memory->figures[i].name, figure);
+		add_to_total(&writer->totals[i], figure);
+	}
+	return object;
+}
+
+/* Sums over the VMAs that were written. */
+static struct json_object *totals_of(struct writer *writer, const struct segmap_memory *memory)
+{
+	struct json_object *object = new_object(writer);
+	const char *name;
+
+	if (writer->figures == FIGURES_FEW) {
+		for (size_t i = 0; few_figure(memory, 0, i, &name), name; i++)
+			add_figure(writer, object, name, writer->totals[i]);
+		return object;
+	}
+	for (size_t i = 0; i < memory->n_figures; i++)
+		if (memory->figures[i].sums)
+			add_figure(writer, object, memory->figures[i].name, writer->totals[i]);
+	return object;
+}
+
+static struct json_object *memory_of_piece(struct writer *writer,
+					   const struct segmap_piece_memory *piece)
+{
+	struct json_object *object = new_object(writer);
+
+	add_figure(writer, object, "rss", piece->rss);
+	add_figure(writer, object, "pss", piece->pss);
+	add_figure(writer, object, "dirty", piece->dirty);
+	add_figure(writer, object, "anonymous", piece->anonymous);
+	add_figure(writer, object, "private", piece->exclusive);
+	add_figure(writer, object, "file", piece->file);
+	add_figure(writer, object, "swap", piece->swap);
+	return object;
+}
+
+static struct json_object *vm_flags_of(struct writer *writer, const struct segmap_memory *memory,
+				       size_t vma)
+{
+	struct json_object *array = new_array(writer);
+
+	for (size_t i = 0; i < memory->n_flag_words; i++)
+		if (memory->vm_flags[vma] >> i & 1)
+			append(writer, array, string_of(writer, memory->flag_words[i]));
+	return array;
+}
+
+/* What the VMA costs, if that was asked for and is known. */
+static void add_memory(struct writer *writer, struct json_object *object,
+		       const struct segmap_memory *memory, size_t vma)
+{
+	if (!memory || writer->figures == FIGURES_NONE)
+		return;
+	if (memory->n_figures)
+		add(writer, object, "memory", memory_of_vma(writer, memory, vma));
+	if (writer->figures >= FIGURES_MOST && vma < memory->n_vm_flags)
+		add(writer, object, "vm_flags", vm_flags_of(writer, memory, vma));
+}
+
 static struct json_object *piece_of(struct writer *writer, const struct segmap_layout *layout,
 				    const struct segmap_annotation *annotation, bool shared,
 				    const struct segmap_piece *piece, uint64_t origin)
@@ -334,6 +459,9 @@ static struct json_object *piece_of(struct writer *writer, const struct segmap_l
 	    piece->off == SEGMAP_NO_OFF ? NULL : number_of(writer, piece->off));
 	if (piece->comes_from || piece->goes_on)
 		add(writer, object, "clipped", boolean_of(writer, true));
+	if (writer->figures != FIGURES_NONE && layout->memory && layout->memory->pieces)
+		add(writer, object, "memory",
+		    memory_of_piece(writer, &layout->memory->pieces[piece - layout->pieces]));
 	return object;
 }
 
@@ -361,6 +489,8 @@ static struct json_object *vma_of(struct writer *writer, const struct segmap_lay
 	    vma->ino ? dev_of(writer, vma->dev_major, vma->dev_minor) : NULL);
 	add(writer, object, "inode", vma->ino ? number_of(writer, vma->ino) : NULL);
 	add(writer, object, "name", vma->name[0] ? string_of(writer, vma->name) : NULL);
+	if (segmap_layout_label(layout, index))
+		add(writer, object, "label", string_of(writer, segmap_layout_label(layout, index)));
 	if (placement->label)
 		add(writer, object, "label", string_of(writer, placement->label));
 	add(writer, object, "kind", string_of(writer, word_of_kind(annotation->kind)));
@@ -377,6 +507,7 @@ static struct json_object *vma_of(struct writer *writer, const struct segmap_lay
 				&layout->pieces[annotation->first_piece + i],
 				placement->origin));
 	add(writer, object, "pieces", pieces);
+	add_memory(writer, object, layout->memory, index);
 	return object;
 }
 
@@ -509,9 +640,10 @@ static void write_differences(struct writer *writer, const struct segmap_compari
 }
 
 struct segmap_error *render_json(const struct segmap_layout *layout, const struct range *range,
-				 FILE *file)
+				 enum figures figures, FILE *file)
 {
-	__attribute__((cleanup(writer_free))) struct writer writer = { .file = file };
+	__attribute__((cleanup(writer_free))) struct writer writer = { .file = file,
+								       .figures = figures };
 	struct segmap_error *error = json_c_load(&writer.json_c);
 
 	if (error)
@@ -527,6 +659,8 @@ struct segmap_error *render_json(const struct segmap_layout *layout, const struc
 		if (range_overlaps(range, &layout->vmas[i]))
 			write_element(&writer, vma_of(&writer, layout, i));
 	close_list(&writer);
+	if (figures != FIGURES_NONE && layout->memory && layout->memory->n_figures)
+		write_member(&writer, "totals", totals_of(&writer, layout->memory));
 	open_list(&writer, "notes");
 	for (size_t i = 0; i < layout->n_notes && !writer.failed; i++)
 		write_element(&writer, string_of(&writer, layout->notes[i]));
@@ -535,6 +669,67 @@ struct segmap_error *render_json(const struct segmap_layout *layout, const struc
 		write_calls(&writer, layout);
 	if (layout->comparison)
 		write_differences(&writer, layout->comparison);
+	fputs("}\n", file);
+	return writer.failed ? segmap_error_no_memory() : NULL;
+}
+
+static struct json_object *figures_of_summary(struct writer *writer,
+					      const struct segmap_summary_figures *figures)
+{
+	static const char *const names[SEGMAP_N_SUMMARY_FIGURES] = {
+		[SEGMAP_SUMMARY_RSS] = "rss",
+		[SEGMAP_SUMMARY_PSS] = "pss",
+		[SEGMAP_SUMMARY_DIRTY] = "dirty",
+		[SEGMAP_SUMMARY_ANONYMOUS] = "anonymous",
+		[SEGMAP_SUMMARY_PRIVATE] = "private",
+		[SEGMAP_SUMMARY_FILE] = "file",
+		[SEGMAP_SUMMARY_SWAP] = "swap",
+	};
+	struct json_object *object = new_object(writer);
+
+	for (size_t i = 0; i < SEGMAP_N_SUMMARY_FIGURES; i++)
+		if (names[i])
+			add_figure(writer, object, names[i], figures->of[i]);
+	return object;
+}
+
+static struct json_object *row_of_summary(struct writer *writer, const struct segmap_layout *layout,
+					  const struct segmap_summary_row *row)
+{
+	struct json_object *object = new_object(writer);
+
+	add(writer, object, "group",
+	    string_of(writer, row->image < 0 ? word_of_kind(row->kind) :
+					       segmap_layout_image_path(layout, row->image)));
+	add(writer, object, "class", string_of(writer, word_of_class(row->class)));
+	add(writer, object, "size", number_of(writer, row->figures.of[SEGMAP_SUMMARY_SIZE]));
+	add(writer, object, "memory", figures_of_summary(writer, &row->figures));
+	return object;
+}
+
+struct segmap_error *render_summary_json(const struct segmap_layout *layout,
+					 const struct segmap_summary *summary, FILE *file)
+{
+	__attribute__((cleanup(writer_free))) struct writer writer = { .file = file };
+	struct segmap_error *error = json_c_load(&writer.json_c);
+	char scope[16];
+
+	if (error)
+		return error;
+	snprintf(scope, sizeof(scope), "%d", layout->pid);
+	fputc('{', file);
+	write_member(&writer, "segmap", number_of(&writer, 1));
+	write_member(&writer, "document", string_of(&writer, "summary"));
+	write_member(&writer, "scope", string_of(&writer, scope));
+	open_list(&writer, "rows");
+	for (size_t i = 0; i < summary->n_rows && !writer.failed; i++)
+		write_element(&writer, row_of_summary(&writer, layout, &summary->rows[i]));
+	close_list(&writer);
+	write_member(&writer, "totals", figures_of_summary(&writer, &summary->totals));
+	open_list(&writer, "notes");
+	for (size_t i = 0; i < layout->n_notes && !writer.failed; i++)
+		write_element(&writer, string_of(&writer, layout->notes[i]));
+	close_list(&writer);
 	fputs("}\n", file);
 	return writer.failed ? segmap_error_no_memory() : NULL;
 }

@@ -3,6 +3,7 @@
 #define RENDER_JSON_H
 
 #include "render/columns.h"
+#include <segmap/summary.h>
 #include <stdio.h>
 
 /*
@@ -10,6 +11,12 @@
  * does not grow with the map.
  */
 SEGMAP_MUST_CHECK struct segmap_error *render_json(const struct segmap_layout *layout,
-						   const struct range *range, FILE *file);
+						   const struct range *range, enum figures figures,
+						   FILE *file);
+
+/* The same for its summary, from @summary. */
+SEGMAP_MUST_CHECK struct segmap_error *
+render_summary_json(const struct segmap_layout *layout, const struct segmap_summary *summary,
+		    FILE *file);
 
 #endif

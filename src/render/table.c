@@ -11,12 +11,15 @@
  */
 struct table {
 	const struct segmap_layout *layout;
-	const struct selection *selection;
+	const struct fields *fields;
 	const struct style *style;
 	const struct range *range;
 	struct slot {
-		const struct column *column;
+		const struct field *field;
+		const struct column *column; /* the field's */
 		size_t width;
+		uint64_t total;
+		bool has_total;
 		bool right; /* aligned */
 		enum {
 			BY_NAME,   /* all cells are of one width */
@@ -28,7 +31,6 @@ struct table {
 		struct row widest; /* where it was */
 	} *slots; /* the columns that stand in the row itself */
 	size_t n_slots;
-	uint64_t total; /* bytes in the VMAs shown */
 };
 
 /* Call @visit for every row. */
@@ -58,23 +60,12 @@ struct measure {
 	struct table *table;
 	struct segmap_text cell;
 	struct row last;
-	const char *name; /* of the row before, if it belongs to no image; else NULL */
+	const char *name; /* of the row before, if it has neither image nor label; else NULL */
 	/* The slots with something to measure in each row: first those BY_NUMBER, then those
 	 * BY_TEXT, of them last those by name. */
 	struct slot **slots;
 	size_t n_numbers, n_always, n_slots;
 };
-
-static void measure_cell(struct measure *measure, struct slot *slot, const struct row *row)
-{
-	size_t width;
-
-	measure->cell.size = 0;
-	slot->column->get(row, measure->table->style, &measure->cell);
-	width = segmap_text_columns(measure->cell.bytes, measure->cell.size);
-	if (width > slot->width)
-		slot->width = width;
-}
 
 /* Whether a prediction cannot say that the VMA will be there. */
 static inline bool is_unsure(const struct row *row)
@@ -83,42 +74,86 @@ static inline bool is_unsure(const struct row *row)
 	       segmap_layout_placement(row->layout, (size_t)(row->vma - row->layout->vmas))->unsure;
 }
 
+/* What is compared to find the widest cell: it grows with the number in it. */
+static inline uint64_t slot_number(const struct slot *slot, const struct row *row)
+{
+	uint64_t amount;
+
+	if (!slot->column->amount)
+		return slot->column->number(row);
+	amount = field_amount(slot->field, row);
+	return amount == SEGMAP_NO_FIGURE ? 0 : amount;
+}
+
+static inline void add_to_total(struct slot *slot, const struct row *row, uint64_t number)
+{
+	if (slot->has_total && !row->piece && !is_unsure(row))
+		slot->total += number;
+}
+
+static void measure_cell(struct measure *measure, struct slot *slot, const struct row *row)
+{
+	size_t width;
+
+	measure->cell.size = 0;
+	field_append(slot->field, row, measure->table->style, &measure->cell);
+	width = segmap_text_columns(measure->cell.bytes, measure->cell.size);
+	if (width > slot->width)
+		slot->width = width;
+}
+
 static inline void measure_row(void *context, const struct row *row)
 {
 	struct measure *measure = context;
-	bool has_image = row->piece || row->annotation->image >= 0;
+	bool has_image = row->piece || row->annotation->image >= 0 ||
+			 (row->layout->n_labels &&
+			  segmap_layout_label(row->layout, (size_t)(row->vma - row->layout->vmas)));
 	bool is_same = !has_image && row->vma->name == measure->name;
 	size_t n_slots = is_same ? measure->n_always : measure->n_slots, i;
 
 	measure->name = has_image ? NULL : row->vma->name;
 	measure->last = *row;
-	if (!row->piece && !is_unsure(row))
-		measure->table->total += segmap_vma_size(row->vma);
 	for (i = 0; i < measure->n_numbers; i++) {
 		struct slot *slot = measure->slots[i];
-		uint64_t number = slot->column->number(row);
+		uint64_t number = slot_number(slot, row);
 
+		add_to_total(slot, row, number);
 		if (number > slot->greatest || !slot->widest.layout) {
 			slot->greatest = number;
 			slot->widest = *row;
 		}
 	}
-	for (; i < n_slots; i++)
-		measure_cell(measure, measure->slots[i], row);
+	for (; i < n_slots; i++) {
+		struct slot *slot = measure->slots[i];
+
+		if (slot->has_total)
+			add_to_total(slot, row, slot_number(slot, row));
+		measure_cell(measure, slot, row);
+	}
+}
+
+/* Fields whose sum says something: not page sizes, nor what no figure stands for. */
+static bool has_total(const struct table *table, const struct field *field)
+{
+	if (!field->column->sum || (field->column->figure && field->figure < 0))
+		return false;
+	return field->figure < 0 || table->layout->memory->figures[field->figure].sums;
 }
 
 static bool make_slots(struct table *table)
 {
-	const struct selection *selection = table->selection;
+	const struct fields *fields = table->fields;
 
-	table->slots = calloc(selection->n + 1, sizeof(*table->slots));
-	for (size_t i = 0; table->slots && i < selection->n; i++) {
-		const struct column *column = selection->array[i];
+	table->slots = calloc(fields->n + 1, sizeof(*table->slots));
+	for (size_t i = 0; table->slots && i < fields->n; i++) {
+		const struct column *column = fields->array[i].column;
 		struct slot *slot = &table->slots[table->n_slots];
 
 		if (column->under)
 			continue;
+		slot->field = &fields->array[i];
 		slot->column = column;
+		slot->has_total = has_total(table, slot->field);
 		slot->width = column->width;
 		/* With a base before them numbers are in line only at their ends. */
 		slot->right = column->right || (table->layout->prediction && column->ascending);
@@ -126,7 +161,8 @@ static bool make_slots(struct table *table)
 			slot->width = strlen(column->name);
 		if (column->width)
 			slot->measured = BY_NAME;
-		else if (table->layout->prediction || !column->number || (table->style->pieces && !column->monotone))
+		else if (table->layout->prediction || (!column->number && !column->amount) ||
+			 (table->style->pieces && !column->monotone))
 			slot->measured = BY_TEXT;
 		else
 			slot->measured = column->ascending ? BY_LAST : BY_NUMBER;
@@ -159,6 +195,19 @@ static bool order_slots(struct measure *measure)
 	return true;
 }
 
+/* A total can be wider than what it is the total of. */
+static void measure_totals(struct table *table, struct segmap_text *cell)
+{
+	for (struct slot *slot = table->slots; slot < table->slots + table->n_slots; slot++) {
+		if (!slot->has_total)
+			continue;
+		cell->size = 0;
+		append_amount(slot->field, table->layout, table->style, cell, slot->total);
+		if (cell->size > slot->width)
+			slot->width = cell->size;
+	}
+}
+
 static struct segmap_error *measure(struct table *table)
 {
 	struct measure measure = { .table = table };
@@ -174,6 +223,8 @@ static struct segmap_error *measure(struct table *table)
 		if (widest->layout)
 			measure_cell(&measure, slot, widest);
 	}
+	if (table->style->frame)
+		measure_totals(table, &measure.cell);
 	failed = measure.cell.failed;
 	segmap_text_free(&measure.cell);
 	free(measure.slots);
@@ -235,9 +286,7 @@ static size_t fitting_prefix(const char *bytes, size_t size, size_t columns)
 	return at;
 }
 
-/* Cut out the middle: both a file's first letters and its version tell it from others. */
-static void append_cut(struct segmap_text *line, const char *bytes, size_t size, size_t columns,
-		       bool utf8)
+void append_cut(struct segmap_text *line, const char *bytes, size_t size, size_t columns, bool utf8)
 {
 	const char *ellipsis = utf8 ? "…" : "..";
 	size_t room = columns - (utf8 ? 1 : 2), head, tail;
@@ -398,7 +447,7 @@ static inline void append_row(struct segmap_text *line, const struct table *tabl
 
 		pad(line, blanks);
 		start = line->size;
-		slot->column->get(row, style, line);
+		field_append(slot->field, row, style, line);
 		if (line->size == start && !slot->right) {
 			/* An empty cell is only more blanks. */
 			line->size = before;
@@ -442,8 +491,9 @@ static void append_under(struct segmap_text *line, const struct table *table,
 			 const struct row *row, size_t indent)
 {
 	struct wrapped wrapped = { line, indent, table->style->wrap, 0 };
-	for (size_t i = 0; i < table->selection->n; i++)
-		if (table->selection->array[i]->under)
+
+	for (size_t i = 0; i < table->fields->n; i++)
+		if (table->fields->array[i].column->under)
 			sections_each(row, append_wrapped, &wrapped);
 	if (wrapped.column)
 		segmap_text_append_char(line, '\n');
@@ -468,9 +518,8 @@ static void append_prediction(struct segmap_text *line, const struct segmap_layo
 		segmap_text_append_trusted(line, "the map at its entry point");
 }
 
-/* "4242: program argument argument", as pmap has it. */
-static void append_process(struct segmap_text *line, const struct segmap_layout *layout,
-			   const struct style *style)
+void append_process(struct segmap_text *line, const struct segmap_layout *layout,
+		    const struct style *style)
 {
 	const char *at = layout->command ? layout->command : "";
 	const char *end = at + layout->command_size;
@@ -577,36 +626,49 @@ static void append_outcome(struct segmap_text *line, const struct segmap_outcome
 	segmap_text_append_char(line, '\n');
 }
 
-static void append_footer(struct segmap_text *line, const struct table *table,
-			  const struct segmap_layout *layout)
+/* Each total under its column, as pmap has it. */
+static void append_totals(struct segmap_text *line, const struct table *table)
 {
 	struct segmap_text total = { 0 };
-	size_t indent = 0;
+	size_t end = 0, at = strlen("total");
 
-	/* Under SIZE, as pmap has it. */
-	for (size_t i = 0; i < table->n_slots; i++) {
-		indent += table->slots[i].width;
-		if (strcmp(table->slots[i].column->name, "SIZE") == 0)
-			break;
-		indent++;
-	}
-	append_size(&total, table->style, table->total);
 	segmap_text_append_trusted(line, "total");
-	pad(line, indent > strlen("total") + total.size ? indent - strlen("total") - total.size : 1);
-	segmap_text_append_bytes(line, total.bytes, total.size);
+	for (size_t i = 0; i < table->n_slots; i++) {
+		const struct slot *slot = &table->slots[i];
+
+		end += slot->width + (i > 0);
+		if (!slot->has_total)
+			continue;
+		total.size = 0;
+		append_amount(slot->field, table->layout, table->style, &total, slot->total);
+		pad(line, end > at + total.size ? end - at - total.size : 1);
+		at = end > at + total.size ? end : at + 1 + total.size;
+		segmap_text_append_bytes(line, total.bytes, total.size);
+	}
 	segmap_text_append_char(line, '\n');
 	if (total.failed)
 		line->failed = true;
 	segmap_text_free(&total);
-	if (layout->prediction) {
-		append_bases(line, layout, table->style->wrap);
-		append_outcome(line, &layout->prediction->outcome);
-	}
+}
+
+void append_notes(struct segmap_text *line, const struct segmap_layout *layout)
+{
 	for (size_t i = 0; i < layout->n_notes; i++) {
 		segmap_text_append_trusted(line, "note: ");
 		segmap_text_append_safe(line, layout->notes[i], strlen(layout->notes[i]));
 		segmap_text_append_char(line, '\n');
 	}
+}
+
+static void append_footer(struct segmap_text *line, const struct table *table,
+			  const struct segmap_layout *layout)
+{
+	append_totals(line, table);
+	if (layout->prediction) {
+		append_bases(line, layout, table->style->wrap);
+		append_outcome(line, &layout->prediction->outcome);
+	}
+	append_notes(line, layout);
 }
 
 /* Hand what is in @line to @file, and begin again. */
@@ -641,16 +703,20 @@ struct segmap_error *render_table(const struct segmap_layout *layout,
 				  const struct selection *selection, const struct style *style,
 				  const struct range *range, FILE *file)
 {
+	__attribute__((cleanup(fields_free))) struct fields fields = { 0 };
 	struct table table = {
 		.layout = layout,
-		.selection = selection,
+		.fields = &fields,
 		.style = style,
 		.range = range,
 	};
 	struct writing writing = { .table = &table, .file = file };
-	struct segmap_error *error = measure(&table);
+	struct segmap_error *error;
 	bool failed;
 
+	if (!fields_make(layout, selection, &fields))
+		return segmap_error_no_memory();
+	error = measure(&table);
 	if (error) {
 		free(table.slots);
 		return error;
@@ -673,7 +739,7 @@ struct segmap_error *render_table(const struct segmap_layout *layout,
 	return failed ? segmap_error_no_memory() : NULL;
 }
 
-static void append_raw(struct segmap_text *line, const char *bytes, size_t size)
+void append_raw(struct segmap_text *line, const char *bytes, size_t size)
 {
 	if (!size)
 		segmap_text_append_char(line, '-');
@@ -686,12 +752,12 @@ static void append_raw(struct segmap_text *line, const char *bytes, size_t size)
 }
 
 static void append_raw_row(struct segmap_text *line, struct segmap_text *cell,
-			   const struct selection *selection, const struct style *style,
+			   const struct fields *fields, const struct style *style,
 			   const struct row *row)
 {
-	for (size_t i = 0; i < selection->n; i++) {
+	for (size_t i = 0; i < fields->n; i++) {
 		cell->size = 0;
-		selection->array[i]->get(row, style, cell);
+		field_append(&fields->array[i], row, style, cell);
 		if (i)
 			segmap_text_append_char(line, ' ');
 		append_raw(line, cell->bytes, cell->size);
@@ -704,11 +770,14 @@ struct segmap_error *render_raw(const struct segmap_layout *layout,
 				const struct range *range, FILE *file)
 {
 	__attribute__((cleanup(segmap_text_free))) struct segmap_text line = { 0 }, cell = { 0 };
+	__attribute__((cleanup(fields_free))) struct fields fields = { 0 };
 
-	for (size_t i = 0; i < selection->n && style->heading; i++) {
+	if (!fields_make(layout, selection, &fields))
+		return segmap_error_no_memory();
+	for (size_t i = 0; i < fields.n && style->heading; i++) {
 		if (i)
 			segmap_text_append_char(&line, ' ');
-		segmap_text_append_trusted(&line, selection->array[i]->name);
+		segmap_text_append_trusted(&line, fields.array[i].column->name);
 	}
 	if (style->heading)
 		segmap_text_append_char(&line, '\n');
@@ -717,10 +786,10 @@ struct segmap_error *render_raw(const struct segmap_layout *layout,
 
 		if (!range_overlaps(range, row.vma))
 			continue;
-		append_raw_row(&line, &cell, selection, style, &row);
+		append_raw_row(&line, &cell, &fields, style, &row);
 		for (uint32_t j = 0; style->pieces && j < row.annotation->n_pieces; j++) {
 			row.piece = &layout->pieces[row.annotation->first_piece + j];
-			append_raw_row(&line, &cell, selection, style, &row);
+			append_raw_row(&line, &cell, &fields, style, &row);
 		}
 		flush(&line, file);
 	}

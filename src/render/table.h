@@ -5,12 +5,6 @@
 #include "render/columns.h"
 #include <stdio.h>
 
-/* Which columns, in which order. */
-struct selection {
-	const struct column **array;
-	size_t n;
-};
-
 /* Write @layout to @file. Errors of writing stay in @file; the error is for memory. */
 SEGMAP_MUST_CHECK struct segmap_error *render_table(const struct segmap_layout *layout,
 						    const struct selection *selection,
@@ -22,5 +16,18 @@ SEGMAP_MUST_CHECK struct segmap_error *render_raw(const struct segmap_layout *la
 						  const struct selection *selection,
 						  const struct style *style,
 						  const struct range *range, FILE *file);
+
+/* What other tables have in common with this one. */
+
+/* "4242: program argument argument", as pmap has it. */
+void append_process(struct segmap_text *line, const struct segmap_layout *layout,
+		    const struct style *style);
+void append_notes(struct segmap_text *line, const struct segmap_layout *layout);
+
+/* Cut out the middle: both a file's first letters and its version tell it from others. */
+void append_cut(struct segmap_text *line, const char *bytes, size_t size, size_t columns, bool utf8);
+
+/* A field of a raw record. */
+void append_raw(struct segmap_text *line, const char *bytes, size_t size);
 
 #endif

@@ -31,6 +31,17 @@ const char *word_of_piece(enum segmap_piece_kind kind)
 	return words[kind];
 }
 
+const char *word_of_class(enum segmap_class class)
+{
+	static const char *const words[] = {
+		[SEGMAP_CLASS_CODE] = "code",	[SEGMAP_CLASS_RODATA] = "rodata",
+		[SEGMAP_CLASS_RELRO] = "relro", [SEGMAP_CLASS_DATA] = "data",
+		[SEGMAP_CLASS_BSS] = "bss",	[SEGMAP_CLASS_OTHER] = "other",
+	};
+
+	return words[class];
+}
+
 const char *word_of_role(enum segmap_role role)
 {
 	static const char *const words[] = {
@@ -90,6 +101,40 @@ const char *word_of_source(enum segmap_source source)
 	};
 
 	return words[source];
+}
+
+const char *words_of_vm_flag(const char *flag)
+{
+	/* proc_pid_smaps(5), Linux Documentation/filesystems/proc.rst */
+	static const struct {
+		char flag[3];
+		const char *words;
+	} rows[] = {
+		{ "rd", "readable" },		 { "wr", "writable" },
+		{ "ex", "executable" },		 { "sh", "shared" },
+		{ "mr", "may be readable" },	 { "mw", "may be writable" },
+		{ "me", "may be executable" },	 { "ms", "may be shared" },
+		{ "gd", "grows down" },		 { "pf", "page frames without bookkeeping" },
+		{ "dw", "writing denied" },	 { "lo", "locked in memory" },
+		{ "io", "device memory" },	 { "sr", "read in sequence" },
+		{ "rr", "read at random" },	 { "dc", "not copied by fork" },
+		{ "de", "cannot be expanded" },	 { "lf", "locked when touched" },
+		{ "ac", "accounted" },		 { "nr", "no swap reserved" },
+		{ "ht", "hugetlbfs" },		 { "sf", "faults are synchronous" },
+		{ "ar", "of this architecture" }, { "wf", "zeros after fork" },
+		{ "dd", "not in core dumps" },	 { "sd", "soft-dirty" },
+		{ "mm", "mixed with page frames" }, { "hg", "huge pages wanted" },
+		{ "nh", "no huge pages" },	 { "mg", "same pages may be merged" },
+		{ "bt", "branch targets guarded" }, { "mt", "memory tags" },
+		{ "um", "userfaultfd: missing" }, { "uw", "userfaultfd: write-protected" },
+		{ "ui", "userfaultfd: minor" },	 { "ss", "shadow stack" },
+		{ "sl", "sealed" },		 { "dp", "may be dropped" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (strcmp(rows[i].flag, flag) == 0)
+			return rows[i].words;
+	return flag;
 }
 
 const char *word_of_moment(enum segmap_moment moment)

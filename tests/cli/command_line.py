@@ -51,7 +51,7 @@ def rows(*arguments, columns):
 @segtest.claim
 def every_option_of_help_is_known_and_no_other_is():
     arguments = {"output": "SIZE", "range": "0", "color": "never", "moment": "exec", "page-size": "4096",
-                 "as": "program"}
+                 "as": "program", "sort": "RSS"}
     of_explain = ("explain", "verify", "moment", "no-deps", "no-aslr", "page-size", "as")
     with segtest.running(SLEEP) as process, tempfile.TemporaryDirectory() as directory:
         arguments["output-file"] = os.path.join(directory, "out")
@@ -61,14 +61,15 @@ def every_option_of_help_is_known_and_no_other_is():
             if name in of_explain:
                 assert segtest.segmap(long, "--explain", segtest.which("true")).status == 0, long
                 continue
-            assert segtest.segmap(long, process.pid).status == 0, long
+            with_it = ["--summary"] if name == "sort" else []
+            assert segtest.segmap(long, *with_it, process.pid).status == 0, long
             if letter:
                 short = ["-" + letter] + ([value] if argument else [])
                 assert segtest.segmap(*short, process.pid).status == 0, short
-    for name in ("core", "maps", "run", "all", "at", "extended", "summary", "svg", "html",
+    for name in ("core", "maps", "run", "all", "at", "svg", "html",
                  "audit", "diff", "watch", "quiz", "no-sandbox", "legend", "nonsense"):
         assert f"--{name}" in check_usage_error(f"--{name}", "1")
-    for letter in "xXwZ":
+    for letter in "wZ":
         assert f"-{letter}" in check_usage_error(f"-{letter}", "1")
 
 
@@ -81,6 +82,10 @@ def wrong_usage_is_one_line_and_status_2():
     check_usage_error("--color=sometimes", "1")
     check_usage_error("--json=yes", "1")
     check_usage_error("-J", "-r", "1")
+    check_usage_error("--sort=RSS", "1")
+    check_usage_error("--summary", "--sort=NONSENSE", "1")
+    check_usage_error("--summary", "-o", "ADDRESS", "1")
+    check_usage_error("--summary", "-o", ",".join(["RSS"] * 40), "1")
     check_usage_error("-J", "-o", "+KIND", "1")
     for bad in ("", "g", "0x", "1,0", "12345678901234567", "1,2,3", "-1", " 1"):
         check_usage_error("-A", bad, "1")
@@ -205,6 +210,18 @@ def pipe_is_written_through():
             assert segtest.segmap("--output-file", path, process.pid).status == 0
             assert reader.stdout.read() == segtest.segmap(process.pid).out
         assert stat.S_ISFIFO(os.stat(path).st_mode)
+
+
+@segtest.claim
+def the_columns_of_a_summary_have_a_list_of_their_own():
+    listed = [line.split()[0] for line in segtest.segmap("--summary", "-H").text.splitlines()]
+    with segtest.running(SLEEP) as process:
+        result = segtest.segmap("--summary", "-r", "-o", ",".join(listed), process.pid)
+        assert result.text.splitlines()[0].split(" ") == listed
+        for column in listed:
+            assert segtest.segmap("--summary", "--sort", column, process.pid).status == 0
+        shown = segtest.segmap("--summary", process.pid).text.splitlines()
+        assert shown[1].split()[0] == "MAPPING" and shown[-1].split()[0] == "total", shown
 
 
 @segtest.claim

@@ -28,7 +28,7 @@ def columns_are_described_in_a_line_each_and_are_those_of_the_default():
         result = segtest.segmap(option)
         assert result.status == 0
         for line in result.text.splitlines():
-            assert re.fullmatch(r"[A-Z][A-Z-]* +\S.*", line), line
+            assert re.fullmatch(r"[A-Z][A-Z_-]* +\S.*", line), line
     with segtest.running(SLEEP) as process:
         heading = segtest.segmap("-r", process.pid).text.splitlines()[0].split(" ")
         assert set(heading) <= set(all_columns())
@@ -234,7 +234,7 @@ def help_wins_over_targets_and_names_every_option_in_its_own_line():
     assert segtest.segmap("-h").text == text and max(len(line) for line in text.splitlines()) <= 100
     names = re.findall(r"^ +(?:-\w, )?--([\w-]+)", text, re.MULTILINE)
     assert len(names) == len(set(names)) and "help" in names and "version" in names
-    letters = re.findall(r"^ +-(\w), --", text, re.MULTILINE)
+    letters = re.findall(r"^ +-(\w)(?:, --| )", text, re.MULTILINE)
     for letter in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789":
         status = segtest.segmap(f"-{letter}", "99999999").status
         assert (status == 2) == (letter not in letters) or letter in "oA", (letter, status)
@@ -245,9 +245,9 @@ def help_wins_over_targets_and_names_every_option_in_its_own_line():
 
 @segtest.parameters(
     "--core=x", "--maps", "--run", "--all", "--at=1", "--svg", "--html", "--audit",
-    "--diff", "--watch", "--quiz", "--summary", "--sort=SIZE", "--extended", "--legend",
+    "--diff", "--watch", "--quiz", "--legend",
     "--trace", "--no-aslr", "--no-deps", "--moment=exec", "--page-size=4096", "--sysroot=/",
-    "--seed=1", "--as=program", "--no-sandbox", "-x", "-X", "-XX", "-Jx")
+    "--seed=1", "--as=program", "--no-sandbox")
 def option_of_a_later_version_is_refused_by_name(option):
     result = segtest.segmap(option, "1")
     lines = result.error_text.splitlines()

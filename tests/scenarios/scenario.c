@@ -730,6 +730,41 @@ static void poked_text(int argc, char **argv)
 	say_address("poked", (uintptr_t)scenario_text + page_size);
 }
 
+/* In .bss: 16 pages that are only read, 8 that are written to, 8 that are written to and given to
+ * swap, where there is any; 32 that nobody touches. */
+enum { READ_PAGES = 16, WRITTEN_PAGES = 8, SWAPPED_PAGES = 8, ALL_PAGES = 64 };
+
+static char touched[ALL_PAGES * 4096] __attribute__((aligned(4096)));
+
+static void touched_bss(int argc, char **argv)
+{
+	char *written = touched + READ_PAGES * 4096, *swapped = written + WRITTEN_PAGES * 4096;
+
+	(void)argc;
+	(void)argv;
+	for (size_t i = 0; i < READ_PAGES; i++)
+		(void)*(volatile char *)&touched[i * 4096];
+	memset(written, 1, (WRITTEN_PAGES + SWAPPED_PAGES) * 4096);
+	/* What is in memory then is for the test to find out. */
+	(void)!madvise(swapped, SWAPPED_PAGES * 4096, MADV_PAGEOUT);
+	say_range("touched", (uintptr_t)touched, (uintptr_t)touched + sizeof(touched));
+}
+
+/* Address space without memory behind it, but for the first pages. */
+static void reserved(int argc, char **argv)
+{
+	size_t size = (size_t)strtoull(argv[0], NULL, 10) << 30;
+	size_t touched_size = (size_t)strtoull(argv[1], NULL, 10) << 20;
+	char *start = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	(void)argc;
+	if (start == MAP_FAILED)
+		lack("that much address space");
+	memset(start, 1, touched_size);
+	say_range("reserved", (uintptr_t)start, (uintptr_t)start + size);
+}
+
 /*
  * Anonymous memory right behind a library's .bss: the kernel makes one VMA of the two. Mappings are
  * placed downwards into the highest hole that is large enough, so room is occupied in that hole
@@ -1130,6 +1165,8 @@ static const struct situation {
 	{ "data-read-only", "LIB", "data of LIB is read-only in the middle", data_read_only },
 	{ "relro-writable", "LIB", "RELRO of LIB is writable again", relro_writable },
 	{ "poked-text", "", "a page of its text is private, as with a breakpoint", poked_text },
+	{ "touched-bss", "", "pages of its .bss were read, written to, given to swap", touched_bss },
+	{ "reserved", "GIB MIB", "GIB of address space, MIB of it in memory", reserved },
 	{ "bss-merged", "LIB", "LIB's .bss and other memory are one VMA", bss_merged },
 	{ "by-hand", "FILE [OFFSET]...",
 	  "ELF files in FILE are loaded without ld.so; \"bias_0\", \"bias_1\"...", by_hand },

@@ -1,0 +1,282 @@
+/* src/render/summary.c - what a process's memory is made of, as a table and as raw records. */
+#include "render/summary.h"
+#include "render/table.h"
+#include "render/words.h"
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* A column: a figure, or one of the two that name the row. */
+static const struct {
+	const char *name;
+	const char *help;
+	int figure; /* enum segmap_summary_figure; -1: it is text */
+} columns[] = {
+	{ "MAPPING", "file, or kind of memory that is of no loaded file", -1 },
+	{ "CLASS", "of a file: code, rodata, relro (relocated, then read-only), data, bss, other", -1 },
+	{ "SIZE", "address space", SEGMAP_SUMMARY_SIZE },
+	{ "RSS", "in memory", SEGMAP_SUMMARY_RSS },
+	{ "PSS", "in memory, each page divided by the number of those that map it; empty where it "
+		 "is not known exactly", SEGMAP_SUMMARY_PSS },
+	{ "DIRTY", "written to and not saved; empty where it is not known exactly",
+	  SEGMAP_SUMMARY_DIRTY },
+	{ "ANONYMOUS", "in memory, and of no file: private copies too", SEGMAP_SUMMARY_ANONYMOUS },
+	{ "PRIVATE", "in memory and mapped by no other", SEGMAP_SUMMARY_PRIVATE },
+	{ "FILE", "in memory, pages of files", SEGMAP_SUMMARY_FILE },
+	{ "SWAP", "in swap", SEGMAP_SUMMARY_SWAP },
+};
+
+enum { MAPPING, CLASS, N_COLUMNS = sizeof(columns) / sizeof(columns[0]) };
+
+const char *const summary_column_names[] = {
+	"MAPPING", "CLASS", "SIZE", "RSS", "PSS", "DIRTY", "ANONYMOUS", "PRIVATE", "FILE", "SWAP", NULL,
+};
+
+const char default_summary_columns[] = "MAPPING,CLASS,SIZE,RSS,PSS,PRIVATE,ANONYMOUS,SWAP";
+
+const char *summary_column_help(size_t index)
+{
+	return columns[index].help;
+}
+
+int summary_column_find(const char *name, size_t size)
+{
+	for (int i = 0; i < N_COLUMNS; i++)
+		if (strlen(columns[i].name) == size && strncasecmp(columns[i].name, name, size) == 0)
+			return i;
+	return -1;
+}
+
+/* "[heap]": a kind is set off from files. */
+static void append_group(struct segmap_text *cell, const struct segmap_layout *layout,
+			 const struct segmap_summary_row *row, const struct style *style)
+{
+	if (row->image >= 0) {
+		append_name(cell, segmap_layout_image_path(layout, row->image), style);
+		return;
+	}
+	segmap_text_append_char(cell, '[');
+	segmap_text_append_trusted(cell, word_of_kind(row->kind));
+	segmap_text_append_char(cell, ']');
+}
+
+static void append_figure(struct segmap_text *cell, const struct style *style, uint64_t figure)
+{
+	if (figure != SEGMAP_NO_FIGURE)
+		append_size(cell, style, figure);
+}
+
+static void append_summary_cell(struct segmap_text *cell, const struct segmap_layout *layout,
+				const struct segmap_summary_row *row, int column,
+				const struct style *style)
+{
+	if (columns[column].figure >= 0)
+		append_figure(cell, style, row->figures.of[columns[column].figure]);
+	else if (column == MAPPING)
+		append_group(cell, layout, row, style);
+	else if (row->image >= 0)
+		segmap_text_append_trusted(cell, word_of_class(row->class));
+}
+
+/* What rows are compared by. */
+struct key {
+	struct segmap_summary_row row;
+	struct segmap_text text;
+	uint64_t number;
+	size_t index;
+};
+
+static int compare_keys(const void *a, const void *b)
+{
+	const struct key *x = a, *y = b;
+	size_t size = x->text.size < y->text.size ? x->text.size : y->text.size;
+	int order = (x->number < y->number) - (x->number > y->number);
+
+	if (!order && size)
+		order = memcmp(x->text.bytes, y->text.bytes, size);
+	if (!order)
+		order = (x->text.size > y->text.size) - (x->text.size < y->text.size);
+	return order ? order : (x->index > y->index) - (x->index < y->index);
+}
+
+struct segmap_error *summary_sort(const struct segmap_layout *layout,
+				  struct segmap_summary *summary,
+				  const struct summary_selection *selection,
+				  const struct style *style)
+{
+	bool failed = false;
+	struct key *keys;
+
+	if (selection->sort < 0)
+		return NULL;
+	keys = calloc(summary->n_rows + 1, sizeof(*keys));
+	if (!keys)
+		return segmap_error_no_memory();
+	for (size_t i = 0; i < summary->n_rows; i++) {
+		int figure = columns[selection->sort].figure;
+		uint64_t number = figure < 0 ? 0 : summary->rows[i].figures.of[figure] + 1;
+
+		/* What is not known comes last: SEGMAP_NO_FIGURE + 1 is 0. */
+		keys[i] = (struct key){ .row = summary->rows[i], .number = number, .index = i };
+		if (figure < 0)
+			append_summary_cell(&keys[i].text, layout, &keys[i].row, selection->sort,
+					    style);
+		failed |= keys[i].text.failed;
+	}
+	qsort(keys, summary->n_rows, sizeof(*keys), compare_keys);
+	for (size_t i = 0; i < summary->n_rows; i++) {
+		summary->rows[i] = keys[i].row;
+		segmap_text_free(&keys[i].text);
+	}
+	free(keys);
+	return failed ? segmap_error_no_memory() : NULL;
+}
+
+/* Everything as text, to know how wide it is; a summary is short. */
+struct widths {
+	size_t of[N_COLUMNS];
+};
+
+static void widen(size_t *width, const struct segmap_text *cell)
+{
+	size_t columns_of_cell = segmap_text_columns(cell->bytes, cell->size);
+
+	if (columns_of_cell > *width)
+		*width = columns_of_cell;
+}
+
+static void append_total_cell(struct segmap_text *cell, const struct segmap_summary *summary,
+			      int column, const struct style *style)
+{
+	if (columns[column].figure >= 0)
+		append_figure(cell, style, summary->totals.of[columns[column].figure]);
+	else if (column == MAPPING)
+		segmap_text_append_trusted(cell, "total");
+}
+
+static void measure_columns(const struct segmap_layout *layout,
+			    const struct segmap_summary *summary,
+			    const struct summary_selection *selection, const struct style *style,
+			    struct segmap_text *cell, struct widths *ret)
+{
+	for (size_t i = 0; i < selection->n; i++) {
+		int column = selection->array[i];
+		size_t *width = &ret->of[column];
+
+		*width = style->heading ? strlen(columns[column].name) : 0;
+		for (size_t j = 0; j <= summary->n_rows; j++) {
+			cell->size = 0;
+			if (j < summary->n_rows)
+				append_summary_cell(cell, layout, &summary->rows[j], column, style);
+			else if (style->frame)
+				append_total_cell(cell, summary, column, style);
+			widen(width, cell);
+		}
+	}
+}
+
+/* Names give way where the terminal is narrow. */
+static void fit_columns(const struct summary_selection *selection, const struct style *style,
+			struct widths *widths)
+{
+	enum { NARROWEST = 12 };
+	size_t wanted = 0, *name = &widths->of[MAPPING], excess;
+
+	for (size_t i = 0; i < selection->n; i++)
+		wanted += widths->of[selection->array[i]] + (i > 0);
+	if (!style->width || style->full_paths || wanted <= style->width || *name <= NARROWEST)
+		return;
+	excess = wanted - style->width;
+	*name = *name - NARROWEST > excess ? *name - excess : NARROWEST;
+}
+
+/* Put the cell behind the others; @blanks are due before the next. */
+static void append_aligned(struct segmap_text *line, const struct segmap_text *cell, int column,
+			   size_t width, const struct style *style, size_t *blanks)
+{
+	size_t size = segmap_text_columns(cell->bytes, cell->size);
+	size_t missing = width > size ? width - size : 0;
+	bool right = columns[column].figure >= 0;
+
+	for (size_t i = 0; cell->size && i < *blanks + (right ? missing : 0); i++)
+		segmap_text_append_char(line, ' ');
+	if (size > width)
+		append_cut(line, cell->bytes, cell->size, width, style->utf8);
+	else
+		segmap_text_append_bytes(line, cell->bytes, cell->size);
+	*blanks = cell->size ? 1 + (right ? 0 : missing) : *blanks + width + 1;
+}
+
+/* Row @index of the table; the one behind the last is the total, the one before the first (-1) the
+ * heading. */
+static void append_summary_row(struct segmap_text *line, struct segmap_text *cell,
+			       const struct segmap_layout *layout,
+			       const struct segmap_summary *summary, int64_t index,
+			       const struct summary_selection *selection,
+			       const struct style *style, const struct widths *widths)
+{
+	size_t blanks = 0;
+
+	for (size_t i = 0; i < selection->n; i++) {
+		int column = selection->array[i];
+
+		cell->size = 0;
+		if (index < 0)
+			segmap_text_append_trusted(cell, columns[column].name);
+		else if ((size_t)index < summary->n_rows)
+			append_summary_cell(cell, layout, &summary->rows[index], column, style);
+		else
+			append_total_cell(cell, summary, column, style);
+		append_aligned(line, cell, column, widths->of[column], style, &blanks);
+	}
+	segmap_text_append_char(line, '\n');
+}
+
+struct segmap_error *render_summary_table(const struct segmap_layout *layout,
+					  const struct segmap_summary *summary,
+					  const struct summary_selection *selection,
+					  const struct style *style, FILE *file)
+{
+	__attribute__((cleanup(segmap_text_free))) struct segmap_text line = { 0 }, cell = { 0 };
+	int64_t first = style->heading ? -1 : 0;
+	int64_t end = (int64_t)summary->n_rows + (style->frame ? 1 : 0);
+	struct widths widths = { 0 };
+
+	measure_columns(layout, summary, selection, style, &cell, &widths);
+	fit_columns(selection, style, &widths);
+	if (style->frame)
+		append_process(&line, layout, style);
+	for (int64_t i = first; i < end; i++)
+		append_summary_row(&line, &cell, layout, summary, i, selection, style, &widths);
+	if (style->frame)
+		append_notes(&line, layout);
+	if (line.size)
+		fwrite(line.bytes, 1, line.size, file);
+	return line.failed || cell.failed ? segmap_error_no_memory() : NULL;
+}
+
+struct segmap_error *render_summary_raw(const struct segmap_layout *layout,
+					const struct segmap_summary *summary,
+					const struct summary_selection *selection,
+					const struct style *style, FILE *file)
+{
+	__attribute__((cleanup(segmap_text_free))) struct segmap_text line = { 0 }, cell = { 0 };
+
+	for (int64_t i = style->heading ? -1 : 0; i < (int64_t)summary->n_rows; i++) {
+		for (size_t j = 0; j < selection->n; j++) {
+			cell.size = 0;
+			if (i < 0)
+				segmap_text_append_trusted(&cell, columns[selection->array[j]].name);
+			else
+				append_summary_cell(&cell, layout, &summary->rows[i],
+						    selection->array[j], style);
+			if (j)
+				segmap_text_append_char(&line, ' ');
+			append_raw(&line, cell.bytes, cell.size);
+		}
+		segmap_text_append_char(&line, '\n');
+	}
+	if (line.size)
+		fwrite(line.bytes, 1, line.size, file);
+	return line.failed || cell.failed ? segmap_error_no_memory() : NULL;
+}
