@@ -63,7 +63,11 @@ enum segmap_want {
 	SEGMAP_WANT_LINKING = 1 << 1, /* struct segmap_linking and the ABI note */
 };
 
-/* @page_size is that of the processes, in bytes; @wants is of enum segmap_want. */
+/*
+ * @page_size is this machine's, in bytes; a layout that is parsed can have another, and
+ * does not go with layouts of other sizes then.
+ * @wants is of enum segmap_want.
+ */
 SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
 segmap_files_new(uint64_t page_size, unsigned int wants, struct segmap_files **ret);
 SEGMAP_API void segmap_files_free(struct segmap_files *files);

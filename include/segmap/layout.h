@@ -55,6 +55,8 @@ enum segmap_kind {
 	SEGMAP_KIND_OTHER,
 };
 
+struct segmap_answer; /* <segmap/at.h> */
+
 /* How one process (or core, or saved map) relates to one file that it has mapped. */
 struct segmap_backing {
 	uint32_t dev_major, dev_minor; /* as maps prints them */
@@ -158,12 +160,14 @@ struct segmap_layout {
 	char *target; /* what the user named */
 	struct timespec time;	 /* when it was read; 0 if unknown */
 	struct timespec started; /* the latest moment at which the process can have begun; 0: unknown */
-	uint64_t page_size; /* bytes */
+	uint64_t page_size; /* bytes; 0 until the files are parsed, where only they tell */
+	unsigned int machine; /* EM_X86_64 … that it is of; 0: this one */
 	bool changed;	    /* the process changed while it was read */
 	bool read_implies_exec; /* personality: what is readable is executable */
 
 	struct segmap_vma *vmas;
 	size_t n_vmas;
+	uint64_t *dumped; /* for each VMA, the bytes of it that a core holds; NULL: no core; owned */
 	struct segmap_annotation *annotations; /* n_vmas of them */
 	struct segmap_backing *backings;
 	size_t n_backings;
@@ -191,6 +195,9 @@ struct segmap_layout {
 	struct segmap_elf *vdso; /* the same parsed; NULL if there is none; owned */
 	enum segmap_opened vdso_opened;
 
+	struct segmap_answer *answers; /* --at, in the order asked; owned */
+	size_t n_answers;
+	bool is_asked;	/* there were questions: only what answers them is of interest */
 	struct segmap_prediction *prediction; /* NULL unless source is prediction; owned */
 	/* What comparing this prediction with a run has found (segmap/compare.h); NULL; owned. */
 	struct segmap_comparison *comparison;
@@ -219,6 +226,13 @@ segmap_layout_parse_maps(struct segmap_layout *layout, const char *name, char *t
 /* Add a note; @format as for printf. */
 SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
 segmap_layout_note(struct segmap_layout *layout, const char *format, ...) SEGMAP_PRINTF(2, 3);
+
+/* The first of an annotated VMA's n_pieces pieces; NULL if there are none in the layout. */
+static inline const struct segmap_piece *
+segmap_layout_pieces(const struct segmap_layout *layout, const struct segmap_annotation *annotation)
+{
+	return layout->pieces ? &layout->pieces[annotation->first_piece] : NULL;
+}
 
 /* The index of the VMA that holds @addr, or -1. Not for predictions, which are in another order. */
 SEGMAP_API int64_t segmap_layout_find(const struct segmap_layout *layout, uint64_t addr);

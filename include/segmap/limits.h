@@ -25,6 +25,11 @@ enum {
 	SEGMAP_MAX_LINKER_BYTES = 16 * 1024 * 1024, /* of a dynamic linker's or ld.so.cache's file */
 	/* ELF objects looked for in one file at mapped offsets other than 0. */
 	SEGMAP_MAX_EMBEDDED = 1024,
+	SEGMAP_LEAST_PAGE_SIZE = 4096, /* bytes; no Linux machine has smaller pages */
+	SEGMAP_MOST_PAGE_SIZE = 16 * 1024 * 1024,
+	SEGMAP_MAX_CORE_PHDRS = 1 << 22, /* of a core: one for each VMA */
+	SEGMAP_MAX_CORE_NOTE = 64 * 1024 * 1024, /* bytes; the kernel's NT_FILE has 16 MiB at most */
+	SEGMAP_MAX_LINE = 1024 * 1024, /* bytes of a line of a saved map */
 	SEGMAP_MAX_COMMAND = 4 * 1024 * 1024, /* bytes of /proc/PID/cmdline */
 	/* A table of at most this many bytes is read without asking how much of the file is
 	 * on disk: file systems that compress or inline small files report few blocks. */

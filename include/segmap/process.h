@@ -29,6 +29,16 @@ segmap_process_open_memory(int pid, struct segmap_files *files, unsigned int wan
 			   struct segmap_layout **ret);
 
 /*
+ * The same, where only the @n addresses @addrs are of interest: what is there, and
+ * what must be known to say what it is. Where the kernel answers for single VMAs
+ * (Linux 6.11) the others are not read, and are missing from @ret; files are parsed
+ * here already. Worth it for a few addresses.
+ */
+SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
+segmap_process_open_at(int pid, const uint64_t *addrs, size_t n, struct segmap_files *files,
+		       struct segmap_layout **ret);
+
+/*
  * Step two: parse the ELF objects of every file that @layout refers to and
  * that is not parsed yet.
  */

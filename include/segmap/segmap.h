@@ -3,8 +3,10 @@
 #ifndef SEGMAP_SEGMAP_H
 #define SEGMAP_SEGMAP_H
 
+#include <segmap/at.h>
 #include <segmap/call.h>
 #include <segmap/compare.h>
+#include <segmap/core.h>
 #include <segmap/elf.h>
 #include <segmap/error.h>
 #include <segmap/file.h>
@@ -12,11 +14,14 @@
 #include <segmap/layout.h>
 #include <segmap/limits.h>
 #include <segmap/memory.h>
+#include <segmap/page_state.h>
 #include <segmap/piece.h>
 #include <segmap/process.h>
 #include <segmap/run.h>
+#include <segmap/saved.h>
 #include <segmap/segment.h>
 #include <segmap/summary.h>
+#include <segmap/symbols.h>
 #include <segmap/text.h>
 #include <segmap/vma.h>
 

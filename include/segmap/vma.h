@@ -16,7 +16,9 @@ struct segmap_vma {
 	uint32_t dev_minor;  /* as maps prints it; can differ from stat's st_dev (btrfs) */
 	uint16_t dev_major;  /* twelve bits in the kernel (include/linux/kdev_t.h) */
 	uint8_t prot;	     /* PROT_READ | PROT_WRITE | PROT_EXEC */
-	bool shared;	     /* 's', not 'p' */
+	bool shared : 1;     /* 's', not 'p' */
+	bool unknown_prot : 1; /* the source does not say; prot is then 0 */
+	bool unknown_shared : 1; /* likewise; shared is then false */
 	const char *name;    /* owned by the layout; "" if none; a newline is shown as "\012" */
 };
 
@@ -45,6 +47,28 @@ static inline void segmap_perms_format(int prot, bool shared, char ret[static 5]
 	};
 
 	memcpy(ret, words[shared][prot & 7], sizeof(words[0][0]));
+}
+
+/* The same for @vma, with ? for what is not known. */
+static inline void segmap_vma_perms_format(const struct segmap_vma *vma, char ret[static 5])
+{
+	segmap_perms_format(vma->prot, vma->shared, ret);
+	if (vma->unknown_prot)
+		memset(ret, '?', 3);
+	if (vma->unknown_shared)
+		ret[3] = '?';
+}
+
+/* Whether the VMA has the permissions @prot, as far as is known. */
+static inline bool segmap_vma_has_prot(const struct segmap_vma *vma, int prot)
+{
+	return vma->unknown_prot || vma->prot == prot;
+}
+
+/* Whether the VMA can be executed, or that is not known. */
+static inline bool segmap_vma_may_execute(const struct segmap_vma *vma)
+{
+	return vma->unknown_prot || (vma->prot & PROT_EXEC);
 }
 
 #endif

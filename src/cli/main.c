@@ -17,30 +17,70 @@ struct run {
 	struct options options;
 	struct segmap_files *files;
 	struct segmap_layout **layouts; /* one for each process to show; NULL once it was */
+	struct segmap_page_states **pages;	/* of each, for --at; NULL where they are of no use */
 	size_t n_layouts;
 	size_t n_failed; /* targets that could not be shown */
+	bool missed;	 /* a question had no answer, and others had */
 };
 
-static struct segmap_error *add_process(struct run *run, int pid, const char *name)
+/* Take @layout, which is of what the user calls @name, and @pages, its own or NULL. */
+static struct segmap_error *add_layout(struct run *run, struct segmap_layout *layout,
+				       struct segmap_page_states *pages, const char *name)
 {
 	struct segmap_layout **layouts =
 		reallocarray(run->layouts, run->n_layouts + 1, sizeof(*layouts));
-	struct segmap_layout *layout;
-	struct segmap_error *error;
 
-	if (!layouts)
-		return segmap_error_no_memory();
-	run->layouts = layouts;
-	error = segmap_process_open_memory(pid, run->files, run->options.wanted, &layout);
-	if (error)
-		return error;
+	struct segmap_page_states **all_pages;
+
+	if (layouts)
+		run->layouts = layouts;
+	all_pages = reallocarray(run->pages, run->n_layouts + 1, sizeof(struct segmap_page_states *));
+	if (all_pages)
+		run->pages = all_pages;
 	layout->target = strdup(name);
-	if (!layout->target) {
+	if (!layouts || !all_pages || !layout->target) {
 		segmap_layout_free(layout);
+		segmap_page_states_close(pages);
 		return segmap_error_no_memory();
 	}
+	all_pages[run->n_layouts] = pages;
 	layouts[run->n_layouts++] = layout;
 	return NULL;
+}
+
+static struct segmap_error *add_process(struct run *run, int pid, const char *name)
+{
+	const struct questions *questions = &run->options.questions;
+	uint64_t addrs[QUESTIONS_FEW];
+	size_t n_addrs = questions_few(questions, addrs);
+	struct segmap_page_states *pages = questions->n ? segmap_page_states_open(pid) : NULL;
+	struct segmap_layout *layout;
+	struct segmap_error *error =
+		n_addrs ? segmap_process_open_at(pid, addrs, n_addrs, run->files, &layout) :
+			  segmap_process_open_memory(pid, run->files, run->options.wanted, &layout);
+
+	if (error)
+		segmap_page_states_close(pages);
+	return error ? error : add_layout(run, layout, pages, name);
+}
+
+/* --maps or --core. */
+static void open_file(struct run *run)
+{
+	const struct options *options = &run->options;
+	struct segmap_layout *layout;
+	struct segmap_error *error =
+		options->maps ? segmap_maps_open(options->maps, &options->elsewhere, run->files,
+						 &layout) :
+				segmap_core_open(options->core, &options->elsewhere, run->files,
+						 &layout);
+
+	if (!error)
+		error = add_layout(run, layout, NULL, options->maps ? options->maps : options->core);
+	if (error) {
+		report(error);
+		run->n_failed++;
+	}
 }
 
 /* A pid, or /proc/PID with or without a slash behind it. */
@@ -116,6 +156,34 @@ static struct segmap_error *account(struct segmap_layout *layout, unsigned int w
 	return error ? error : segmap_layout_account(layout);
 }
 
+/* Answer --at. Names that nothing has are errors; if there is no answer at all, nothing is shown. */
+static struct segmap_error *answer(struct run *run, struct segmap_layout *layout,
+				   struct segmap_page_states *pages)
+{
+	const struct options *options = &run->options;
+	size_t n_missed;
+	struct segmap_error *error = questions_answer(&options->questions, layout, pages,
+						      options->elsewhere.sysroot, &n_missed);
+
+	if (error || !n_missed)
+		return error;
+	for (size_t i = 0; i < layout->n_answers; i++) {
+		const char *asked = layout->answers[i].asked;
+		bool is_hex = !asked[strspn(asked, "0123456789abcdefABCDEF")];
+
+		if (!layout->answers[i].found)
+			report(segmap_error_new(SEGMAP_ERROR_FORMAT, asked,
+						"nothing in %s has this name%s%s", layout->target,
+						is_hex ? "; an address begins with a digit: 0x" : "",
+						is_hex ? asked : ""));
+	}
+	if (n_missed < layout->n_answers)
+		run->missed = true;
+	else
+		run->n_failed++;
+	return NULL;
+}
+
 static void show(struct run *run, struct output *output)
 {
 	FILE *file = output->file;
@@ -128,8 +196,12 @@ static void show(struct run *run, struct output *output)
 
 		if (!error)
 			error = segmap_layout_correlate(layout);
-		if (!error && run->options.wanted & SEGMAP_WANT_PAGES)
+		/* Only a process has pages to look at; saved smaps have figures of whole VMAs. */
+		if (!error && layout->source == SEGMAP_SOURCE_PROCESS &&
+		    run->options.wanted & SEGMAP_WANT_PAGES)
 			error = account(layout, run->options.wanted);
+		if (!error && run->options.n_asked)
+			error = answer(run, layout, run->pages[i]);
 		if (!error && any && parted)
 			fputc('\n', file);
 		if (!error)
@@ -146,7 +218,9 @@ static void show(struct run *run, struct output *output)
 		if (run->options.form == FORM_RAW)
 			run->options.style.heading = false;
 		segmap_layout_free(layout);
+		segmap_page_states_close(run->pages[i]);
 		run->layouts[i] = NULL;
+		run->pages[i] = NULL;
 	}
 }
 
@@ -156,6 +230,8 @@ static int show_targets(struct run *run)
 	struct segmap_error *error;
 	struct output output;
 
+	if (run->options.n_sources)
+		open_file(run);
 	for (int i = 0; i < run->options.n_targets; i++)
 		open_target(run, run->options.targets[i]);
 	n_asked = run->n_layouts + run->n_failed;
@@ -174,15 +250,18 @@ static int show_targets(struct run *run)
 		return STATUS_NOT_SHOWN;
 	}
 	if (!run->n_failed)
-		return STATUS_SHOWN;
+		return run->missed ? STATUS_SOME : STATUS_SHOWN;
 	return run->n_failed < n_asked ? STATUS_SOME : STATUS_NOT_SHOWN;
 }
 
 static void run_free(struct run *run)
 {
-	for (size_t i = 0; i < run->n_layouts; i++)
+	for (size_t i = 0; i < run->n_layouts; i++) {
 		segmap_layout_free(run->layouts[i]);
+		segmap_page_states_close(run->pages[i]);
+	}
 	free(run->layouts);
+	free(run->pages);
 	segmap_files_free(run->files);
 	options_free(&run->options);
 }
@@ -245,7 +324,9 @@ int main(int argc, char **argv)
 	if (run.options.explain)
 		return explain(&run.options);
 	error = segmap_files_new((uint64_t)sysconf(_SC_PAGESIZE),
-				 run.options.form == FORM_JSON ? SEGMAP_WANT_SONAME : 0,
+				 run.options.form == FORM_JSON || run.options.n_sources ?
+					 SEGMAP_WANT_SONAME :
+					 0,
 				 &run.files);
 	if (error) {
 		report(error);

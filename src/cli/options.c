@@ -28,9 +28,20 @@ enum {
 	OPTION_VERIFY,
 	OPTION_SUMMARY,
 	OPTION_SORT,
+	OPTION_MAPS,
+	OPTION_CORE,
+	OPTION_SYSROOT,
+	OPTION_AT,
 };
 
 static const struct option_row rows[] = {
+	{ OPTION_AT, "at", required_argument, " ADDRESS",
+	  "what is at this address, symbol, image!symbol, image+0xoff, .section" },
+	{ OPTION_MAPS, "maps", required_argument, " FILE",
+	  "not a process: a saved /proc/PID/maps or smaps, - for standard input" },
+	{ OPTION_CORE, "core", required_argument, " FILE", "not a process: a core dump" },
+	{ OPTION_SYSROOT, "sysroot", required_argument, " DIR",
+	  "with --maps, --core: look for the files below DIR" },
 	{ 'x', "extended", no_argument, "", "memory use, with -S of each section" },
 	{ 'X', NULL, no_argument, "", "the columns of pmap -X; -XX: all that smaps has" },
 	{ OPTION_SUMMARY, "summary", no_argument, "",
@@ -47,7 +58,7 @@ static const struct option_row rows[] = {
 	{ OPTION_NO_ASLR, "no-aslr", no_argument, "",
 	  "with --explain: addresses as they are without randomization" },
 	{ OPTION_PAGE_SIZE, "page-size", required_argument, " BYTES",
-	  "with --explain: of the machine in question" },
+	  "with --explain, --maps, --core: of the machine in question" },
 	{ OPTION_AS, "as", required_argument, " WHAT",
 	  "with --explain: take the file for a program, or for a library" },
 	{ 'S', "sections", no_argument, "",
@@ -317,6 +328,7 @@ static struct segmap_error *apply(struct options *options, int value, const char
 		options->style.full_paths = true;
 		break;
 	case 'A':
+		options->has_range = true;
 		return parse_range(arg, &options->range);
 	case 'q':
 		options->style.frame = options->style.heading = false;
@@ -351,6 +363,20 @@ static struct segmap_error *apply(struct options *options, int value, const char
 		break;
 	case OPTION_PAGE_SIZE:
 		return parse_page_size(arg, &options->predict.page_size);
+	case OPTION_AT:
+		options->asked[options->n_asked++] = arg;
+		break;
+	case OPTION_MAPS:
+		options->n_sources++;
+		options->maps = arg;
+		break;
+	case OPTION_CORE:
+		options->n_sources++;
+		options->core = arg;
+		break;
+	case OPTION_SYSROOT:
+		options->elsewhere.sysroot = arg;
+		break;
 	case OPTION_COLOUR:
 		return parse_colour(arg, &options->colour);
 	case OPTION_SUMMARY:
@@ -416,6 +442,27 @@ static const char *of_explain(const struct options *options)
 	       options->predict.page_size ? "--page-size" : NULL;
 }
 
+/* --maps or --core: what is to be shown is named once, in one way. */
+static struct segmap_error *check_source(struct options *options)
+{
+	const char *source = options->maps ? "--maps" : "--core", *alien;
+
+	options->elsewhere.page_size = options->predict.page_size;
+	options->predict.page_size = 0;
+	alien = of_explain(options);
+	if (options->n_sources > 1)
+		return usage(source, "one file at a time: one --maps or one --core");
+	if (options->n_targets)
+		return usage(options->targets[0], options->maps ?
+							  "a process does not go with --maps" :
+							  "a process does not go with --core");
+	if (options->explain || alien)
+		return usage(alien ? alien : "--explain", "it does not go with --maps or --core");
+	return (options->maps ? options->maps : options->core)[0] ?
+		       NULL :
+		       usage(source, "its name is empty");
+}
+
 static struct segmap_error *check(struct options *options, bool raw, bool json, const char *list,
 				  const char *sort)
 {
@@ -429,13 +476,43 @@ static struct segmap_error *check(struct options *options, bool raw, bool json, 
 		return usage("--output-file", "its name is empty");
 	if (options->explain && (options->summary || options->style.figures != FIGURES_NONE))
 		return usage("--explain", "a program that is not run takes no memory");
+	if (options->n_asked && (list || options->style.pieces || options->has_range))
+		return usage("--at", "it does not go with --output, --sections and --range");
+	if (options->n_asked && (options->summary || options->style.figures != FIGURES_NONE))
+		return usage("--at", "it does not go with figures of memory: it has each page's state");
+	if (options->n_asked && options->explain)
+		return usage("--at", "it does not go with --explain: nothing is there yet");
+	if (options->n_sources)
+		return check_source(options);
+	if (options->elsewhere.sysroot)
+		return usage("--sysroot", "it goes with --maps or --core");
 	if (options->explain)
 		return check_explain(options);
 	if (of_explain(options))
-		return usage(of_explain(options), "it goes with --explain");
+		return usage(of_explain(options), options->predict.page_size &&
+								  of_explain(options)[2] == 'p' ?
+							  "it goes with --explain, --maps or --core" :
+							  "it goes with --explain");
 	if (!options->n_targets)
 		return usage("", "name a process: a pid, /proc/PID, or its name");
 	return NULL;
+}
+
+/* After all else was found right: standard input is read once. */
+static struct segmap_error *read_questions(struct options *options)
+{
+	struct segmap_error *error = NULL;
+	bool has_read = options->maps && strcmp(options->maps, "-") == 0;
+
+	for (size_t i = 0; i < options->n_asked && !error; i++) {
+		bool reads = strcmp(options->asked[i], "-") == 0;
+
+		if (reads && has_read)
+			return usage("--at", "standard input can be read for one thing only");
+		has_read |= reads;
+		error = questions_add(&options->questions, options->asked[i], stdin);
+	}
+	return error;
 }
 
 struct segmap_error *options_parse(int argc, char **argv, struct options *ret)
@@ -450,6 +527,9 @@ struct segmap_error *options_parse(int argc, char **argv, struct options *ret)
 	const char *list = NULL, *sort = NULL;
 	int value;
 
+	options.asked = reallocarray(NULL, (size_t)argc + 1, sizeof(*options.asked));
+	if (!options.asked)
+		return segmap_error_no_memory();
 	make_getopt_tables(letters, names);
 	opterr = 0;
 	while ((value = getopt_long(argc, argv, letters, names, NULL)) != -1) {
@@ -461,6 +541,7 @@ struct segmap_error *options_parse(int argc, char **argv, struct options *ret)
 			bool is_letter = optopt > 0 && optopt < 256 &&
 					 strncmp(word, "--", 2) != 0;
 
+			options_free(&options);
 			return usage(is_letter ? letter : word,
 				     value == ':' ? "an argument is missing" :
 				     optopt && !is_letter ? "it takes no argument" :
@@ -471,8 +552,10 @@ struct segmap_error *options_parse(int argc, char **argv, struct options *ret)
 		if (value == OPTION_SORT)
 			sort = optarg;
 		error = apply(&options, value, optarg, &list);
-		if (error)
+		if (error) {
+			options_free(&options);
 			return error;
+		}
 		if (options.help || options.version || options.list_columns) {
 			*ret = options;
 			return NULL;
@@ -484,6 +567,8 @@ struct segmap_error *options_parse(int argc, char **argv, struct options *ret)
 
 	if (!error)
 		error = make_selection(&options, list, sort);
+	if (!error)
+		error = read_questions(&options);
 	if (error) {
 		options_free(&options);
 		return error;
@@ -497,6 +582,9 @@ void options_free(struct options *options)
 {
 	free(options->selection.array);
 	options->selection = (struct selection){ 0 };
+	questions_free(&options->questions);
+	free(options->asked);
+	options->asked = NULL;
 }
 
 void options_print_help(FILE *file)
@@ -505,12 +593,14 @@ void options_print_help(FILE *file)
 
 	fputs("Usage: segmap [options] TARGET...\n"
 	      "       segmap [options] --explain [--] PROGRAM...\n"
+	      "       segmap [options] --maps FILE | --core FILE\n"
 	      "Show which sections of which ELF files the memory of a process is made of.\n"
 	      "\n"
 	      "TARGET is a pid, /proc/PID, or the name of processes. For each VMA there is a row\n"
 	      "with the names of its sections under it; > marks a section that begins in an\n"
 	      "earlier VMA or goes on in a later one.\n"
-	      "With --explain the same map is predicted before a program runs.\n"
+	      "With --explain the same map is predicted before a program runs. An ADDRESS is\n"
+	      "hexadecimal and begins with a digit; --at - reads one a line from standard input.\n"
 	      "\n",
 	      file);
 	for (size_t i = 0; i < N_ROWS; i++) {

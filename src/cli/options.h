@@ -2,10 +2,12 @@
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
+#include "cli/at.h"
 #include "render/columns.h"
 #include "render/summary.h"
 #include "render/table.h"
 #include <segmap/predict.h>
+#include <segmap/saved.h>
 
 enum form {
 	FORM_TABLE,
@@ -29,6 +31,13 @@ struct options {
 	bool summary;
 	struct summary_selection summary_selection;
 	struct range range;
+	const char *maps, *core; /* a file instead of processes; NULL */
+	int n_sources;		 /* how many such files were named */
+	struct segmap_elsewhere elsewhere;
+	const char **asked; /* --at, as it stands in argv; the array is owned */
+	size_t n_asked;
+	struct questions questions; /* --at; owned */
+	bool has_range;
 	const char *output_file; /* NULL: standard output */
 	bool explain;		 /* targets are programs and libraries */
 	struct segmap_predict_options predict;

@@ -1,5 +1,6 @@
 /* src/cli/show.c - one map in the form that was asked for, and what goes to standard error. */
 #include "cli/show.h"
+#include "render/at.h"
 #include "render/json.h"
 #include <bsd/stdlib.h>
 #include <langinfo.h>
@@ -86,6 +87,10 @@ static struct segmap_error *show_summary(const struct options *options,
 struct segmap_error *show_layout(const struct options *options, const struct segmap_layout *layout,
 				 FILE *file)
 {
+	if (layout->is_asked && options->form != FORM_JSON)
+		return options->form == FORM_RAW ?
+			       render_raw_answers(layout, &options->style, file) :
+			       render_answers(layout, &options->style, file);
 	if (options->summary)
 		return show_summary(options, layout, file);
 	switch (options->form) {
@@ -102,12 +107,14 @@ struct segmap_error *show_layout(const struct options *options, const struct seg
 
 void report_notes(const struct options *options, const struct segmap_layout *layout)
 {
+	/* A core's pid says less than its file. */
+	bool has_pid = layout->pid && layout->source != SEGMAP_SOURCE_CORE;
 	char pid[16];
 
 	if (options->form == FORM_JSON || (options->form == FORM_TABLE && options->style.frame))
 		return;
 	snprintf(pid, sizeof(pid), "%d", layout->pid);
 	for (size_t i = 0; i < layout->n_notes; i++)
-		report(segmap_error_new(SEGMAP_ERROR_FORMAT, layout->pid ? pid : layout->target,
+		report(segmap_error_new(SEGMAP_ERROR_FORMAT, has_pid ? pid : layout->target,
 					"%s", layout->notes[i]));
 }

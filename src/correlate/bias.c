@@ -85,7 +85,7 @@ static bool has_right_prot(const struct segmap_layout *layout, const struct exte
 	/* An emulator reads its guest's code; the host never executes it. */
 	if (extents->elf->foreign)
 		prot &= ~PROT_EXEC;
-	if (vma->prot == prot_implied(layout, prot))
+	if (segmap_vma_has_prot(vma, prot_implied(layout, prot)))
 		return true;
 	return (load->prot & PROT_WRITE) &&
 	       extents_in_relro(extents, load->map_start, &until) &&
@@ -202,7 +202,7 @@ static struct evidence weigh(const struct segmap_layout *layout,
 			continue;
 		if (!is_right)
 			found.code_elsewhere++;
-		else if (vma->prot & PROT_EXEC)
+		else if (segmap_vma_may_execute(vma))
 			found.code++;
 		else
 			found.code_without_x++;

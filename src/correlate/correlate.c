@@ -7,6 +7,7 @@
 #include "correlate/kinds.h"
 #include "correlate/labels.h"
 #include "model/layout.h"
+#include <elf.h>
 #include <string.h>
 
 /* What one correlation works with. */
@@ -183,6 +184,7 @@ static bool add_unknown(struct correlation *correlation, int32_t backing_index)
 	if ((backing->file && backing->file->n_elfs) ||
 	    (backing->status != SEGMAP_STATUS_UNREADABLE &&
 	     backing->status != SEGMAP_STATUS_MALFORMED &&
+	     backing->status != SEGMAP_STATUS_REPLACED &&
 	     backing->status != SEGMAP_STATUS_TRUNCATED) ||
 	    !backing_has_code(layout, backing))
 		return true;
@@ -259,6 +261,44 @@ static bool sort_images(struct correlation *correlation, uint32_t *given)
 }
 
 /*
+ * A saved map tells of neither. A program has a fixed address, or it names an
+ * interpreter and has no name as a library; the interpreter is the image that has
+ * the name that the program has for it.
+ */
+static void guess_roles(struct segmap_layout *layout)
+{
+	const char *interp = NULL;
+
+	for (size_t i = 0; i < layout->n_images && !interp; i++) {
+		struct segmap_image *image = &layout->images[i];
+		const struct segmap_elf *elf = image->elf;
+
+		if (!elf || image->role != SEGMAP_ROLE_LIBRARY ||
+		    (elf->type != ET_EXEC && (!elf->interp || elf->soname)))
+			continue;
+		image->role = SEGMAP_ROLE_PROGRAM;
+		interp = elf->interp ? elf->interp : "";
+	}
+	interp = interp ? strrchr(interp, '/') : NULL;
+	for (size_t i = 0; i < layout->n_images && interp; i++) {
+		struct segmap_image *image = &layout->images[i];
+		const char *path = segmap_layout_image_path(layout, (int32_t)i);
+		const char *base = strrchr(path, '/'), *soname;
+
+		if (!image->elf || image->role != SEGMAP_ROLE_LIBRARY || !base)
+			continue;
+		/* The file can be known by its own name: interp is a link then. musl's is its
+		 * libc. */
+		soname = image->elf->soname ? image->elf->soname : "";
+		if (strcmp(base, interp) == 0 || strcmp(soname, interp + 1) == 0 ||
+		    (strncmp(interp, "/ld-musl-", 9) == 0 && strcmp(base, "/libc.so") == 0)) {
+			image->role = SEGMAP_ROLE_INTERPRETER;
+			break;
+		}
+	}
+}
+
+/*
  * Which image is the program, which the interpreter. The auxiliary vector says
  * where the kernel put both; without it /proc/PID/exe knows the program's file.
  */
@@ -277,6 +317,11 @@ static void assign_roles(struct segmap_layout *layout)
 		} else if (layout->auxv_base && image->elf && image->bias == layout->auxv_base) {
 			image->role = SEGMAP_ROLE_INTERPRETER;
 		}
+	}
+	if (!layout->auxv_phdr && !layout->exe_ino &&
+	    (layout->source == SEGMAP_SOURCE_MAPS || layout->source == SEGMAP_SOURCE_CORE)) {
+		guess_roles(layout);
+		return;
 	}
 	for (size_t i = 0; i < layout->n_images && !has_program && layout->exe_ino; i++) {
 		struct segmap_image *image = &layout->images[i];

@@ -382,6 +382,22 @@ static void linking_free(struct segmap_linking *linking)
 	free(linking);
 }
 
+bool elf_runs_on(unsigned int machine, unsigned int kernel)
+{
+	static const struct {
+		unsigned int bits_64, bits_32;
+	} pairs[] = {
+		{ EM_X86_64, EM_386 }, { EM_AARCH64, EM_ARM },	   { EM_PPC64, EM_PPC },
+		{ EM_SPARCV9, EM_SPARC }, { EM_SPARCV9, EM_SPARC32PLUS },
+	};
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		if ((machine == pairs[i].bits_64 && kernel == pairs[i].bits_32) ||
+		    (machine == pairs[i].bits_32 && kernel == pairs[i].bits_64))
+			return true;
+	return machine == kernel;
+}
+
 void segmap_elf_free(struct segmap_elf *elf)
 {
 	if (!elf)

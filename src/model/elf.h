@@ -17,4 +17,7 @@ bool elf_label(struct segmap_elf *elf, const struct elf_headers *headers);
 /* The offset of the byte at @vaddr, by the PT_LOAD that holds it; false if none does. */
 bool elf_off_of_vaddr(const struct segmap_elf *elf, uint64_t vaddr, uint64_t *ret);
 
+/* Whether a machine that runs code for @kernel also runs code for @machine: the 32 bits of 64. */
+bool elf_runs_on(unsigned int machine, unsigned int kernel);
+
 #endif

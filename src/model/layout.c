@@ -1,6 +1,7 @@
 /* src/model/layout.c - VMAs, images and pieces together. */
 #include "model/layout.h"
 #include "base/scope.h"
+#include <segmap/at.h>
 #include <segmap/compare.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,6 +57,10 @@ void segmap_layout_free(struct segmap_layout *layout)
 	free(layout->command);
 	free(layout->target);
 	free(layout->vmas);
+	free(layout->dumped);
+	for (size_t i = 0; i < layout->n_answers; i++)
+		segmap_answer_free(&layout->answers[i]);
+	free(layout->answers);
 	free(layout->annotations);
 	free(layout->backings);
 	free(layout->images);
@@ -121,7 +126,7 @@ const char *segmap_layout_label(const struct segmap_layout *layout, size_t vma)
 bool backing_has_code(const struct segmap_layout *layout, const struct segmap_backing *backing)
 {
 	for (uint32_t i = 0; i < backing->n_vmas; i++)
-		if (layout->vmas[backing->vmas[i]].prot & PROT_EXEC)
+		if (segmap_vma_may_execute(&layout->vmas[backing->vmas[i]]))
 			return true;
 	return false;
 }

@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-static const char deleted_mark[] = " (deleted)";
+static const char deleted_mark[] = PATH_DELETED_MARK;
 
 /* What one backing's search has come upon. */
 struct search {
@@ -26,15 +26,14 @@ static void search_close(struct search *search)
 		close(search->path_fd);
 }
 
-static bool has_mark(const char *name)
+bool path_is_marked(const char *name)
 {
 	size_t size = strlen(name), mark = sizeof(deleted_mark) - 1;
 
 	return size > mark && strcmp(name + size - mark, deleted_mark) == 0;
 }
 
-/* maps shows a newline as \012 (fs/proc/task_mmu.c gives seq_path "\n" to escape). */
-static char *decode_newlines(const char *name)
+char *path_decode(const char *name)
 {
 	char *decoded = strdup(name), *to = decoded;
 
@@ -120,10 +119,10 @@ static bool look_from_here(struct ladder *ladder, struct segmap_backing *backing
 static bool find_path(struct ladder *ladder, struct segmap_backing *backing, struct search *search)
 {
 	scope_free char *decoded = strstr(backing->path, "\\012") ?
-					   decode_newlines(backing->path) :
+					   path_decode(backing->path) :
 					   NULL;
 	size_t mark = sizeof(deleted_mark) - 1;
-	bool marked = has_mark(backing->path);
+	bool marked = path_is_marked(backing->path);
 
 	if (marked && (look_at(ladder, backing, search, backing->path) ||
 		       (decoded && look_at(ladder, backing, search, decoded))))
@@ -153,8 +152,7 @@ static bool find_path(struct ladder *ladder, struct segmap_backing *backing, str
 	return true;
 }
 
-/* Names that stand for memory, with an inode of the kernel's own and never a path. */
-static bool is_memory_object(const struct segmap_backing *backing)
+bool backing_is_memory_object(const struct segmap_backing *backing)
 {
 	static const char *const prefixes[] = { "/SYSV", "/dev/zero (deleted)",
 						"/anon_hugepage", "/secretmem (deleted)",
@@ -162,7 +160,7 @@ static bool is_memory_object(const struct segmap_backing *backing)
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
 		if (strncmp(backing->path, prefixes[i], strlen(prefixes[i])) == 0)
-			return prefixes[i][0] != '/' || has_mark(backing->path);
+			return prefixes[i][0] != '/' || path_is_marked(backing->path);
 	return false;
 }
 
@@ -184,7 +182,7 @@ static void climb(struct ladder *ladder, const struct segmap_layout *layout,
 	/* Its path is looked at in any case: it tells what became of the file. */
 	if (has_path)
 		find_path(ladder, backing, search);
-	else if (has_mark(backing->path))
+	else if (path_is_marked(backing->path))
 		backing->path[strlen(backing->path) - (sizeof(deleted_mark) - 1)] = '\0';
 	if (search->fd < 0) {
 		backing->opened = SEGMAP_OPENED_FD;
@@ -250,7 +248,7 @@ static struct segmap_error *open_backing(struct segmap_layout *layout, struct la
 	__attribute__((cleanup(search_close))) struct search search = { .fd = -1, .path_fd = -1 };
 	struct segmap_error *error = NULL;
 
-	if (is_memory_object(backing))
+	if (backing_is_memory_object(backing))
 		return NULL;
 	climb(ladder, layout, backing, &search);
 	if (search.fd >= 0)

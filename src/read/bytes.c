@@ -38,33 +38,59 @@ int64_t bytes_read_buffer(const struct bytes *bytes, void *buffer, size_t size, 
 	return (int64_t)size;
 }
 
-struct file_memory *file_memory_open(int process_dir, const struct segmap_vma *vmas,
-				     const uint32_t *indices, uint32_t n, uint64_t page_size)
+struct file_memory *file_memory_new(int fd, size_t most, uint64_t page_size)
 {
 	struct file_memory *memory = calloc(1, sizeof(*memory));
 
+	if (!memory) {
+		if (fd >= 0)
+			close(fd);
+		return NULL;
+	}
+	memory->mem = fd;
+	memory->pagemap = -1;
+	memory->page_size = page_size;
+	memory->most_ranges = most;
+	memory->ranges = reallocarray(NULL, most + 1, sizeof(*memory->ranges));
+	if (fd < 0 || !memory->ranges) {
+		file_memory_close(memory);
+		return NULL;
+	}
+	return memory;
+}
+
+void file_memory_add(struct file_memory *memory, uint64_t off, uint64_t size, uint64_t addr,
+		     uint64_t at)
+{
+	uint64_t end;
+
+	if (memory->n_ranges == memory->most_ranges || !checked_add(off, size, &end))
+		return;
+	memory->ranges[memory->n_ranges].off = off;
+	memory->ranges[memory->n_ranges].end = end;
+	memory->ranges[memory->n_ranges].addr = addr;
+	memory->ranges[memory->n_ranges++].at = at;
+}
+
+struct file_memory *file_memory_open(int process_dir, const struct segmap_vma *vmas,
+				     const uint32_t *indices, uint32_t n, uint64_t page_size)
+{
+	struct file_memory *memory = file_memory_new(
+		openat(process_dir, "mem", O_RDONLY | O_CLOEXEC), n, page_size);
+
 	if (!memory)
 		return NULL;
-	memory->page_size = page_size;
-	memory->pagemap = -1;
-	memory->mem = openat(process_dir, "mem", O_RDONLY | O_CLOEXEC);
-	if (memory->mem >= 0)
-		memory->pagemap = openat(process_dir, "pagemap", O_RDONLY | O_CLOEXEC);
-	memory->ranges = reallocarray(NULL, n, sizeof(*memory->ranges));
-	if (memory->pagemap < 0 || !memory->ranges) {
+	memory->pagemap = openat(process_dir, "pagemap", O_RDONLY | O_CLOEXEC);
+	if (memory->pagemap < 0) {
 		file_memory_close(memory);
 		return NULL;
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		const struct segmap_vma *vma = &vmas[indices[i]];
-		uint64_t end;
 
-		if (!(vma->prot & PROT_READ) ||
-		    !checked_add(vma->off, segmap_vma_size(vma), &end))
-			continue;
-		memory->ranges[memory->n_ranges].off = vma->off;
-		memory->ranges[memory->n_ranges].end = end;
-		memory->ranges[memory->n_ranges++].addr = vma->start;
+		if (vma->prot & PROT_READ)
+			file_memory_add(memory, vma->off, segmap_vma_size(vma), vma->start,
+					vma->start);
 	}
 	return memory;
 }
@@ -86,6 +112,8 @@ static bool is_resident(const struct file_memory *memory, uint64_t addr)
 {
 	uint64_t entry;
 
+	if (memory->pagemap < 0)
+		return true;
 	return fd_read(memory->pagemap, &entry, sizeof(entry),
 		       addr / memory->page_size * sizeof(entry)) == sizeof(entry) &&
 	       entry >> 63;
@@ -97,20 +125,21 @@ int64_t bytes_read_file_memory(const struct bytes *bytes, void *buffer, size_t s
 	size_t got = 0;
 
 	while (got < size) {
-		uint64_t at = off + got, addr = 0, step = 0;
+		uint64_t at = off + got, addr = 0, from = 0, step = 0;
 		int64_t n;
 
 		for (size_t i = 0; i < memory->n_ranges && !step; i++) {
 			if (at < memory->ranges[i].off || at >= memory->ranges[i].end)
 				continue;
 			addr = memory->ranges[i].addr + (at - memory->ranges[i].off);
+			from = memory->ranges[i].at + (at - memory->ranges[i].off);
 			step = min_u64(memory->page_size - addr % memory->page_size,
 				       memory->ranges[i].end - at);
 		}
 		if (!step || !is_resident(memory, addr))
 			break;
 		step = min_u64(step, size - got);
-		n = fd_read(memory->mem, (char *)buffer + got, step, addr);
+		n = fd_read(memory->mem, (char *)buffer + got, step, from);
 		if (n < 0)
 			return n;
 		if ((uint64_t)n < step)

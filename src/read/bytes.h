@@ -14,14 +14,15 @@ int64_t bytes_read_buffer(const struct bytes *bytes, void *buffer, size_t size, 
 
 /* The pages of one file in one process. */
 struct file_memory {
-	int mem;     /* /proc/PID/mem */
-	int pagemap; /* /proc/PID/pagemap */
+	int mem;     /* /proc/PID/mem, or a core dump */
+	int pagemap; /* /proc/PID/pagemap; -1: all of it is there */
 	uint64_t page_size;
 	struct {
 		uint64_t off, end; /* [off, end) of the file */
 		uint64_t addr;	   /* where it is */
+		uint64_t at;	   /* where that is in mem */
 	} *ranges;
-	size_t n_ranges;
+	size_t n_ranges, most_ranges;
 };
 
 /*
@@ -31,6 +32,15 @@ struct file_memory {
  */
 struct file_memory *file_memory_open(int process_dir, const struct segmap_vma *vmas,
 				     const uint32_t *indices, uint32_t n, uint64_t page_size);
+
+/*
+ * The same for a core dump, open as @fd, which this takes: room for @most ranges. NULL if
+ * there is no memory. file_memory_add() adds one: @size bytes at @off of the file,
+ * which are at @addr of the process and at @at of the dump.
+ */
+struct file_memory *file_memory_new(int fd, size_t most, uint64_t page_size);
+void file_memory_add(struct file_memory *memory, uint64_t off, uint64_t size, uint64_t addr,
+		     uint64_t at);
 void file_memory_close(struct file_memory *memory);
 
 /*

@@ -257,7 +257,7 @@ static bool read_words(const struct window *window, uint64_t off, uint32_t *word
 }
 
 /* Whether this machine's kernel runs programs for @machine itself, without an emulator. */
-static bool is_foreign(unsigned int machine, bool swapped)
+bool elf_is_foreign(unsigned int machine, bool swapped)
 {
 	static const unsigned int own[] = {
 #if defined(__x86_64__) || defined(__i386__)
@@ -283,6 +283,19 @@ static bool is_foreign(unsigned int machine, bool swapped)
 		if (own[i] == machine)
 			return false;
 	return sizeof(own) != 0;
+}
+
+bool elf_machine_of(const unsigned char *start, size_t size, unsigned int *machine, bool *foreign)
+{
+	enum { E_MACHINE = offsetof(Elf64_Ehdr, e_machine) }; /* the same in both classes */
+	uint16_t value;
+
+	if (size < E_MACHINE + sizeof(value) || !elf_has_magic(start, size))
+		return false;
+	memcpy(&value, start + E_MACHINE, sizeof(value));
+	*machine = elf_is_swapped(start) ? __builtin_bswap16(value) : value;
+	*foreign = elf_is_foreign(*machine, elf_is_swapped(start));
+	return true;
 }
 
 static int prot_of(GElf_Word flags)
@@ -743,6 +756,18 @@ static void parse_loading(const GElf_Phdr *phdr, struct segmap_elf *elf)
 	}
 }
 
+/*
+ * Of a loaded image not every byte need be there (not resident, not dumped): what is
+ * not there tells nothing, and the rest stands.
+ */
+static struct segmap_error *forgive(const struct window *window, struct segmap_error *error)
+{
+	if (!error || !window->bytes->loaded || error->code == SEGMAP_ERROR_NO_MEMORY)
+		return error;
+	segmap_error_free(error);
+	return NULL;
+}
+
 /* The program headers beside PT_LOAD and PT_GNU_RELRO that tell something of the file. */
 static struct segmap_error *parse_properties(struct window *window, Elf *libelf, size_t n_phdrs,
 					     unsigned int wants, struct segmap_elf *elf)
@@ -768,6 +793,7 @@ static struct segmap_error *parse_properties(struct window *window, Elf *libelf,
 					    &elf->interp);
 			elf->bad_interp = !is_interp_path(&phdr, elf->interp);
 		}
+		error = forgive(window, error);
 	}
 	return error;
 }
@@ -896,7 +922,7 @@ static struct segmap_error *parse_parts(struct window *window, Elf *libelf, size
 		if (phdr.p_type != PT_DYNAMIC || has_dynamic)
 			continue;
 		has_dynamic = true;
-		error = read_dynamic(window, libelf, &phdr, &dynamic);
+		error = forgive(window, read_dynamic(window, libelf, &phdr, &dynamic));
 		if (error)
 			return error;
 	}
@@ -926,7 +952,7 @@ static struct segmap_error *parse_window(struct window *window, uint64_t page_si
 	elf->class = ehdr.e_ident[EI_CLASS] == ELFCLASS64 ? 64 : 32;
 	elf->machine = ehdr.e_machine;
 	elf->type = ehdr.e_type;
-	elf->foreign = is_foreign(ehdr.e_machine, elf_is_swapped(ehdr.e_ident));
+	elf->foreign = elf_is_foreign(ehdr.e_machine, elf_is_swapped(ehdr.e_ident));
 	elf->entry = ehdr.e_entry;
 	elf->elf_off = window->elf_off;
 	elf->size = window->size;

@@ -26,6 +26,16 @@ SEGMAP_MUST_CHECK struct segmap_error *elf_parse(const struct bytes *bytes, uint
 						 struct elf_scratch *scratch,
 						 struct segmap_elf **ret);
 
+/* Whether another machine than this one runs ELF files for @machine; @swapped: in the other byte
+ * order. */
+bool elf_is_foreign(unsigned int machine, bool swapped);
+
+/*
+ * The machine that the ELF file which begins with the @size bytes at @start is for;
+ * false if they are not the beginning of one. *@foreign as elf_is_foreign().
+ */
+bool elf_machine_of(const unsigned char *start, size_t size, unsigned int *machine, bool *foreign);
+
 /* Whether the @size bytes at @start are the beginning of an ELF file. */
 bool elf_has_magic(const void *start, size_t size);
 

@@ -3,6 +3,7 @@
 #include "base/idmap.h"
 #include "base/range.h"
 #include "base/scope.h"
+#include "model/elf.h"
 #include "model/layout.h"
 #include "read/elf.h"
 #include <errno.h>
@@ -274,7 +275,8 @@ static struct segmap_error *parse_embedded(struct segmap_files *files,
 		unsigned char start[16];
 		uint32_t found, fresh = (uint32_t)entry->probed.n_used;
 
-		if (!vma->off || !vma->prot || is_explained(file, vma->off))
+		if (!vma->off || (!vma->prot && !vma->unknown_prot) ||
+		    is_explained(file, vma->off))
 			continue;
 		if (fresh == SEGMAP_MAX_EMBEDDED)
 			break;
@@ -417,16 +419,9 @@ static struct segmap_error *judge_memory(struct segmap_layout *layout,
 static struct segmap_error *judge(struct segmap_layout *layout, struct segmap_backing *backing)
 {
 	struct segmap_error *error = NULL;
-	const char *path_build_id;
 
 	if (backing->twin)
 		error = judge_twin(layout, backing);
-	path_build_id = build_id_of(backing->path_file);
-	if (!error && path_build_id) {
-		backing->path_build_id = strdup(path_build_id);
-		if (!backing->path_build_id)
-			return segmap_error_no_memory();
-	}
 	if (error)
 		return error;
 	if (backing->file->n_elfs || backing_has_code(layout, backing))
@@ -477,25 +472,215 @@ static struct segmap_error *parse_vdso(struct segmap_files *files, struct segmap
 	return parse_vdso_bytes(files, layout->vdso_bytes, layout->vdso_size, &layout->vdso);
 }
 
+/* Look for the ELF files' machine: one that all of them are for, and that is not this one. */
+static bool find_machine(const struct segmap_layout *layout, unsigned int *ret)
+{
+	unsigned char start[64];
+	bool found = false;
+
+	for (size_t i = 0; i < layout->n_backings; i++) {
+		const struct segmap_file *file = layout->backings[i].file;
+		int64_t got = file && file->fd >= 0 ?
+				      fd_read(file->fd, start, sizeof(start), 0) :
+				      -1;
+		unsigned int machine;
+		bool foreign;
+
+		if (got < 0 || !elf_machine_of(start, (size_t)got, &machine, &foreign))
+			continue;
+		if (!foreign || (found && !elf_runs_on(machine, *ret)))
+			return false;
+		*ret = machine;
+		found = true;
+	}
+	return found;
+}
+
+/* The greatest page size, beginning with @page_size, that all VMAs are aligned to. */
+static uint64_t fitting_page_size(const struct segmap_layout *layout, uint64_t page_size)
+{
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < layout->n_vmas; i++)
+		all |= layout->vmas[i].start | layout->vmas[i].end | layout->vmas[i].off;
+	while (page_size > SEGMAP_LEAST_PAGE_SIZE && (all & (page_size - 1)))
+		page_size /= 2;
+	return page_size;
+}
+
+/*
+ * A saved map does not say of which machine it is; the files that it is of do.
+ * One of this machine is enough for it to be this one: an emulator's is.
+ */
+static struct segmap_error *settle_machine(const struct segmap_files *files,
+					   struct segmap_layout *layout)
+{
+	const char *name;
+
+	if (layout->source == SEGMAP_SOURCE_MAPS && !layout->machine &&
+	    !find_machine(layout, &layout->machine))
+		layout->machine = 0;
+	if (layout->page_size)
+		return NULL;
+	if (!layout->machine) {
+		layout->page_size = fitting_page_size(layout, files->page_size);
+		return NULL;
+	}
+	layout->page_size =
+		fitting_page_size(layout, segmap_usual_page_size(layout->machine));
+	name = segmap_machine_name(layout->machine);
+	return segmap_layout_note(layout,
+				  "its page size is taken to be %ju bytes, as is usual on %s; "
+				  "--page-size sets another",
+				  (uintmax_t)layout->page_size, name ? name : "its machine");
+}
+
+/* Foreign is what the machine that the map is of does not run by itself. */
+static void settle_foreign(struct segmap_layout *layout)
+{
+	if (!layout->machine)
+		return;
+	for (size_t i = 0; i < layout->n_backings; i++) {
+		const struct segmap_file *file = layout->backings[i].file;
+
+		for (size_t j = 0; file && j < file->n_elfs; j++)
+			file->elfs[j]->foreign =
+				!elf_runs_on(file->elfs[j]->machine, layout->machine);
+	}
+	if (layout->vdso)
+		layout->vdso->foreign = !elf_runs_on(layout->vdso->machine, layout->machine);
+}
+
+/* Whether two ELF objects have the same headers, as far as they tell of what is mapped. */
+static bool has_same_headers(const struct segmap_elf *a, const struct segmap_elf *b)
+{
+	bool same = a->class == b->class && a->machine == b->machine && a->type == b->type &&
+		    a->entry == b->entry && a->n_segments == b->n_segments;
+
+	for (size_t i = 0; i < a->n_segments && same; i++) {
+		const struct segmap_segment *x = &a->segments[i], *y = &b->segments[i];
+
+		same = x->index == y->index && x->type == y->type && x->prot == y->prot &&
+		       x->off == y->off && x->vaddr == y->vaddr && x->filesz == y->filesz &&
+		       x->memsz == y->memsz && x->align == y->align;
+	}
+	return same;
+}
+
+/* What a core dump itself has of the file is all that is shown of it. */
+static struct segmap_error *show_dumped(struct segmap_layout *layout,
+					struct segmap_backing *backing, const char *why)
+{
+	bool has_headers = backing->file->n_elfs;
+
+	if (!backing->error)
+		backing->error = segmap_error_new(SEGMAP_ERROR_FORMAT, backing->path, "%s", why);
+	backing->opened = has_headers ? SEGMAP_OPENED_CORE : SEGMAP_OPENED_NOT;
+	if (!has_headers && backing->status != SEGMAP_STATUS_REPLACED)
+		backing->status = SEGMAP_STATUS_UNREADABLE;
+	return segmap_layout_note(layout, "%s: %s%s", backing->path, why,
+				  has_headers ? "; shown by its headers in the dump" : "");
+}
+
+/* The file at its path is the one that the process had. */
+static void believe_twin(struct segmap_backing *backing)
+{
+	backing->file = backing->twin;
+	backing->opened = SEGMAP_OPENED_PATH;
+	segmap_error_free(backing->error);
+	backing->error = NULL;
+}
+
+static struct segmap_error *replaced_twin(struct segmap_layout *layout,
+					  struct segmap_backing *backing)
+{
+	backing->status = SEGMAP_STATUS_REPLACED;
+	backing->path_file = backing->twin;
+	return show_dumped(layout, backing, "the file at its path is another than the one in the dump");
+}
+
+/*
+ * Whether the file that has the path (the twin) is the one that the dump is of
+ * (file: what of it was dumped). The build-id decides.
+ */
+static struct segmap_error *judge_dumped(struct segmap_layout *layout,
+					 struct segmap_backing *backing)
+{
+	const struct segmap_file *dumped = backing->file, *twin = backing->twin;
+	const char *in_dump = build_id_of(dumped), *on_disk = build_id_of(twin);
+
+	if (!twin)
+		return show_dumped(layout, backing,
+				   backing->error ? backing->error->why : "it is not there");
+	if (!dumped->n_elfs && (!twin->n_elfs || !backing_has_code(layout, backing))) {
+		believe_twin(backing); /* data: nothing of it is shown but the name */
+		return NULL;
+	}
+	if (!dumped->n_elfs) {
+		backing->path_file = backing->twin;
+		return show_dumped(layout, backing,
+				   "its headers are not in the dump, so the file at its path cannot "
+				   "be compared");
+	}
+	if (in_dump || on_disk) {
+		if (!in_dump || !on_disk || strcmp(in_dump, on_disk) != 0)
+			return replaced_twin(layout, backing);
+		believe_twin(backing);
+		return NULL;
+	}
+	if (!twin->n_elfs || !has_same_headers(dumped->elfs[0], twin->elfs[0]))
+		return replaced_twin(layout, backing);
+	believe_twin(backing);
+	return segmap_layout_note(layout,
+				  "%s: it has no build-id; the file at its path is taken for it "
+				  "because its headers are those in the dump",
+				  backing->path);
+}
+
+static struct segmap_error *keep_path_build_id(struct segmap_backing *backing)
+{
+	const char *build_id = build_id_of(backing->path_file);
+
+	if (!build_id)
+		return NULL;
+	backing->path_build_id = strdup(build_id);
+	return backing->path_build_id ? NULL : segmap_error_no_memory();
+}
+
+/* All that @backing has led to, and what that tells of it. */
+static struct segmap_error *parse_backing(struct segmap_files *files, struct segmap_layout *layout,
+					  struct segmap_backing *backing)
+{
+	struct segmap_file *each[] = { backing->file, backing->twin, backing->path_file };
+
+	for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++) {
+		struct segmap_error *error =
+			each[i] ? parse_file(files, each[i], layout, backing) : NULL;
+
+		if (error)
+			return error;
+	}
+	if (backing->file && is_readable(backing->file)) {
+		struct segmap_error *error = layout->source == SEGMAP_SOURCE_CORE ?
+						     judge_dumped(layout, backing) :
+						     judge(layout, backing);
+
+		if (error)
+			return error;
+	}
+	return keep_path_build_id(backing);
+}
+
 struct segmap_error *segmap_files_parse(struct segmap_files *files, struct segmap_layout *layout)
 {
-	for (size_t i = 0; i < layout->n_backings; i++) {
-		struct segmap_backing *backing = &layout->backings[i];
-		struct segmap_file *each[] = { backing->file, backing->twin, backing->path_file };
+	struct segmap_error *error = settle_machine(files, layout);
 
-		for (size_t j = 0; j < sizeof(each) / sizeof(each[0]); j++) {
-			struct segmap_error *error =
-				each[j] ? parse_file(files, each[j], layout, backing) : NULL;
-
-			if (error)
-				return error;
-		}
-		if (backing->file && is_readable(backing->file)) {
-			struct segmap_error *error = judge(layout, backing);
-
-			if (error)
-				return error;
-		}
-	}
-	return parse_vdso(files, layout);
+	/* All that is parsed from here on is rounded to the layout's pages. */
+	files->page_size = layout->page_size;
+	for (size_t i = 0; i < layout->n_backings && !error; i++)
+		error = parse_backing(files, layout, &layout->backings[i]);
+	if (!error)
+		error = parse_vdso(files, layout);
+	settle_foreign(layout);
+	return error;
 }

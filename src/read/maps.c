@@ -1,4 +1,5 @@
 /* src/read/maps.c - a whole maps text into VMAs, grouped by the file behind them. */
+#include "read/maps.h"
 #include "base/idmap.h"
 #include "base/range.h"
 #include "base/scope.h"
@@ -127,12 +128,66 @@ struct grouping {
 	struct idmap by_id; /* (device, inode) to backing */
 	uint32_t *vmas;
 	size_t n_vmas, vmas_capacity, backings_capacity;
+	uint32_t *firsts; /* by name: for each backing its first VMA */
+	size_t firsts_capacity;
 };
 
 static void grouping_free(struct grouping *grouping)
 {
 	idmap_free(&grouping->by_id);
 	free(grouping->vmas);
+	free(grouping->firsts);
+}
+
+static uint64_t hash_name(const char *name)
+{
+	uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
+
+	for (; *name; name++)
+		hash = (hash ^ (unsigned char)*name) * 0x100000001b3;
+	return hash;
+}
+
+/* A new backing for a VMA that is the first of its file. */
+static void add_backing(struct segmap_layout *layout, const struct segmap_vma *vma)
+{
+	layout->backings[layout->n_backings++] = (struct segmap_backing){
+		.dev_major = vma->dev_major,
+		.dev_minor = vma->dev_minor,
+		.ino = vma->ino,
+	};
+}
+
+/* By name: a name's hash and, where another name has the same, a number. */
+static bool find_named(struct segmap_layout *layout, struct grouping *grouping,
+		       const struct segmap_vma *vma, int32_t *ret)
+{
+	/* More names with one hash were made to hurt; they may be files of their own. */
+	enum { MOST = 8 };
+	uint64_t hash = hash_name(vma->name);
+	uint32_t found;
+
+	if (!grow(&layout->backings, &grouping->backings_capacity, layout->n_backings,
+		  sizeof(*layout->backings)))
+		return false;
+	for (unsigned int i = 0;; i++) {
+		if (!idmap_find_or_add(&grouping->by_id, hash, i, (uint32_t)layout->n_backings,
+				       &found))
+			return false;
+		if (found == layout->n_backings || i == MOST)
+			break;
+		if (strcmp(layout->vmas[grouping->firsts[found]].name, vma->name) == 0) {
+			*ret = (int32_t)found;
+			return true;
+		}
+	}
+	if (!grow(&grouping->firsts, &grouping->firsts_capacity, layout->n_backings,
+		  sizeof(*grouping->firsts)))
+		return false;
+	*ret = (int32_t)layout->n_backings;
+	grouping->firsts[layout->n_backings] = (uint32_t)(vma - layout->vmas);
+	add_backing(layout, vma);
+	return true;
 }
 
 static bool find_backing(struct segmap_layout *layout, struct grouping *grouping,
@@ -147,16 +202,22 @@ static bool find_backing(struct segmap_layout *layout, struct grouping *grouping
 			       &found))
 		return false;
 	if (found == layout->n_backings)
-		layout->backings[layout->n_backings++] = (struct segmap_backing){
-			.dev_major = vma->dev_major,
-			.dev_minor = vma->dev_minor,
-			.ino = vma->ino,
-		};
+		add_backing(layout, vma);
 	*ret = (int32_t)found;
 	return true;
 }
 
-static bool group_by_file(struct segmap_layout *layout, struct grouping *grouping)
+/* Whether @a and @b, neighbours that have files, have the same, so that it need not be looked up. */
+static bool is_same_backing(const struct segmap_vma *a, const struct segmap_vma *b,
+			    enum grouping_key key)
+{
+	if (key == GROUP_BY_NAME)
+		return a->name == b->name || strcmp(a->name, b->name) == 0;
+	return a->ino == b->ino && a->dev_minor == b->dev_minor && a->dev_major == b->dev_major;
+}
+
+static bool group_by_file(struct segmap_layout *layout, struct grouping *grouping,
+			  enum grouping_key key)
 {
 	const struct segmap_vma *before = NULL;
 	int32_t index = -1;
@@ -164,14 +225,14 @@ static bool group_by_file(struct segmap_layout *layout, struct grouping *groupin
 	for (size_t i = 0; i < layout->n_vmas; i++) {
 		const struct segmap_vma *vma = &layout->vmas[i];
 
-		if (!vma->ino) {
+		if (key == GROUP_BY_NAME ? !vma->name[0] || vma->name[0] == '[' : !vma->ino) {
 			layout->annotations[i].backing = -1;
 			before = NULL;
 			continue;
 		}
-		if ((!before || before->ino != vma->ino || before->dev_minor != vma->dev_minor ||
-		     before->dev_major != vma->dev_major) &&
-		    !find_backing(layout, grouping, vma, &index))
+		if ((!before || !is_same_backing(before, vma, key)) &&
+		    !(key == GROUP_BY_NAME ? find_named(layout, grouping, vma, &index) :
+					     find_backing(layout, grouping, vma, &index)))
 			return false;
 		before = vma;
 		layout->annotations[i].backing = index;
@@ -214,7 +275,7 @@ static bool list_vmas(struct segmap_layout *layout, const struct grouping *group
 	return true;
 }
 
-static struct segmap_error *finish(struct segmap_layout *layout)
+struct segmap_error *maps_group(struct segmap_layout *layout, enum grouping_key key)
 {
 	__attribute__((cleanup(grouping_free))) struct grouping grouping = { 0 };
 
@@ -222,7 +283,7 @@ static struct segmap_error *finish(struct segmap_layout *layout)
 	if (layout->annotations && layout->n_vmas > AT_ONCE)
 		populate(layout->annotations, layout->n_vmas * sizeof(*layout->annotations),
 			 layout->page_size);
-	if (!layout->annotations || !group_by_file(layout, &grouping) ||
+	if (!layout->annotations || !group_by_file(layout, &grouping, key) ||
 	    !list_vmas(layout, &grouping))
 		return segmap_error_no_memory();
 	return smaps_finish(layout);
@@ -275,5 +336,5 @@ struct segmap_error *segmap_layout_parse_maps(struct segmap_layout *layout, cons
 			return error;
 		*taken = size;
 	}
-	return finish(layout);
+	return maps_group(layout, GROUP_BY_INODE);
 }

@@ -4,6 +4,7 @@
 #include "model/memory.h"
 #include "read/backing.h"
 #include "read/bytes.h"
+#include "read/query.h"
 #include <bsd/stdlib.h>
 #include <ctype.h>
 #include <elf.h>
@@ -485,19 +486,30 @@ static struct segmap_error *open_pagemap(struct segmap_layout *layout, int dir)
 	return NULL;
 }
 
+/* What is of interest. */
+struct wanted {
+	unsigned int memory;   /* SEGMAP_WANT_… */
+	const uint64_t *addrs; /* these addresses; none: all of the map */
+	size_t n_addrs;
+};
+
 static struct segmap_error *read_once(struct segmap_layout *layout, int dir, const char *name,
-				      struct segmap_files *files, unsigned int wanted)
+				      struct segmap_files *files, const struct wanted *wanted)
 {
-	struct segmap_error *error;
+	struct segmap_error *error = NULL;
+	bool queried = false;
 	long n_threads = 1;
 
 	layout->source = SEGMAP_SOURCE_PROCESS;
 	layout->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	clock_gettime(CLOCK_REALTIME, &layout->time);
-	error = read_maps(layout, dir, name, wanted);
-	if (!error && wanted & SEGMAP_WANT_ROLLUP)
+	if (wanted->n_addrs)
+		error = query_vmas(layout, dir, wanted->addrs, wanted->n_addrs, files, &queried);
+	if (!error && !queried)
+		error = read_maps(layout, dir, name, wanted->memory);
+	if (!error && wanted->memory & SEGMAP_WANT_ROLLUP)
 		read_rollup(layout, dir);
-	if (!error && wanted & SEGMAP_WANT_PAGES)
+	if (!error && wanted->memory & SEGMAP_WANT_PAGES)
 		error = open_pagemap(layout, dir);
 	if (!error)
 		error = read_names(layout, dir, name);
@@ -511,7 +523,7 @@ static struct segmap_error *read_once(struct segmap_layout *layout, int dir, con
 		if (error)
 			return error;
 	}
-	error = read_vdso(layout, dir, wanted & SEGMAP_WANT_FIGURES);
+	error = read_vdso(layout, dir, wanted->memory & SEGMAP_WANT_FIGURES);
 	return error ? error : backings_open(layout, dir, files);
 }
 
@@ -520,7 +532,7 @@ static struct segmap_error *read_once(struct segmap_layout *layout, int dir, con
  * say so.
  */
 static struct segmap_error *read_until_still(int dir, const char *name, struct segmap_files *files,
-					     unsigned int wanted, struct segmap_layout **ret)
+					     const struct wanted *wanted, struct segmap_layout **ret)
 {
 	enum { TRIES = 3 };
 	struct moment before, after;
@@ -600,8 +612,8 @@ static int open_live_thread(int dir, int pid)
 	return -1;
 }
 
-static struct segmap_error *read_process(int pid, struct segmap_files *files, unsigned int wanted,
-					 struct segmap_layout **ret)
+static struct segmap_error *read_process(int pid, struct segmap_files *files,
+					 const struct wanted *wanted, struct segmap_layout **ret)
 {
 	scope_close int dir = -1, thread = -1;
 	struct segmap_error *error;
@@ -623,6 +635,16 @@ static struct segmap_error *read_process(int pid, struct segmap_files *files, un
 	return read_until_still(thread, name, files, wanted, ret);
 }
 
+static struct segmap_error *open_process(int pid, struct segmap_files *files,
+					 const struct wanted *wanted, struct segmap_layout **ret)
+{
+	struct segmap_error *error = read_process(pid, files, wanted, ret);
+
+	if (!error)
+		(*ret)->pid = pid;
+	return error;
+}
+
 struct segmap_error *segmap_process_open(int pid, struct segmap_files *files,
 					 struct segmap_layout **ret)
 {
@@ -632,11 +654,17 @@ struct segmap_error *segmap_process_open(int pid, struct segmap_files *files,
 struct segmap_error *segmap_process_open_memory(int pid, struct segmap_files *files,
 						unsigned int wanted, struct segmap_layout **ret)
 {
-	struct segmap_error *error = read_process(pid, files, wanted, ret);
+	struct wanted all = { .memory = wanted };
 
-	if (!error)
-		(*ret)->pid = pid;
-	return error;
+	return open_process(pid, files, &all, ret);
+}
+
+struct segmap_error *segmap_process_open_at(int pid, const uint64_t *addrs, size_t n,
+					    struct segmap_files *files, struct segmap_layout **ret)
+{
+	struct wanted few = { .addrs = addrs, .n_addrs = n };
+
+	return open_process(pid, files, &few, ret);
 }
 
 /* Whether /proc/@pid is called @name; see segmap_process_find(). */

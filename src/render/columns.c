@@ -113,8 +113,10 @@ static void append_perms(struct segmap_text *cell, int prot, bool shared)
 static void get_perm(const struct row *row, const struct style *style, struct segmap_text *cell)
 {
 	(void)style;
-	if (!row->piece)
-		append_perms(cell, row->vma->prot, row->vma->shared);
+	if (row->piece || !segmap_text_reserve(cell, 5))
+		return;
+	segmap_vma_perms_format(row->vma, cell->bytes + cell->size);
+	cell->size += 4;
 }
 
 static void get_offset(const struct row *row, const struct style *style, struct segmap_text *cell)
@@ -188,7 +190,7 @@ static const struct segmap_segment *segment_of(const struct row *row)
 static void append_loads(const struct row *row, struct segmap_text *cell)
 {
 	const struct segmap_annotation *annotation = row->annotation;
-	const struct segmap_piece *pieces = &row->layout->pieces[annotation->first_piece];
+	const struct segmap_piece *pieces = segmap_layout_pieces(row->layout, annotation);
 	int32_t last = -1;
 
 	for (uint32_t i = 0; i < annotation->n_pieces; i++) {
@@ -206,7 +208,7 @@ static void append_loads(const struct row *row, struct segmap_text *cell)
 static bool drifts(const struct row *row)
 {
 	return row->annotation->expected_prot != SEGMAP_NO_PROT &&
-	       row->annotation->expected_prot != row->vma->prot;
+	       !segmap_vma_has_prot(row->vma, row->annotation->expected_prot);
 }
 
 static void get_label(const struct row *row, const struct style *style, struct segmap_text *cell)
@@ -259,7 +261,7 @@ void sections_each(const struct row *row,
 		   void (*append)(void *context, const char *name, size_t size), void *context)
 {
 	const struct segmap_annotation *annotation = row->annotation;
-	const struct segmap_piece *pieces = &row->layout->pieces[annotation->first_piece];
+	const struct segmap_piece *pieces = segmap_layout_pieces(row->layout, annotation);
 	struct segmap_text name = { 0 };
 
 	for (uint32_t i = 0; i < annotation->n_pieces; i++) {
@@ -364,6 +366,12 @@ static void get_phdr(const struct row *row, const struct style *style, struct se
 	(void)style;
 	if (segment_of(row))
 		segmap_text_append_decimal(cell, segment_of(row)->index);
+}
+
+static void get_dumped(const struct row *row, const struct style *style, struct segmap_text *cell)
+{
+	if (row->layout->dumped && !row->piece)
+		append_size(cell, style, row->layout->dumped[row->vma - row->layout->vmas]);
 }
 
 static void get_pid(const struct row *row, const struct style *style, struct segmap_text *cell)
@@ -622,6 +630,7 @@ const struct column all_columns[] = {
 	{ "ROLE", "program, interpreter, library, vdso, alias", .get = get_role },
 	{ "BIAS", "runtime address minus ELF virtual address", true, .get = get_bias },
 	{ "VADDR", "ELF virtual address of its first byte", true, .get = get_vaddr },
+	{ "DUMPED", "core: how much of it the dump holds", true, .get = get_dumped },
 	{ "PID", "process", true, .get = get_pid },
 	{ "PATH", "path of the file", .get = get_path },
 	{ "SOURCE", "where the file was read: map_files, exe, root, fd, memory",

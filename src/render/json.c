@@ -4,7 +4,9 @@
 #include "render/reason.h"
 #include "render/words.h"
 #include <elf.h>
+#include <segmap/at.h>
 #include <segmap/compare.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -288,8 +290,10 @@ static struct json_object *image_of(struct writer *writer, const struct segmap_l
 	    string_of(writer,
 		      word_of_opened(backing ? backing->opened : layout->vdso_opened)));
 	if (backing) {
-		add(writer, object, "dev", dev_of(writer, backing->dev_major, backing->dev_minor));
-		add(writer, object, "inode", number_of(writer, backing->ino));
+		add(writer, object, "dev",
+		    backing->ino ? dev_of(writer, backing->dev_major, backing->dev_minor) : NULL);
+		add(writer, object, "inode",
+		    backing->ino ? number_of(writer, backing->ino) : NULL);
 		if (backing->path_build_id)
 			add(writer, object, "path_build_id",
 			    string_of(writer, backing->path_build_id));
@@ -475,6 +479,7 @@ static struct json_object *vma_of(struct writer *writer, const struct segmap_lay
 	const struct segmap_vma *vma = &layout->vmas[index];
 	struct json_object *object = new_object(writer);
 	struct json_object *pieces = new_array(writer);
+	char perms[5];
 
 	add(writer, object, "start", address_of(writer, vma->start - placement->origin));
 	add(writer, object, "end", address_of(writer, vma->end - placement->origin));
@@ -483,7 +488,8 @@ static struct json_object *vma_of(struct writer *writer, const struct segmap_lay
 		add(writer, object, "open_end", boolean_of(writer, placement->open_end));
 	}
 	add(writer, object, "size", number_of(writer, segmap_vma_size(vma)));
-	add(writer, object, "perms", perms_of(writer, vma->prot, vma->shared));
+	segmap_vma_perms_format(vma, perms);
+	add(writer, object, "perms", string_of(writer, perms));
 	add(writer, object, "offset", number_of(writer, vma->off));
 	add(writer, object, "dev",
 	    vma->ino ? dev_of(writer, vma->dev_major, vma->dev_minor) : NULL);
@@ -508,6 +514,8 @@ static struct json_object *vma_of(struct writer *writer, const struct segmap_lay
 				placement->origin));
 	add(writer, object, "pieces", pieces);
 	add_memory(writer, object, layout->memory, index);
+	if (layout->dumped)
+		add(writer, object, "dumped", number_of(writer, layout->dumped[index]));
 	return object;
 }
 
@@ -532,7 +540,7 @@ static struct json_object *time_of(struct writer *writer, const struct timespec 
 	struct tm utc;
 	size_t size;
 
-	if (!gmtime_r(&time->tv_sec, &utc))
+	if ((!time->tv_sec && !time->tv_nsec) || !gmtime_r(&time->tv_sec, &utc))
 		return NULL;
 	size = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
 	snprintf(text + size, sizeof(text) - size, ".%03dZ", (int)(time->tv_nsec / 1000000));
@@ -639,13 +647,81 @@ static void write_differences(struct writer *writer, const struct segmap_compari
 	close_list(writer);
 }
 
+/* For each VMA its place among those that hold an answer, counted from 1; 0 for the others. */
+static uint32_t *list_answered(const struct segmap_layout *layout)
+{
+	uint32_t *listed = calloc(layout->n_vmas + 1, sizeof(*listed)), n = 0;
+
+	for (size_t i = 0; listed && i < layout->n_answers; i++)
+		if (layout->answers[i].vma >= 0)
+			listed[layout->answers[i].vma] = 1;
+	for (size_t i = 0; listed && i < layout->n_vmas; i++)
+		if (listed[i])
+			listed[i] = ++n;
+	return listed;
+}
+
+static struct json_object *answer_of(struct writer *writer, const struct segmap_layout *layout,
+				     const struct segmap_answer *answer, const uint32_t *listed)
+{
+	const struct segmap_segment *segment = segment_at(layout, answer->image, answer->segment);
+	const struct segmap_image *image =
+		answer->image < 0 ? NULL : &layout->images[answer->image];
+	struct json_object *object = new_object(writer);
+
+	add(writer, object, "asked", string_of(writer, answer->asked));
+	if (!answer->found)
+		return object;
+	add(writer, object, "address", address_of(writer, answer->addr));
+	add(writer, object, "vma",
+	    answer->vma < 0 ? NULL : number_of(writer, listed[answer->vma] - 1));
+	if (image)
+		add(writer, object, "image", number_of(writer, (uint64_t)answer->image));
+	if (segment)
+		add(writer, object, "segment", number_of(writer, segment->index));
+	if (answer->in_section) {
+		add(writer, object, "section", string_of(writer, answer->piece->name));
+		add(writer, object, "section_offset", number_of(writer, answer->section_off));
+	}
+	if (answer->off != SEGMAP_NO_OFF)
+		add(writer, object, "file_offset", number_of(writer, answer->off));
+	if (image && image->elf)
+		add(writer, object, "vaddr",
+		    address_of(writer, segmap_vaddr(answer->addr, image->bias)));
+	if (answer->symbol) {
+		add(writer, object, "symbol", string_of(writer, answer->symbol));
+		add(writer, object, "symbol_offset", number_of(writer, answer->symbol_off));
+	}
+	if (answer->source)
+		add(writer, object, "source", string_of(writer, answer->source));
+	if (word_of_page(answer->page))
+		add(writer, object, "page", string_of(writer, word_of_page(answer->page)));
+	if (answer->before)
+		add(writer, object, "before", string_of(writer, answer->before));
+	if (answer->after)
+		add(writer, object, "after", string_of(writer, answer->after));
+	return object;
+}
+
+static void write_answers(struct writer *writer, const struct segmap_layout *layout,
+			  const uint32_t *listed)
+{
+	open_list(writer, "answers");
+	for (size_t i = 0; i < layout->n_answers && !writer->failed; i++)
+		write_element(writer, answer_of(writer, layout, &layout->answers[i], listed));
+	close_list(writer);
+}
+
 struct segmap_error *render_json(const struct segmap_layout *layout, const struct range *range,
 				 enum figures figures, FILE *file)
 {
 	__attribute__((cleanup(writer_free))) struct writer writer = { .file = file,
 								       .figures = figures };
 	struct segmap_error *error = json_c_load(&writer.json_c);
+	uint32_t *listed = NULL;
 
+	if (!error && layout->is_asked && !(listed = list_answered(layout)))
+		error = segmap_error_no_memory();
 	if (error)
 		return error;
 	fputc('{', file);
@@ -656,9 +732,12 @@ struct segmap_error *render_json(const struct segmap_layout *layout, const struc
 	close_list(&writer);
 	open_list(&writer, "vmas");
 	for (size_t i = 0; i < layout->n_vmas && !writer.failed; i++)
-		if (range_overlaps(range, &layout->vmas[i]))
+		if (listed ? listed[i] : range_overlaps(range, &layout->vmas[i]))
 			write_element(&writer, vma_of(&writer, layout, i));
 	close_list(&writer);
+	if (listed)
+		write_answers(&writer, layout, listed);
+	free(listed);
 	if (figures != FIGURES_NONE && layout->memory && layout->memory->n_figures)
 		write_member(&writer, "totals", totals_of(&writer, layout->memory));
 	open_list(&writer, "notes");

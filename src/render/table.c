@@ -377,7 +377,7 @@ static const char *colour_of(const struct row *row)
 	if (row->piece)
 		return NULL;
 	if ((vma->prot & 6) == 6 || (annotation->expected_prot != SEGMAP_NO_PROT &&
-				     annotation->expected_prot != vma->prot))
+				     !segmap_vma_has_prot(vma, annotation->expected_prot)))
 		return "1;31";
 	switch (annotation->kind) {
 	case SEGMAP_KIND_REMAPPED:
@@ -523,12 +523,20 @@ void append_process(struct segmap_text *line, const struct segmap_layout *layout
 {
 	const char *at = layout->command ? layout->command : "";
 	const char *end = at + layout->command_size;
+	size_t before;
 
 	if (style->colour)
 		begin_colour(line, "1");
-	if (layout->prediction)
+	before = line->size;
+	if (layout->prediction) {
 		append_prediction(line, layout);
+	} else if (layout->source != SEGMAP_SOURCE_PROCESS && layout->target) {
+		segmap_text_append_safe(line, layout->target, strlen(layout->target));
+		segmap_text_append_char(line, ':');
+	}
 	if (layout->pid) {
+		if (line->size > before)
+			segmap_text_append_char(line, ' ');
 		segmap_text_append_decimal(line, (uint64_t)layout->pid);
 		segmap_text_append_char(line, ':');
 	}

@@ -166,3 +166,14 @@ const char *words_of_outcome(const struct segmap_outcome *outcome)
 		return killed ? "the kernel will kill it" : "the kernel will refuse it";
 	return killed ? "it will die in the dynamic linker" : "the dynamic linker will give up";
 }
+
+const char *word_of_page(enum segmap_page_state page)
+{
+	static const char *const words[] = {
+		[SEGMAP_STATE_UNKNOWN] = NULL,	  [SEGMAP_STATE_ABSENT] = "absent",
+		[SEGMAP_STATE_FILE] = "file",	  [SEGMAP_STATE_PRIVATE] = "private",
+		[SEGMAP_STATE_SWAPPED] = "swapped", [SEGMAP_STATE_ZERO] = "zero",
+	};
+
+	return words[page];
+}

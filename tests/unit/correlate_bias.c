@@ -229,7 +229,7 @@ static const struct scenario scenarios[] = {
 	  .maps = "400000-402000 r-xp 00000000 08:01 5 /bin/fixed\n"
 		  "602000-604000 rw-p 00001000 08:01 5 /bin/fixed\n"
 		  "900000-901000 r-xp 00001000 08:01 5 /bin/fixed\n",
-	  .images = "library 0 /bin/fixed, alias 4ff000 /bin/fixed of 0" },
+	  .images = "program 0 /bin/fixed, alias 4ff000 /bin/fixed of 0" },
 	{ .claim = "a second mapping of data is a file",
 	  .plans = { &gnu },
 	  .maps = GNU_MAPS("10000", "11000", "12000", "13000", "14000", "15000", "18000")
@@ -247,7 +247,7 @@ static const struct scenario scenarios[] = {
 	  .plans = { &fixed },
 	  .maps = "400000-402000 r-xp 00000000 08:01 5 /bin/fixed\n"
 		  "602000-604000 rw-p 00001000 08:01 5 /bin/fixed\n",
-	  .images = "library 0 /bin/fixed" },
+	  .images = "program 0 /bin/fixed" },
 	{ .claim = "the lowest p_vaddr is not 0: the bias is not the first address",
 	  .plans = { &based },
 	  .maps = "555555600000-555555601000 r--p 00000000 08:01 5 /bin/based\n"

@@ -1,0 +1,26 @@
+/* include/segmap/core.h - core dumps. */
+#ifndef SEGMAP_CORE_H
+#define SEGMAP_CORE_H
+
+#include <segmap/saved.h>
+
+/*
+ * Step one for the core dump @path, of the kernel or of a debugger, for any
+ * machine: read its headers and notes and open the files that it speaks of. Step
+ * two is segmap_files_parse(). @files must outlive @ret.
+ *
+ * VMAs are the union of PT_LOAD and NT_FILE: gdb leaves code and gaps out of
+ * the first. Neither says whether a VMA is shared, and NT_FILE says nothing of
+ * permissions. A file at its path is believed only if it has the build-id that
+ * is in the dump; where neither has one, if its headers are those in the dump,
+ * with a note. What the dump leaves out, and what it should have and has not, is
+ * in the layout's dumped and in notes.
+ *
+ * Errors: SEGMAP_ERROR_SYSTEM where a file or directory cannot be opened,
+ * SEGMAP_ERROR_FORMAT where @path is no core dump or too short for its own headers.
+ */
+SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
+segmap_core_open(const char *path, const struct segmap_elsewhere *elsewhere,
+		 struct segmap_files *files, struct segmap_layout **ret);
+
+#endif

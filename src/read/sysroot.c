@@ -1,0 +1,53 @@
+/* src/read/sysroot.c - files found by their paths below a directory. */
+#include "read/sysroot.h"
+#include "base/scope.h"
+#include "read/backing.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+struct segmap_error *sysroot_open(const struct segmap_elsewhere *elsewhere, struct sysroot *ret)
+{
+	const char *name = elsewhere->sysroot ? elsewhere->sysroot : "/";
+	int root = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (root < 0)
+		return segmap_error_system(errno, name, "open as a directory");
+	*ret = (struct sysroot){
+		.ladder = { .process_dir = -1, .map_files = -1, .root = root, .exe = -1 },
+		.name = elsewhere->sysroot ? elsewhere->sysroot : "",
+	};
+	return NULL;
+}
+
+void sysroot_close(struct sysroot *sysroot)
+{
+	ladder_close(&sysroot->ladder);
+}
+
+/* As it stands, or with its newlines decoded. */
+static int find(struct sysroot *sysroot, const char *path, struct stat *stat)
+{
+	scope_free char *decoded = NULL;
+	int fd = ladder_open_root(&sysroot->ladder, path, stat);
+
+	if (fd >= 0 || !strstr(path, "\\012"))
+		return fd;
+	decoded = path_decode(path);
+	return decoded ? ladder_open_root(&sysroot->ladder, decoded, stat) : -1;
+}
+
+int sysroot_find(struct sysroot *sysroot, struct segmap_backing *backing, struct stat *stat,
+		 bool *deleted)
+{
+	int fd = find(sysroot, backing->path, stat);
+
+	*deleted = false;
+	if (fd >= 0 || !path_is_marked(backing->path))
+		return fd;
+	backing->path[strlen(backing->path) - strlen(PATH_DELETED_MARK)] = '\0';
+	*deleted = true;
+	/* A memfd's name is a path by its looks only. */
+	return strncmp(backing->path, "/memfd:", 7) == 0 ? -1 :
+							   find(sysroot, backing->path, stat);
+}
