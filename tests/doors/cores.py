@@ -1,0 +1,426 @@
+"""segmap --core: dumps of the kernel and of gdb's gcore against the live process they were made of."""
+import contextlib
+import glob
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+
+import segtest
+from doors import (SIMPLE, check_message, compiled, described, loads, sections, workspace,
+                   zoo_entry)
+
+VARIANTS = ["gcc-pie", "gcc-no-pie", "gcc-static", "gcc-static-pie", "gcc-m32-pie", "gcc-m32-static",
+            "gcc-no-build-id", "gcc-norelro", "gcc-library", "lld-library", "lld-max-page-64k",
+            "mold-library", "mold-m32-pie", "gold-library", "musl-pie", "musl-static-pie"]
+PAGE = os.sysconf("SC_PAGESIZE")
+
+
+@contextlib.contextmanager
+def dumpable(name, directory):
+    """A program of the zoo that can be dumped into this directory."""
+    with open("/proc/sys/kernel/core_pattern", encoding="utf-8") as file:
+        pattern = file.read().strip()
+    entry = zoo_entry(name)
+    with segtest.running([entry["program"]], ready=b"ready", cwd=directory, preexec_fn=lambda:
+                         resource.setrlimit(resource.RLIMIT_CORE, (-1, -1))) as process:
+        process.core_pattern = pattern
+        yield process
+
+
+def dump_by_kernel(process, directory):
+    """Kill the process and have the kernel dump it."""
+    if not re.fullmatch(r"[\w.%-]+", process.core_pattern):
+        raise segtest.Skip(f"needs a core_pattern that is a name, not {process.core_pattern}")
+    process.send_signal(signal.SIGQUIT)
+    process.wait()
+    found = [path for path in glob.glob(os.path.join(directory, "*"))
+             if open(path, "rb").read(4) == b"\x7fELF"]
+    if not found:
+        raise segtest.Skip("the kernel has not written a core dump")
+    (path,) = found
+    return path
+
+
+def dump_by_gdb(process, directory):
+    path = os.path.join(directory, "dump")
+    result = subprocess.run([segtest.which("gcore"), "-o", path, str(process.pid)], capture_output=True,
+                            env=dict(os.environ, DEBUGINFOD_URLS=""), check=False)
+    if not os.path.exists(f"{path}.{process.pid}"):
+        raise segtest.Skip("gcore: " + result.stderr.decode("utf-8", "replace")[-200:])
+    return f"{path}.{process.pid}"
+
+
+DUMPERS = {"kernel": dump_by_kernel, "gdb": dump_by_gdb}
+
+
+def fits(known, seen):
+    """Permissions that the core does not contradict; it never says whether a VMA is shared."""
+    return seen[3] == "?" and all(b in ("?", a) for a, b in zip(known, seen))
+
+
+def by_address(document):
+    return {(v["start"], v["end"]): described(document, v) for v in document["vmas"]}
+
+
+def check_against_live(live, core, dumper):
+    # The same sections at the same addresses, vdso included.
+    expected, found = sections(live), sections(core)
+    assert expected == found, {k: (expected.get(k), found.get(k)) for k in set(expected) | set(found)
+                               if expected.get(k) != found.get(k)}
+    assert any(key[0] == "[vdso]" for key in found), "no sections of the vdso"
+    want, have = by_address(live), by_address(core)
+    missing = set(want) - set(have)
+    kinds = {want[key]["kind"] for key in missing}
+    # gdb leaves out what it cannot read; the kernel nothing.
+    assert kinds <= ({"vvar", "anon", "gap", "heap"} if dumper == "gdb" else set()), kinds
+    assert not set(have) - set(want), set(have) - set(want)
+    for key, vma in have.items():
+        one = want[key]
+        if not (dumper == "gdb" and vma["kind"] == "vsyscall"):  # gdb calls it readable
+            assert fits(one["perms"], vma["perms"]), (one, vma)
+        if one["kind"] != "heap":  # nothing in a core says what the heap is
+            assert one["kind"] == vma["kind"], (one, vma)
+        assert (one["image"], one["bias"], one["segment"], one["pieces"]) == (
+            vma["image"], vma["bias"], vma["segment"], vma["pieces"]), (one, vma)
+    roles = {(i["path"], i["bias"]): i["role"] for i in core["images"]}
+    assert all(roles[i["path"], i["bias"]] == i["role"] for i in live["images"]), roles
+
+
+@segtest.parameters(*[f"{variant},{dumper}" for variant in VARIANTS for dumper in DUMPERS])
+def core_has_the_sections_of_the_live_process(parameters):
+    variant, dumper = parameters.split(",")
+    with workspace() as directory, dumpable(variant, directory) as process:
+        live = segtest.document(process.pid)
+        path = DUMPERS[dumper](process, directory)
+        core = segtest.document("--core", path)
+        assert (core["source"], core["target"], core["pid"]) == ("core", path, live["pid"]), core
+        # gdb has the program's base name for it, of 16 bytes.
+        assert core["comm"][:15] == live["comm"] and core["page_size"] == PAGE, core["comm"]
+        assert core["command"][0] == live["command"][0][:79], core["command"]
+        check_against_live(live, core, dumper)
+        held = sum(v["dumped"] for v in core["vmas"])
+        assert 0 < held < sum(v["size"] for v in core["vmas"])
+        assert any("was left out" in note for note in core["notes"]), core["notes"]
+        readelf = subprocess.run([segtest.which("readelf"), "-lW", path], capture_output=True, text=True,
+                                 check=False).stdout.splitlines()
+        assert held == sum(int(f[4], 16) for f in map(str.split, readelf) if f and f[0] == "LOAD")
+
+
+@segtest.claim
+def every_form_shows_a_core():
+    with workspace() as directory, dumpable("gcc-pie", directory) as process:
+        path = dump_by_gdb(process, directory)
+        lines = segtest.segmap("--core", path).text.splitlines()
+        assert lines[0].startswith(f"{path}: {process.pid}: "), lines[0]
+        assert any("???? " in line for line in lines) and lines[-1].startswith("note: ")
+        raw = segtest.segmap("-r", "-o", "ADDRESS,SIZE,PERM,DUMPED,SOURCE", "--core", path)
+        assert raw.status == 0 and any(" core" in line for line in raw.text.splitlines())
+        assert len(segtest.segmap("-S", "-q", "--core", path).text.splitlines()) > len(raw.text.splitlines())
+
+
+# ---- which file ----
+
+def crashing(path, *flags):
+    return compiled(path, *flags, source="""#include <stdio.h>
+        #include <unistd.h>
+        int main(void) { puts("ready"); fflush(stdout); pause(); }""")
+
+
+def image_of(document, path):
+    return next(i for i in document["images"] if i["path"] == path)
+
+
+@segtest.claim
+def file_on_disk_is_believed_by_its_build_id_alone():
+    with workspace() as directory:
+        program = crashing(os.path.join(directory, "program"), "-Wl,--build-id=0x1111")
+        with segtest.running([program], ready=b"ready") as process:
+            path = dump_by_gdb(process, directory)
+        core = segtest.document("--core", path)
+        image = image_of(core, program)
+        assert (image["status"], image["opened"], image["build_id"]) == ("ok", "path", "1111"), image
+        # Its very copy, at the same place.
+        shutil.copy(program, program + ".new")
+        os.rename(program + ".new", program)
+        assert image_of(segtest.document("--core", path), program)["status"] == "ok"
+        # The same code with another build-id.
+        crashing(program, "-Wl,--build-id=0x2222")
+        core = segtest.document("--core", path)
+        image = image_of(core, program)
+        assert (image["status"], image["opened"], image["sections"]) == ("replaced", "core", "parts"), image
+        assert (image["build_id"], image["path_build_id"]) == ("1111", "2222"), image
+        assert any(program in n and "another" in n for n in core["notes"]), core["notes"]
+        os.unlink(program)
+        core = segtest.document("--core", path)
+        image = image_of(core, program)
+        assert (image["opened"], image["sections"], image["build_id"]) == ("core", "parts", "1111"), image
+        assert any(program in n and "not there" in n for n in core["notes"]), core["notes"]
+
+
+@segtest.claim
+def without_build_ids_the_headers_decide_and_it_is_said():
+    with workspace() as directory:
+        program = crashing(os.path.join(directory, "program"), "-Wl,--build-id=none")
+        with segtest.running([program], ready=b"ready") as process:
+            path = dump_by_gdb(process, directory)
+        core = segtest.document("--core", path)
+        assert image_of(core, program)["sections"] == "headers"
+        assert any(program in n and "no build-id" in n for n in core["notes"]), core["notes"]
+        compiled(program, "-Wl,--build-id=none", source="char more[9999] = { 1 }; int main(void) { }")
+        assert image_of(segtest.document("--core", path), program)["status"] == "replaced"
+
+
+@segtest.claim
+def files_of_a_core_are_found_below_the_sysroot():
+    with workspace() as directory:
+        root = os.path.join(directory, "root")
+        program = crashing(os.path.join(directory, "program"), "-Wl,--build-id=0x3333")
+        with segtest.running([program], ready=b"ready") as process:
+            path = dump_by_gdb(process, directory)
+        os.makedirs(root + directory)
+        os.rename(program, root + program)
+        core = segtest.document("--core", path, "--sysroot", root)
+        assert image_of(core, program)["status"] == "ok", image_of(core, program)
+        libc = next(i for i in core["images"] if "libc" in i["path"])
+        assert libc["opened"] == "core" and any(root in n for n in core["notes"]), core["notes"]
+
+
+# ---- cores made by hand, for machines that are not here ----
+
+SHORT_UIDS = (3, 40)  # EM_386, EM_ARM: their prpsinfo has user ids of 16 bits
+
+
+class Dump:
+    """A core dump as some machine's kernel would write it."""
+
+    def __init__(self, bits, order, machine):
+        self.bits, self.order, self.machine = bits, order, machine
+        self.loads, self.notes = [], b""
+
+    def word(self, *values):
+        return struct.pack(self.order + ("Q" if self.bits == 64 else "I") * len(values), *values)
+
+    def note(self, kind, desc):
+        pad = -len(desc) % 4
+        self.notes += struct.pack(self.order + "III", 5, len(desc), kind) + b"CORE\0\0\0\0" + desc + bytes(pad)
+
+    def auxv(self, *pairs):
+        self.note(6, b"".join(self.word(*pair) for pair in pairs) + self.word(0, 0))
+
+    def files(self, page, rows):
+        desc = self.word(len(rows), page)
+        desc += b"".join(self.word(start, end, off // page) for start, end, off, _ in rows)
+        self.note(0x46494c45, desc + b"".join(os.fsencode(path) + b"\0" for *_, path in rows))
+
+    def prpsinfo(self, pid, name, arguments):
+        head = struct.pack(self.order + "BBBB", 0, ord("R"), 0, 0)
+        head += (bytes(4) if self.bits == 64 else b"") + self.word(0)
+        head += struct.pack(self.order + ("HH" if self.machine in SHORT_UIDS else "II"), 0, 0)
+        self.note(3, head + struct.pack(self.order + "IIII", pid, 1, 1, 1)
+                  + name.ljust(16, b"\0") + arguments.ljust(80, b"\0"))
+
+    def load(self, start, size, flags, data=b""):
+        self.loads.append((start, size, flags, data))
+
+    def bytes(self, phnum=None):
+        count = len(self.loads) + 1
+        ehdr_size, phdr_size = (64, 56) if self.bits == 64 else (52, 32)
+        at = ehdr_size + count * phdr_size
+        rows = [(4, 0, at, 0, len(self.notes), 0, 0)]
+        body = bytearray(self.notes)
+        for start, size, flags, data in self.loads:
+            rows.append((1, flags, at + len(body), start, len(data), size, PAGE))
+            body += data
+        head = b"\x7fELF" + bytes([2 if self.bits == 64 else 1, 1 if self.order == "<" else 2, 1])
+        head = head.ljust(16, b"\0") + struct.pack(self.order + "HHI", 4, self.machine, 1)
+        head = bytearray(head + self.word(0, ehdr_size, 0))
+        head += struct.pack(self.order + "IHHHHHH", 0, ehdr_size, phdr_size, phnum or count, 0, 0, 0)
+        for kind, flags, off, addr, filesz, memsz, align in rows:
+            if self.bits == 64:
+                head += struct.pack(self.order + "II", kind, flags) + self.word(off, addr, 0, filesz, memsz, align)
+            else:
+                head += struct.pack(self.order + "IIIIIIII", kind, off, addr, 0, filesz, memsz, flags, align)
+        return bytes(head + body)
+
+
+# target, bits, byte order, EM_ number, its name, the machine's page size, flags
+MACHINES = {
+    "aarch64": ("aarch64-linux-gnu", 64, "<", 183, "AARCH64", 4096, []),
+    "aarch64-64k": ("aarch64-linux-gnu", 64, "<", 183, "AARCH64", 65536, []),
+    "mips": ("mips-linux-gnu", 32, ">", 8, "MIPS", 4096, ["-mno-abicalls", "-G0"]),
+    "ppc64": ("powerpc64-linux-gnu", 64, ">", 21, "PPC64", 65536, []),
+    "arm": ("arm-linux-gnueabihf", 32, "<", 40, "ARM", 4096, ["-march=armv7-a"]),
+}
+
+
+def guest_dump(directory, machine, page_size_known=True):
+    """A core of a static program for this machine: (its path, the program's, its PT_LOADs)."""
+    target, bits, order, number, _, page, flags = MACHINES[machine]
+    guest = compiled(os.path.join(directory, "guest"), f"--target={target}", "-fno-pic", "-ffreestanding",
+                     "-nostdlib", "-static", "-fuse-ld=lld", "-Wl,-z,max-page-size=65536",
+                     "-Wl,--build-id=sha1", *flags, source=SIMPLE, compiler="clang")
+    with open(guest, "rb") as file:
+        content = file.read()
+    dump, files = Dump(bits, order, number), []
+    for off, vaddr, filesz, memsz, flags in loads(guest):
+        start, end = vaddr & -page, -(-(vaddr + filesz) // page) * page
+        files.append((start, end, off & -page, guest))
+        prot = sum({"R": 4, "W": 2, "E": 1}.get(c, 0) for c in flags)
+        # The kernel dumps the page with the ELF header, and what was written to.
+        first = off & -page
+        kept = PAGE if first == 0 else end - start if prot & 2 else 0
+        dump.load(start, end - start, prot, content[first:first + kept].ljust(kept, b"\0"))
+        if -(-(vaddr + memsz) // page) * page > end:
+            dump.load(end, -(-(vaddr + memsz) // page) * page - end, 6)
+    dump.load(0x7fff0000, 2 * 65536, 6, b"stack" * 10)
+    dump.prpsinfo(4321, b"guest", b"./guest one two ")
+    if page_size_known:
+        dump.auxv((6, page), (3, loads(guest)[0][1] + 64), (25, 0x7fff0010))
+    dump.files(page, files)
+    path = os.path.join(directory, "core")
+    with open(path, "wb") as file:
+        file.write(dump.bytes())
+    witness = subprocess.run([segtest.which("eu-readelf"), "-n", path], capture_output=True, text=True,
+                             check=False).stdout
+    # It knows the notes of these machines; MIPS is not among them.
+    assert machine == "mips" or (guest in witness and "4321" in witness), witness[:500]
+    return path, guest, loads(guest)
+
+
+@segtest.parameters(*MACHINES)
+def core_of_another_machine_is_read_in_its_own_byte_order(machine):
+    *_, name, page, _ = MACHINES[machine]
+    with workspace() as directory:
+        path, guest, headers = guest_dump(directory, machine)
+        core = segtest.document("--core", path)
+        assert (core["pid"], core["comm"], core["command"]) == (4321, "guest", ["./guest", "one", "two"])
+        assert core["page_size"] == page, core["page_size"]
+        (image,) = core["images"]
+        assert (image["path"], image["role"], image["machine"], image["status"], image["opened"]) == (
+            guest, "program", name, "ok", "path"), image
+        assert int(image["bias"], 16) == 0, image
+        segments = [v for v in core["vmas"] if v["kind"] in ("segment", "relro")]
+        assert len(segments) >= len(headers) - 1, core["vmas"]
+        code = [v for v in segments if "x" in v["perms"]]
+        # That machine executes it, so it is expected to be executable.
+        assert code and all(v["expected_perms"] == "r-xp"[:3] + "?" or v["expected_perms"] == "r-xp"
+                            for v in code), code
+        assert any(p["name"] == ".text" for v in code for p in v["pieces"])
+        assert [v["kind"] for v in core["vmas"]][-1] == "stack", core["vmas"][-1]
+        where = {p["name"]: p["start"] for v in segments for p in v["pieces"] if p["kind"] == "section"}
+        listed = subprocess.run([segtest.which("readelf"), "-SW", guest], capture_output=True, text=True,
+                                check=True).stdout
+        for section, addr, size in re.findall(r"\] (\.[\w.]+) +(?:PROGBITS|NOTE) +(\w+) +\w+ +(\w+)", listed):
+            if int(addr, 16) and int(size, 16):
+                assert int(where[section], 16) == int(addr, 16), (section, addr, where)
+
+
+@segtest.claim
+def page_size_that_a_core_does_not_tell_is_the_machines_usual_one_or_the_users():
+    with workspace() as directory:
+        path, *_ = guest_dump(directory, "ppc64", page_size_known=False)
+        core = segtest.document("--core", path)
+        assert core["page_size"] == 65536 and any("65536 bytes" in n for n in core["notes"]), core["notes"]
+        assert segtest.document("--core", path, "--page-size", "4096")["page_size"] == 4096
+
+
+@segtest.claim
+def more_than_65534_vmas_are_counted_in_a_section_header():
+    """PN_XNUM: e_phnum is 65535, the number is sh_info of section header 0."""
+    rows = 66000
+    dump = Dump(64, "<", 62)
+    for i in range(rows):
+        dump.load(0x10000000 + i * 0x2000, 0x1000, 6)
+    content = bytearray(dump.bytes(phnum=0xffff))
+    struct.pack_into("<Q", content, 0x28, len(content))  # e_shoff
+    struct.pack_into("<H", content, 0x3a, 64)
+    content += struct.pack("<IIQQQQIIQQ", 0, 0, 0, 0, 0, 1, 0, rows + 1, 0, 0)
+    with workspace() as directory:
+        path = os.path.join(directory, "core")
+        with open(path, "wb") as file:
+            file.write(content)
+        result = segtest.segmap("-q", "-r", "--core", path)
+        assert result.status == 0 and len(result.text.splitlines()) == rows, result.error_text
+
+
+# ---- bad input ----
+
+def simple_dump():
+    dump = Dump(64, "<", 62)
+    dump.load(0x10000, 0x1000, 6, b"x" * 0x1000)
+    dump.load(0x20000, 0x3000, 4, b"y" * 0x2000)
+    dump.prpsinfo(77, b"name", b"name")
+    return dump.bytes()
+
+
+@segtest.claim
+def what_is_no_core_is_an_error_that_says_what_it_is():
+    with workspace() as directory:
+        path = os.path.join(directory, "file")
+        for content, words in ((b"", "no core dump"), (b"#!/bin/sh\n", "no core dump"),
+                               (b"\x28\xb5\x2f\xfd" + bytes(100), "zstd"),
+                               (b"\x1f\x8b" + bytes(100), "gzip"),
+                               (b"\x7fELF" + bytes(100), "class"), (simple_dump()[:40], "truncated"),
+                               (simple_dump()[:100], "truncated")):
+            with open(path, "wb") as file:
+                file.write(content)
+            check_message(segtest.segmap("--core", path), 1, path, words)
+            check_message(segtest.segmap("-J", "--core", path), 1, path, words)
+        check_message(segtest.segmap("--core", segtest.SEGMAP), 1, "program or library")
+        check_message(segtest.segmap("--core", directory), 1, directory, "regular file")
+        check_message(segtest.segmap("--core", "/dev/zero"), 1, "/dev/zero", "regular file")
+        check_message(segtest.segmap("--core", directory + "/none"), 1, "/none", "No such file")
+        os.mkfifo(os.path.join(directory, "pipe"))
+        check_message(segtest.segmap("--core", os.path.join(directory, "pipe"), timeout=5), 1, "regular")
+        content = bytearray(simple_dump())
+        struct.pack_into("<H", content, 0x38, 0)  # e_phnum
+        with open(path, "wb") as file:
+            file.write(content)
+        check_message(segtest.segmap("--core", path), 1, "no program headers")
+
+
+@segtest.claim
+def truncated_core_shows_what_is_there_and_says_so():
+    with workspace() as directory:
+        path = os.path.join(directory, "core")
+        whole = simple_dump()
+        with open(path, "wb") as file:
+            file.write(whole[:-0x1800])
+        core = segtest.document("--core", path)
+        assert [v["dumped"] for v in core["vmas"]] == [0x1000, 0x800], core["vmas"]
+        assert any("truncated: 6144 bytes" in note for note in core["notes"]), core["notes"]
+        # Every length: an answer or an error, never a crash.
+        for size in list(range(0, 600, 7)) + list(range(600, len(whole), 997)):
+            with open(path, "wb") as file:
+                file.write(whole[:size])
+            result = segtest.segmap("-J", "--core", path)
+            assert result.status in (0, 1), (size, result.status, result.error_text)
+            if result.status == 0:
+                segtest.validate(json.loads(result.text))
+            else:
+                check_message(result, 1, path)
+
+
+@segtest.claim
+def headers_that_lie_are_survived():
+    whole = simple_dump()
+    with workspace() as directory:
+        path = os.path.join(directory, "core")
+        for at in range(16, 64 + 56 * 3 + 60):
+            for value in (0x00, 0x7f, 0xff):
+                content = bytearray(whole)
+                content[at] = value
+                with open(path, "wb") as file:
+                    file.write(content)
+                result = segtest.segmap("-J", "--core", path)
+                assert result.status in (0, 1), (at, value, result.status, result.error_text)
+                if result.status == 0:
+                    segtest.check_layout(json.loads(result.text))
+
+
+segtest.main()
