@@ -12,6 +12,8 @@ Exits 0, 77 where hyperfine is missing, 1 where something could not run.
 import contextlib
 import json
 import os
+import random
+import shlex
 import shutil
 import subprocess
 import sys
@@ -72,7 +74,7 @@ def time_all(commands, runs):
     """hyperfine's results, one for each command."""
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
         subprocess.run(["hyperfine", "-N", "--warmup", "5", "--runs", str(runs), "--style", "none",
-                        "--export-json", file.name] + [" ".join(c) for c in commands],
+                        "--export-json", file.name] + [shlex.join(c) for c in commands],
                        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         return json.load(file)["results"]
 
@@ -95,6 +97,21 @@ def max_map_count():
         return int(file.read())
 
 
+def compare_addresses(pid):
+    """10,000 addresses all over the mapped files."""
+    chosen = random.Random(1)
+    with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as maps:
+        rows = [line.split()[0].split("-") for line in maps if "/" in line and "r-xp" in line]
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+        for _ in range(10000):
+            start, end = (int(x, 16) for x in chosen.choice(rows))
+            file.write(f"{chosen.randrange(start, end):#x}\n")
+        file.flush()
+        compare("10,000 addresses in python3",
+                ["sh", "-c", f"eu-addr2line -S -p {pid} <{file.name}"],
+                ["sh", "-c", f"{SEGMAP} -r --at - {pid} <{file.name}"], 10)
+
+
 def main():
     if not shutil.which("hyperfine"):
         print("hyperfine is missing: nothing is measured")
@@ -115,6 +132,9 @@ def main():
     if shutil.which("readelf"):
         compare("bash, explained without its libraries", ["readelf", "-lW", "/bin/bash"],
                 [SEGMAP, "--explain", "--no-deps", "/bin/bash"], 200)
+    if shutil.which("eu-addr2line"):
+        with running([sys.executable, "-c", PYTHON_PROGRAM], True) as pid:
+            compare_addresses(pid)
     if not many:
         print("many_vmas is not given: no long map is measured")
     elif max_map_count() < MANY + 1000:
