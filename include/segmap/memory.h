@@ -87,6 +87,9 @@ struct segmap_memory {
 	size_t cap_vm_flags, n_vm_flags;
 	char flag_words[SEGMAP_MAX_VM_FLAGS][3];
 	size_t n_flag_words;
+	char last_flags[2][128]; /* what VmFlags said last, and what it means: often the same again */
+	uint64_t last_bits[2];
+	unsigned int oldest_flags;
 	size_t next; /* the figure that the next line of smaps is expected to have */
 	bool left_out; /* a field of smaps had no number, or there were too many */
 

@@ -143,7 +143,8 @@ static bool sum_vma(struct summing *summing, size_t vma)
 {
 	const struct segmap_layout *layout = summing->layout;
 	const struct segmap_annotation *annotation = &layout->annotations[vma];
-	const struct segmap_piece *pieces = &layout->pieces[annotation->first_piece];
+	const struct segmap_piece *pieces =
+		annotation->n_pieces ? &layout->pieces[annotation->first_piece] : NULL;
 	struct segmap_summary_figures figures = figures_of_vma(layout, vma);
 	bool one_row = true;
 	int64_t first = -1;

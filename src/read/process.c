@@ -456,14 +456,31 @@ static bool is_same_moment(const struct moment *a, const struct moment *b)
 	       a->first == b->first;
 }
 
-/* The kernel's own sums, right behind what they are the sums of. Without them there are ours. */
+/* Bytes in all VMAs together. */
+static uint64_t sum_rss(const struct segmap_layout *layout)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < layout->n_vmas && sum != SEGMAP_NO_FIGURE; i++)
+		sum = segmap_figure_add(sum, segmap_memory_known(layout->memory, i,
+								 SEGMAP_FIGURE_RSS));
+	return sum;
+}
+
+/*
+ * The kernel's own sums, right behind what they are the sums of. Without them
+ * there are ours, whose Pss is less by the fraction of a KiB in each VMA. The
+ * kernel looks at every page once more for it: not worth the time where there
+ * are very many.
+ */
 static void read_rollup(struct segmap_layout *layout, int dir)
 {
+	const uint64_t MANY = UINT64_C(1) << 30;
 	scope_free char *text = NULL;
 	const char *rss, *pss;
 	size_t size;
 
-	if (!layout->memory || read_whole(dir, "smaps_rollup", 65536, &text, &size) < 0)
+	if (!layout->memory || sum_rss(layout) > MANY || read_whole(dir, "smaps_rollup", 65536, &text, &size) < 0)
 		return;
 	rss = strstr(text, "\nRss:");
 	pss = strstr(text, "\nPss:");

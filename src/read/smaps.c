@@ -31,10 +31,37 @@ static bool parse_value(const char *at, uint64_t *ret, bool *bytes)
 	return true;
 }
 
+/* As parse_flags(), if it is what one of the VMAs before has. */
+static bool recall_flags(struct segmap_memory *memory, const char *text, size_t vma)
+{
+	for (size_t i = 0; i < 2; i++) {
+		if (!memory->last_flags[i][0] || strcmp(memory->last_flags[i], text) != 0)
+			continue;
+		memory->vm_flags[vma] = memory->last_bits[i];
+		return true;
+	}
+	return false;
+}
+
+static void remember_flags(struct segmap_memory *memory, const char *text, uint64_t flags)
+{
+	char *last = memory->last_flags[memory->oldest_flags];
+
+	if (strlen(text) >= sizeof(memory->last_flags[0]))
+		return;
+	strcpy(last, text);
+	memory->last_bits[memory->oldest_flags] = flags;
+	memory->oldest_flags ^= 1;
+}
+
 /* "rd ex mr mw": two letters each. */
 static bool parse_flags(struct segmap_memory *memory, const char *at, size_t vma)
 {
+	const char *text = at;
 	uint64_t flags = 0;
+
+	if (recall_flags(memory, text, vma))
+		return true;
 
 	for (;;) {
 		int bit;
@@ -53,6 +80,7 @@ static bool parse_flags(struct segmap_memory *memory, const char *at, size_t vma
 		at += 2;
 	}
 	memory->vm_flags[vma] = flags;
+	remember_flags(memory, text, flags);
 	return true;
 }
 

@@ -742,7 +742,8 @@ static void add_field(struct fields *fields, const struct segmap_memory *memory,
 {
 	int32_t figure = memory && column->figure ? segmap_memory_find(memory, column->figure) : -1;
 
-	fields->array[fields->n++] = (struct field){ column, figure };
+	fields->array[fields->n++] =
+		(struct field){ column, figure, figure < 0 || memory->figures[figure].bytes };
 }
 
 /* What smaps has; where it could not be read, the columns that it mostly has. */
@@ -799,13 +800,13 @@ void fields_free(struct fields *fields)
 	*fields = (struct fields){ 0 };
 }
 
-void append_amount(const struct field *field, const struct segmap_layout *layout,
-		   const struct style *style, struct segmap_text *cell, uint64_t amount)
+void append_amount(const struct field *field, const struct style *style, struct segmap_text *cell,
+		   uint64_t amount)
 {
-	if (field->figure >= 0 && !layout->memory->figures[field->figure].bytes)
-		segmap_text_append_decimal(cell, amount);
-	else
+	if (field->is_size)
 		append_size(cell, style, amount);
+	else
+		segmap_text_append_decimal(cell, amount);
 }
 
 const struct column *column_find(const char *name, size_t size)

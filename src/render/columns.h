@@ -85,6 +85,7 @@ extern const struct column most_figures, every_figure;
 struct field {
 	const struct column *column;
 	int32_t figure; /* index in the layout's figures; -1 for none */
+	bool is_size;	/* its amounts are bytes */
 };
 
 struct fields {
@@ -108,12 +109,16 @@ void fields_free(struct fields *fields);
 /* The figure in a cell, or SEGMAP_NO_FIGURE; the column has amounts. */
 static inline uint64_t field_amount(const struct field *field, const struct row *row)
 {
+	/* Most cells of a long table: a field of smaps as it is. */
+	if (field->figure >= 0 && !row->piece)
+		return segmap_memory_figure(row->layout->memory,
+					    (size_t)(row->vma - row->layout->vmas), field->figure);
 	return field->column->amount(row, field->figure);
 }
 
 /* Append @amount, which is not SEGMAP_NO_FIGURE, as the column has it. */
-void append_amount(const struct field *field, const struct segmap_layout *layout,
-		   const struct style *style, struct segmap_text *cell, uint64_t amount);
+void append_amount(const struct field *field, const struct style *style, struct segmap_text *cell,
+		   uint64_t amount);
 
 /* Append the text of a cell. */
 static inline void field_append(const struct field *field, const struct row *row,
@@ -128,9 +133,13 @@ static inline void field_append(const struct field *field, const struct row *row
 	amount = field_amount(field, row);
 	if (amount == SEGMAP_NO_FIGURE)
 		return;
+	if (!amount && !style->bytes && !row->piece && field->is_size) {
+		segmap_text_append_bytes(cell, "0K", 2); /* nearly always */
+		return;
+	}
 	if (row->piece && style->indent && row_is_about(row))
 		segmap_text_append_char(cell, '~');
-	append_amount(field, row->layout, style, cell, amount);
+	append_amount(field, style, cell, amount);
 }
 
 /*

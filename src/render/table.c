@@ -202,7 +202,7 @@ static void measure_totals(struct table *table, struct segmap_text *cell)
 		if (!slot->has_total)
 			continue;
 		cell->size = 0;
-		append_amount(slot->field, table->layout, table->style, cell, slot->total);
+		append_amount(slot->field, table->style, cell, slot->total);
 		if (cell->size > slot->width)
 			slot->width = cell->size;
 	}
@@ -648,7 +648,7 @@ static void append_totals(struct segmap_text *line, const struct table *table)
 		if (!slot->has_total)
 			continue;
 		total.size = 0;
-		append_amount(slot->field, table->layout, table->style, &total, slot->total);
+		append_amount(slot->field, table->style, &total, slot->total);
 		pad(line, end > at + total.size ? end - at - total.size : 1);
 		at = end > at + total.size ? end : at + 1 + total.size;
 		segmap_text_append_bytes(line, total.bytes, total.size);

@@ -1,7 +1,7 @@
 """How long segmap takes beside pmap and cat. It reports; it judges nothing.
 
     meson test -C build --benchmark --verbose
-    SEGMAP=build/segmap tests/bench/bench.py build/tests/bench/many_vmas
+    SEGMAP=build/segmap tests/bench/bench.py build/tests/bench/many_vmas build/tests/bench/reserved
 
 For each process the commands are timed by hyperfine as whole processes, and
 their peak memory is time(1)'s. A ratio
@@ -112,6 +112,18 @@ def compare_addresses(pid):
                 ["sh", "-c", f"{SEGMAP} -r --at - {pid} <{file.name}"], 10)
 
 
+def measure_reserved(program):
+    """A tebibyte of address space, and as much of 10 GiB in memory as leaves the machine the rest."""
+    with open("/proc/meminfo") as file:
+        available = next(int(line.split()[1]) for line in file if line.startswith("MemAvailable:"))
+    mebibytes = min(10240, available // 1024 // 3)
+    with running([program, "1024", str(mebibytes)], True) as pid:
+        smaps = ["cat", f"/proc/{pid}/smaps"]
+        for arguments in (["-x"], ["-S", "-x"], ["--summary"], ["-o", "+PAGES"]):
+            compare(f"1 TiB reserved, {mebibytes} MiB in memory", smaps,
+                    [SEGMAP, *arguments, str(pid)], 20)
+
+
 def main():
     if not shutil.which("hyperfine"):
         print("hyperfine is missing: nothing is measured")
@@ -142,6 +154,14 @@ def main():
     else:
         with running([many, str(MANY)], True) as pid:
             compare(f"{MANY} VMAs", ["cat", f"/proc/{pid}/maps"], [SEGMAP, str(pid)], 40)
+            for option in ("-x", "-X", "-XX"):
+                compare(f"{MANY} VMAs, {option}", ["cat", f"/proc/{pid}/smaps"],
+                        [SEGMAP, option, str(pid)], 20)
+            if shutil.which("pmap"):
+                compare(f"{MANY} VMAs, pmap -X", ["cat", f"/proc/{pid}/smaps"],
+                        ["pmap", "-X", str(pid)], 3)
+    if len(sys.argv) > 2:
+        measure_reserved(sys.argv[2])
     return 0
 
 
