@@ -49,7 +49,7 @@ static void remember_flags(struct segmap_memory *memory, const char *text, uint6
 
 	if (strlen(text) >= sizeof(memory->last_flags[0]))
 		return;
-	strcpy(last, text);
+	memcpy(last, text, strlen(text) + 1);
 	memory->last_bits[memory->oldest_flags] = flags;
 	memory->oldest_flags ^= 1;
 }
