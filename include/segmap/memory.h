@@ -37,6 +37,7 @@ struct segmap_page_run {
 	uint64_t start; /* runtime address, page-aligned */
 	uint32_t n_pages;
 	uint32_t flags; /* SEGMAP_PAGE_… */
+	uint32_t sharers; /* how often each is mapped on the whole machine; 0: unknown */
 };
 
 enum {
@@ -65,8 +66,9 @@ struct segmap_piece_memory {
 	uint64_t exclusive;   /* of rss: mapped by this process alone */
 	uint64_t file;	      /* of rss: pages of a file */
 	uint64_t swap;
-	/* SEGMAP_NO_FIGURE where they cannot be known exactly: pss if others map some of its pages,
-	 * dirty if some of the VMA's pages are dirty and some not. */
+	/* SEGMAP_NO_FIGURE where they cannot be known exactly: pss if others map some of its pages and
+	 * how many is not known (only root is told), dirty if some of the VMA's pages are dirty and
+	 * some not. */
 	uint64_t pss, dirty;
 };
 

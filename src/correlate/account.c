@@ -12,8 +12,23 @@
  *      rss     |  1 KiB | 1 KiB  | 2 KiB           |   0         |
  */
 
-static void add_bytes(struct segmap_piece_memory *memory, uint32_t flags, uint64_t bytes)
+/*
+ * The share of @bytes on pages that @sharers map, in 4096ths of a byte, rounded
+ * as the kernel does it page by page (fs/proc/task_mmu.c:smaps_account).
+ */
+static uint64_t share_of(uint64_t bytes, uint32_t sharers, uint64_t page_size)
 {
+	uint64_t of_page = (page_size << 12) / sharers;
+
+	return bytes / page_size * of_page + bytes % page_size * of_page / page_size;
+}
+
+/* @memory->pss is in 4096ths of a byte here. */
+static void add_bytes(struct segmap_piece_memory *memory, const struct segmap_page_run *run,
+		      uint64_t bytes, uint64_t page_size)
+{
+	uint32_t flags = run->flags;
+
 	if (flags & SEGMAP_PAGE_SWAPPED)
 		memory->swap += bytes;
 	if (!(flags & SEGMAP_PAGE_PRESENT))
@@ -22,6 +37,10 @@ static void add_bytes(struct segmap_piece_memory *memory, uint32_t flags, uint64
 	*(flags & SEGMAP_PAGE_FILE ? &memory->file : &memory->anonymous) += bytes;
 	if (flags & SEGMAP_PAGE_EXCLUSIVE)
 		memory->exclusive += bytes;
+	memory->pss = segmap_figure_add(
+		memory->pss, flags & SEGMAP_PAGE_EXCLUSIVE ? bytes << 12 :
+			     run->sharers		   ? share_of(bytes, run->sharers, page_size) :
+							     SEGMAP_NO_FIGURE);
 }
 
 static uint64_t run_end(const struct segmap_page_run *run, uint64_t page_size)
@@ -39,9 +58,10 @@ static void account_piece(const struct segmap_pages *pages, uint64_t page_size,
 	for (size_t i = *at; i < pages->n_runs && pages->runs[i].start < piece->end; i++) {
 		const struct segmap_page_run *run = &pages->runs[i];
 
-		add_bytes(ret, run->flags,
+		add_bytes(ret, run,
 			  min_u64(run_end(run, page_size), piece->end) -
-				  max_u64(run->start, piece->start));
+				  max_u64(run->start, piece->start),
+			  page_size);
 		*at = i;
 	}
 }
@@ -59,18 +79,41 @@ static bool adds_up(const struct segmap_memory *memory, size_t vma,
  * What smaps says of the VMA alone can hold for each piece, too: pages that no
  * other process maps count in full, and all pages are dirty or none is.
  */
-static void infer(const struct segmap_memory *memory, size_t vma, struct segmap_piece_memory *piece)
+static void infer(const struct segmap_memory *memory, size_t vma, bool agrees,
+		  struct segmap_piece_memory *piece)
 {
 	uint64_t dirty =
 		segmap_figure_add(segmap_memory_known(memory, vma, SEGMAP_FIGURE_SHARED_DIRTY),
 				  segmap_memory_known(memory, vma, SEGMAP_FIGURE_PRIVATE_DIRTY));
 
-	piece->pss = piece->exclusive == piece->rss ? piece->rss : SEGMAP_NO_FIGURE;
+	if (piece->exclusive == piece->rss)
+		piece->pss = piece->rss;
+	else
+		piece->pss = agrees && piece->pss != SEGMAP_NO_FIGURE ? piece->pss >> 12 :
+									 SEGMAP_NO_FIGURE;
 	piece->dirty = SEGMAP_NO_FIGURE;
 	if (!piece->rss || !dirty)
 		piece->dirty = 0;
 	else if (dirty == segmap_memory_known(memory, vma, SEGMAP_FIGURE_RSS))
 		piece->dirty = piece->rss;
+}
+
+/*
+ * Whether the pages of VMA @vma, of the runs from @at on, have the Pss that
+ * smaps says: who else maps a page can have changed since, and then the
+ * pieces' shares would be guesses.
+ */
+static bool agrees_in_pss(const struct segmap_layout *layout, size_t vma, size_t at)
+{
+	struct segmap_piece whole = { .start = layout->vmas[vma].start, .end = layout->vmas[vma].end };
+	struct segmap_piece_memory sum = { 0 };
+
+	if (!layout->annotations[vma].n_pieces)
+		return false;
+	account_piece(&layout->memory->pages, layout->page_size, &whole, &at, &sum);
+	return sum.pss != SEGMAP_NO_FIGURE &&
+	       page_down(sum.pss >> 12, 1024) ==
+		       segmap_memory_known(layout->memory, vma, SEGMAP_FIGURE_PSS);
 }
 
 /* Account the pieces of VMA @vma; whether they add up to it. */
@@ -79,13 +122,14 @@ static bool account_vma(const struct segmap_layout *layout, size_t vma, size_t *
 	const struct segmap_annotation *annotation = &layout->annotations[vma];
 	const struct segmap_memory *memory = layout->memory;
 	struct segmap_piece_memory sum = { 0 };
+	bool agrees = agrees_in_pss(layout, vma, *at);
 
 	for (uint32_t i = 0; i < annotation->n_pieces; i++) {
 		struct segmap_piece_memory *piece = &memory->pieces[annotation->first_piece + i];
 
 		account_piece(&memory->pages, layout->page_size,
 			      &layout->pieces[annotation->first_piece + i], at, piece);
-		infer(memory, vma, piece);
+		infer(memory, vma, agrees, piece);
 		sum.rss += piece->rss;
 		sum.anonymous += piece->anonymous;
 		sum.swap += piece->swap;

@@ -2,11 +2,13 @@
 #include "base/range.h"
 #include "base/scope.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <segmap/layout.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
 /* A word of /proc/PID/pagemap (Linux Documentation/admin-guide/mm/pagemap.rst). */
+#define ENTRY_FRAME ((UINT64_C(1) << 55) - 1) /* its number; 0 for those who may not know it */
 #define ENTRY_PRESENT (UINT64_C(1) << 63)
 #define ENTRY_SWAPPED (UINT64_C(1) << 62)
 #define ENTRY_FILE (UINT64_C(1) << 61)	   /* or shared memory */
@@ -47,6 +49,8 @@ struct reading {
 	uint64_t page_size;
 	struct scanned *scanned; /* SCANNED_AT_ONCE of them */
 	uint64_t *entries;	 /* ENTRIES_AT_ONCE of them */
+	uint64_t *counts;	 /* how often the page of each is mapped; 0: unknown */
+	int kpagecount;		 /* descriptor; -1: none */
 	bool can_scan, knows_guards;
 	int problem; /* errno of reading; 0: none */
 	struct scanned *zeros; /* pages of zeros in the stretch being read */
@@ -58,11 +62,15 @@ static void reading_free(struct reading *reading)
 {
 	free(reading->scanned);
 	free(reading->entries);
+	free(reading->counts);
+	if (reading->kpagecount >= 0)
+		close(reading->kpagecount);
 	free(reading->zeros);
 }
 
 /* Append @n pages, to the run before if it goes on; false if there is no memory. */
-static bool add_run(struct reading *reading, uint64_t start, uint64_t n, uint32_t flags)
+static bool add_run(struct reading *reading, uint64_t start, uint64_t n, uint32_t flags,
+		    uint32_t sharers)
 {
 	struct segmap_pages *pages = &reading->memory->pages;
 
@@ -73,7 +81,8 @@ static bool add_run(struct reading *reading, uint64_t start, uint64_t n, uint32_
 			pages->n_runs ? &pages->runs[pages->n_runs - 1] : NULL;
 		uint32_t some = (uint32_t)min_u64(n, UINT32_MAX / 2);
 
-		if (last && last->flags == flags && last->n_pages < UINT32_MAX / 2 &&
+		if (last && last->flags == flags && last->sharers == sharers &&
+		    last->n_pages < UINT32_MAX / 2 &&
 		    last->start + last->n_pages * reading->page_size == start) {
 			last->n_pages += some;
 		} else {
@@ -81,7 +90,7 @@ static bool add_run(struct reading *reading, uint64_t start, uint64_t n, uint32_
 				  sizeof(*pages->runs)))
 				return false;
 			pages->runs[pages->n_runs++] =
-				(struct segmap_page_run){ start, some, flags };
+				(struct segmap_page_run){ start, some, flags, sharers };
 		}
 		start += some * reading->page_size;
 		n -= some;
@@ -158,6 +167,36 @@ static uint32_t flags_of_entry(uint64_t entry)
 	return entry & ENTRY_SWAPPED && !(entry & ENTRY_GUARD) ? SEGMAP_PAGE_SWAPPED : 0;
 }
 
+/*
+ * Count how often the pages of the first @n entries are mapped, for root:
+ * /proc/kpagecount has a word for each page frame. Frames that follow one
+ * another, as those of a file mostly do, are read in one go.
+ */
+static void count_sharers(struct reading *reading, size_t n)
+{
+	memset(reading->counts, 0, n * sizeof(*reading->counts));
+	for (size_t i = 0, end; i < n && reading->kpagecount >= 0; i = end) {
+		uint64_t entry = reading->entries[i], frame = entry & ENTRY_FRAME;
+		size_t size;
+
+		end = i + 1;
+		if (entry & ENTRY_EXCLUSIVE) {
+			reading->counts[i] = 1;
+			continue;
+		}
+		if (!(entry & ENTRY_PRESENT) || !frame)
+			continue;
+		while (end < n && reading->entries[end] & ENTRY_PRESENT &&
+		       !(reading->entries[end] & ENTRY_EXCLUSIVE) &&
+		       (reading->entries[end] & ENTRY_FRAME) == frame + (end - i))
+			end++;
+		size = (end - i) * sizeof(*reading->counts);
+		if (pread(reading->kpagecount, &reading->counts[i], size,
+			  (off_t)(frame * sizeof(*reading->counts))) != (ssize_t)size)
+			memset(&reading->counts[i], 0, size);
+	}
+}
+
 /* Read the page map of [@start, @end) word by word: it alone says who else maps a page. */
 static struct segmap_error *read_entries(struct reading *reading, uint64_t start, uint64_t end)
 {
@@ -177,15 +216,18 @@ static struct segmap_error *read_entries(struct reading *reading, uint64_t start
 			reading->problem = got < 0 ? errno : ESRCH;
 			return NULL;
 		}
+		count_sharers(reading, (size_t)got / sizeof(*reading->entries));
 		for (size_t i = 0; i < (size_t)got / sizeof(*reading->entries); i++) {
 			uint32_t flags = flags_of_entry(reading->entries[i]);
+			uint64_t sharers = reading->counts[i];
 
 			while (zero < reading->n_zeros && reading->zeros[zero].end <= start)
 				zero++;
 			if (zero < reading->n_zeros && reading->zeros[zero].start <= start &&
 			    flags & SEGMAP_PAGE_PRESENT)
 				flags = SEGMAP_PAGE_ZERO;
-			if (!add_run(reading, start, 1, flags))
+			if (!add_run(reading, start, 1, flags,
+				     sharers > UINT32_MAX ? 0 : (uint32_t)sharers))
 				return segmap_error_no_memory();
 			start += reading->page_size;
 		}
@@ -225,7 +267,7 @@ static struct segmap_error *read_scan(struct reading *reading, uint64_t start, u
 
 			if (!add_run(reading, scanned->start,
 				     (scanned->end - scanned->start) / reading->page_size,
-				     flags_of_categories(scanned->categories)))
+				     flags_of_categories(scanned->categories), 0))
 				return segmap_error_no_memory();
 		}
 	}
@@ -293,6 +335,7 @@ struct segmap_error *segmap_layout_read_pages(struct segmap_layout *layout,
 		.page_size = layout->page_size,
 		.can_scan = true,
 		.knows_guards = true,
+		.kpagecount = open("/proc/kpagecount", O_RDONLY | O_CLOEXEC),
 	};
 	struct segmap_error *error;
 
@@ -302,7 +345,8 @@ struct segmap_error *segmap_layout_read_pages(struct segmap_layout *layout,
 		return note_problem(layout, layout->memory->pagemap_problem);
 	reading.scanned = reallocarray(NULL, SCANNED_AT_ONCE, sizeof(*reading.scanned));
 	reading.entries = reallocarray(NULL, ENTRIES_AT_ONCE, sizeof(*reading.entries));
-	if (!reading.scanned || !reading.entries)
+	reading.counts = reallocarray(NULL, ENTRIES_AT_ONCE, sizeof(*reading.counts));
+	if (!reading.scanned || !reading.entries || !reading.counts)
 		return segmap_error_no_memory();
 	error = read_all(&reading, which);
 	if (error)

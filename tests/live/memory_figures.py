@@ -46,6 +46,11 @@ def is_restless(figures):
                                      "locale" in name or "gconv" in name)
 
 
+def is_ours(figures):
+    """Memory that nobody else on the machine maps or unmaps, or a file that only these tests do."""
+    return not figures["name"] or figures["name"].startswith(os.path.join(segtest.BUILD, "zoo"))
+
+
 def own_files():
     """What this script maps; that grows while it runs."""
     return {os.path.realpath(os.fsdecode(row[6])) for row in segtest.maps("self")}
@@ -166,6 +171,11 @@ def each_piece_is_what_the_page_map_says(seen):
             shown = piece["memory"]
             assert {key: shown[key] for key in expected} == expected, (vma["start"], piece)
             assert shown["file"] == shown["rss"] - shown["anonymous"], piece
+            if is_ours(seen.smaps[start]):
+                share = memory_witness.pss(seen.pages[start], start, int(piece["start"], 16),
+                                           int(piece["end"], 16))
+                # A fraction of a byte for each page is rounded off.
+                assert abs(shown["pss"] - share) <= 1 + piece["size"] / memory_witness.PAGE, piece
             checked += shown["rss"] > 0
     assert checked or not seen.few["images"], "no piece is in memory: what was tested?"
 
@@ -312,6 +322,31 @@ def the_summary_is_sorted_by_any_column():
         assert list(groups) == [g for i, g in enumerate(together) if i == 0 or together[i - 1] != g]
         sums = [sum(rss) for rss in groups.values()]
         assert sums == sorted(sums, reverse=True), sums
+
+
+@segtest.claim
+def pages_that_two_processes_map_count_half_in_pss():
+    """Root is told how many map a page; for others it is left out where there are several."""
+    segtest.need_root()
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        program = shutil.copy(segtest.which("sleep"), os.path.join(directory, "both"))
+        segmap = shutil.copy(segtest.SEGMAP, directory)
+        options = {"user": NOBODY, "group": NOBODY, "extra_groups": [], "cwd": "/"}
+        with segtest.running([program, "600"], **options) as one, \
+                segtest.running([program, "600"], **options):
+            vma = next(v for v in segtest.document("-x", one.pid)["vmas"]
+                       if v["name"] == program and v["perms"] == "r-xp")
+            assert vma["memory"]["rss"] and vma["memory"]["pss"] * 2 == vma["memory"]["rss"]
+            for piece in vma["pieces"]:
+                assert abs(piece["memory"]["pss"] * 2 - piece["memory"]["rss"]) <= 1, piece
+            command = [segmap, "-r", "-n", "-S", "-b", "-o", "ADDRESS,PIECE,RSS,PSS", str(one.pid)]
+            lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="utf-8",
+                                   **options).stdout.splitlines()
+            (text,) = [line.split(" ") for line in lines
+                       if line.split(" ")[1] == ".text" and
+                       line.split(" ")[0] in [p["start"][2:].zfill(8) for p in vma["pieces"]]]
+            assert int(text[2]) > 0 and text[3] == "-", text
 
 
 @segtest.parameters("python3", "perl")

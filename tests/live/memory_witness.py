@@ -37,18 +37,23 @@ def rollup(pid):
 
 
 def pages(pid, start, end):
-    """(present, anonymous, exclusive, swapped) for each page, from pagemap; zeros count as absent."""
+    """(present, anonymous, exclusive, swapped, times mapped) for each page, from pagemap and kpagecount;
+    pages of zeros count as absent."""
     segtest.need_root()
     found = []
-    with open(f"/proc/{pid}/pagemap", "rb") as file, open("/proc/kpageflags", "rb") as flags:
+    with open(f"/proc/{pid}/pagemap", "rb") as file, open("/proc/kpageflags", "rb") as flags, \
+            open("/proc/kpagecount", "rb") as counts:
         file.seek(start // PAGE * 8)
         for (word,) in struct.iter_unpack("=Q", file.read((end - start) // PAGE * 8)):
             present, swapped, is_file = word >> 63 & 1, word >> 62 & 1, word >> 61 & 1
+            count = 0
             if present:
+                counts.seek((word & (1 << 55) - 1) * 8)
+                count = struct.unpack("=Q", counts.read(8))[0]
                 flags.seek((word & (1 << 55) - 1) * 8)
                 if struct.unpack("=Q", flags.read(8))[0] & KPF_ZERO_PAGE:
                     present = 0
-            found.append((present, present and not is_file, present and word >> 56 & 1, swapped))
+            found.append((present, present and not is_file, present and word >> 56 & 1, swapped, count))
     return found
 
 
@@ -61,6 +66,16 @@ def share(pages_of_vma, vma_start, start, end):
         for i in range(4):
             sums[i] += size if pages_of_vma[index][i] else 0
     return dict(zip(("rss", "anonymous", "private", "swap"), sums))
+
+
+def pss(pages_of_vma, vma_start, start, end):
+    """The share of the bytes [start, end): each page's by how often it is mapped, not rounded."""
+    total = 0
+    for index in range((start - vma_start) // PAGE, (end - vma_start + PAGE - 1) // PAGE):
+        at = vma_start + index * PAGE
+        if pages_of_vma[index][0]:
+            total += (min(end, at + PAGE) - max(start, at)) / max(1, pages_of_vma[index][4])
+    return total
 
 
 def pmap(option, pid):

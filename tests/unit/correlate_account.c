@@ -64,7 +64,7 @@ static void add_run(struct segmap_memory *memory, uint64_t start, uint32_t n, ui
 
 	pages->runs = reallocarray(pages->runs, pages->n_runs + 1, sizeof(*pages->runs));
 	ck_assert_ptr_nonnull(pages->runs);
-	pages->runs[pages->n_runs++] = (struct segmap_page_run){ start, n, flags };
+	pages->runs[pages->n_runs++] = (struct segmap_page_run){ start, n, flags, 0 };
 }
 
 /* The program with pages of all sorts: the kernel's figures agree with the page map. */
@@ -157,6 +157,33 @@ START_TEST(pieces_that_do_not_add_up_are_about)
 		ck_assert_int_eq(world.layout->memory->about[i], i == DATA);
 	ck_assert_uint_eq(world.layout->n_notes, 1);
 	world_free(&world);
+}
+END_TEST
+
+/* Two map the page of .text; what smaps says decides whether that is still so. */
+START_TEST(shared_page_counts_in_part_if_it_is_known_how_many_share_it)
+{
+	static const struct {
+		uint32_t sharers;
+		uint64_t pss_of_vma, pss;
+	} shared[] = {
+		{ 2, 0x800, 0x800 },
+		{ 3, 0x400, 0x1000 / 3 }, /* the kernel shows whole KiB */
+		{ 3, 0x800, SEGMAP_NO_FIGURE },
+		{ 0, 0x800, SEGMAP_NO_FIGURE },
+	};
+
+	for (int i = 0; i < N_ROWS(shared); i++) {
+		struct world world = { 0 };
+
+		make(&world);
+		world.layout->memory->pages.runs[0].sharers = shared[i].sharers;
+		set(world.layout->memory, TEXT, "Pss", shared[i].pss_of_vma);
+		world_correlate(&world);
+		unit_no_error(segmap_layout_account(world.layout));
+		ck_assert_msg(memory_of(&world, ".text", 0x11000)->pss == shared[i].pss, "row %d", i);
+		world_free(&world);
+	}
 }
 END_TEST
 
@@ -308,6 +335,7 @@ int main(void)
 
 	tcase_add_loop_test(tcase, piece_has_its_own_bytes_of_each_page, 0, N_ROWS(pieces));
 	tcase_add_loop_test(tcase, pieces_that_do_not_add_up_are_about, 0, N_ROWS(changed));
+	tcase_add_test(tcase, shared_page_counts_in_part_if_it_is_known_how_many_share_it);
 	tcase_add_test(tcase, summary_has_a_row_for_each_class_and_kind);
 	tcase_add_loop_test(tcase, strip_says_all_that_is_in_a_cell, 0, N_ROWS(strips));
 	tcase_add_loop_test(tcase, stacks_are_named_by_stack_pointers, 0, N_ROWS(threads));
