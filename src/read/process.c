@@ -394,7 +394,7 @@ static void read_start(struct segmap_layout *layout, int dir, long *n_threads)
 {
 	scope_free char *stat = NULL;
 	unsigned long long ticks;
-	struct timespec since_boot;
+	struct timespec since_boot, now;
 	const char *fields;
 	long per_second = sysconf(_SC_CLK_TCK);
 	int64_t began; /* nanoseconds */
@@ -405,9 +405,11 @@ static void read_start(struct segmap_layout *layout, int dir, long *n_threads)
 		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d "
 		   "%llu",
 		   n_threads, &ticks) != 2 ||
-	    per_second <= 0 || clock_gettime(CLOCK_BOOTTIME, &since_boot))
+	    per_second <= 0 || clock_gettime(CLOCK_BOOTTIME, &since_boot) ||
+	    clock_gettime(CLOCK_REALTIME, &now))
 		return;
-	began = (int64_t)layout->time.tv_sec * 1000000000 + layout->time.tv_nsec;
+	/* In this order: time that passes between the two clocks makes it later, never earlier. */
+	began = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 	began -= (int64_t)since_boot.tv_sec * 1000000000 + since_boot.tv_nsec;
 	began += (int64_t)((ticks + 2) * (1000000000ull / (unsigned long)per_second));
 	layout->started.tv_sec = began / 1000000000;
