@@ -165,8 +165,12 @@ static bool sum_vma(struct summing *summing, size_t vma)
 		return true;
 	}
 	for (uint32_t i = 0; i < annotation->n_pieces; i++) {
+		int64_t row = find_row(summing, vma, &pieces[i]); /* it can move the array */
+
+		if (row < 0)
+			return false;
 		figures = figures_of_piece(layout, &pieces[i]);
-		add_figures(&summing->array[find_row(summing, vma, &pieces[i])].figures, &figures);
+		add_figures(&summing->array[row].figures, &figures);
 	}
 	return true;
 }

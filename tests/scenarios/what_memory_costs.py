@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 
@@ -103,6 +104,10 @@ def freshly_written_file_is_dirty_and_not_anonymous():
 @segtest.parameters(("-x",), ("-S", "-x"), ("-XX", "-J"), ("--summary",), ("-o", "+PAGES"))
 def looking_brings_no_page_into_memory(arguments):
     with situation("plain") as running:
+        # It has said that it is ready; on its way to sleep it still touches pages.
+        os.kill(running.pid, signal.SIGSTOP)
+        segtest.wait_until(lambda: read(f"/proc/{running.pid}/stat").rpartition(")")[2].split()[0] == "T",
+                           "the process stopped")
         before = {start: figures["Rss"] for start, figures in smaps(running.pid).items()}
         assert segtest.segmap(*arguments, running.pid).status == 0
         after = {start: figures["Rss"] for start, figures in smaps(running.pid).items()}
