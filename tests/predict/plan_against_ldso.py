@@ -24,6 +24,8 @@ def environment(variables):
     """This process's environment without what changes a search, and with these variables."""
     kept = {name: value for name, value in os.environ.items()
             if not name.startswith("LD_") and name != "GLIBC_TUNABLES"}
+    # A sanitizer wants to be the driver's first library, which a preloaded one is instead.
+    kept["ASAN_OPTIONS"] = kept.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
     return {**kept, **variables}
 
 
