@@ -126,6 +126,7 @@ struct segmap_prediction {
 };
 
 struct segmap_comparison;
+struct segmap_trace;
 
 /* A thread of the process, and where it was. */
 struct segmap_thread {
@@ -201,6 +202,8 @@ struct segmap_layout {
 	struct segmap_prediction *prediction; /* NULL unless source is prediction; owned */
 	/* What comparing this prediction with a run has found (segmap/compare.h); NULL; owned. */
 	struct segmap_comparison *comparison;
+	/* The system calls that brought it about (segmap/trace.h); NULL unless traced; owned. */
+	struct segmap_trace *trace;
 
 	struct segmap_names *names; /* what vmas[].name point into */
 	uint32_t *vma_lists;	    /* what backings[].vmas point into */

@@ -36,6 +36,8 @@ struct segmap_stop {
 	/* The breakpoint at the entry point was an instruction put in the place of another, for
 	 * want of a hardware breakpoint: that page is private to the process now. */
 	bool software;
+	bool unprivileged; /* segmap_launch_to(): it would have other privileges were it not traced */
+	bool replaced; /* segmap_launch_to(): it has executed another program on its way */
 	/*
 	 * At the entry point of a dynamic program: what the dynamic linker has loaded, in its
 	 * own order (struct link_map of link.h), each by the address of its dynamic section.

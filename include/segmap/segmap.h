@@ -11,6 +11,7 @@
 #include <segmap/error.h>
 #include <segmap/file.h>
 #include <segmap/image.h>
+#include <segmap/launch.h>
 #include <segmap/layout.h>
 #include <segmap/limits.h>
 #include <segmap/memory.h>
@@ -23,6 +24,7 @@
 #include <segmap/summary.h>
 #include <segmap/symbols.h>
 #include <segmap/text.h>
+#include <segmap/trace.h>
 #include <segmap/vma.h>
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/scope.h"
 #include <segmap/at.h>
 #include <segmap/compare.h>
+#include <segmap/trace.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,6 +52,7 @@ void segmap_layout_free(struct segmap_layout *layout)
 	free(layout->threads);
 	prediction_free(layout->prediction);
 	segmap_comparison_free(layout->comparison);
+	segmap_trace_free(layout->trace);
 	segmap_elf_free(layout->vdso);
 	free(layout->vdso_bytes);
 	free(layout->comm);

@@ -30,6 +30,10 @@ bool trace_place(pid_t pid, struct trace_place *ret)
 		for (size_t i = 0; i < 6; i++)
 			place.arguments[i] = info.entry.args[i];
 	}
+	if (place.leaves) {
+		place.result = info.exit.rval;
+		place.failed = info.exit.is_error;
+	}
 	*ret = place;
 	return true;
 }

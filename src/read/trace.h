@@ -16,6 +16,8 @@ struct trace_place {
 	bool leaves;	  /* a system call is about to return */
 	bool is_i386;	  /* with the numbers of i386, on x86-64 */
 	uint64_t call, arguments[6]; /* if it enters */
+	int64_t result; /* if it leaves; what failed has a negative errno value */
+	bool failed;	/* likewise */
 };
 
 /* False if it is gone. */
