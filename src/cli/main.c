@@ -2,6 +2,7 @@
 #include "cli/explain.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/run.h"
 #include "cli/show.h"
 #include "cli/status.h"
 #include <bsd/stdlib.h>
@@ -10,7 +11,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 struct run {
@@ -266,17 +266,6 @@ static void run_free(struct run *run)
 	options_free(&run->options);
 }
 
-/* A file stays open until it is parsed, and some processes have very many. */
-static void raise_file_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
-
 static int print_and_check(void (*print)(FILE *file))
 {
 	struct segmap_error *error;
@@ -301,12 +290,13 @@ static void print_version(FILE *file)
 int main(int argc, char **argv)
 {
 	__attribute__((cleanup(run_free))) struct run run = { 0 };
+	void (*pipe_handler)(int);
 	struct segmap_error *error;
 
 	/* Only the character set is of interest; the other categories are a dozen files to load. */
 	setlocale(LC_CTYPE, "");
 	/* A closed pipe ends segmap silently, even where the parent ignores the signal. */
-	signal(SIGPIPE, SIG_DFL);
+	pipe_handler = signal(SIGPIPE, SIG_DFL);
 	error = options_parse(argc, argv, &run.options);
 	if (error) {
 		report(error);
@@ -320,6 +310,8 @@ int main(int argc, char **argv)
 	if (run.options.list_columns)
 		return print_and_check(run.options.summary ? options_print_summary_columns :
 							     options_print_columns);
+	if (run.options.run)
+		return run_program(&run.options, pipe_handler);
 	raise_file_limit();
 	if (run.options.explain)
 		return explain(&run.options);

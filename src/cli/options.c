@@ -32,6 +32,8 @@ enum {
 	OPTION_CORE,
 	OPTION_SYSROOT,
 	OPTION_AT,
+	OPTION_RUN,
+	OPTION_TRACE,
 };
 
 static const struct option_row rows[] = {
@@ -51,12 +53,16 @@ static const struct option_row rows[] = {
 	  "predict the map of programs or libraries, and say why; nothing is run" },
 	{ OPTION_VERIFY, "verify", no_argument, "",
 	  "with --explain: run the program, compare, and kill it" },
+	{ OPTION_RUN, "run", no_argument, "",
+	  "start a program, stop it at its entry point, show it, let it go on" },
+	{ OPTION_TRACE, "trace", no_argument, "",
+	  "with --run: each call by which its memory came about, and what it is for" },
 	{ OPTION_MOMENT, "moment", required_argument, " LIST",
-	  "with --explain: at exec, at entry (the default), or both: exec,entry" },
+	  "with --explain, --run: exec, entry (the default), with --run exit; or several: exec,entry" },
 	{ OPTION_NO_DEPS, "no-deps", no_argument, "",
 	  "with --explain: the program and its interpreter only" },
 	{ OPTION_NO_ASLR, "no-aslr", no_argument, "",
-	  "with --explain: addresses as they are without randomization" },
+	  "with --explain, --run: without address randomization" },
 	{ OPTION_PAGE_SIZE, "page-size", required_argument, " BYTES",
 	  "with --explain, --maps, --core: of the machine in question" },
 	{ OPTION_AS, "as", required_argument, " WHAT",
@@ -270,7 +276,9 @@ static struct segmap_error *parse_moments(const char *text, struct options *opti
 	static const struct {
 		const char *word;
 		enum segmap_moment moment;
-	} words[] = { { "exec", SEGMAP_MOMENT_EXEC }, { "entry", SEGMAP_MOMENT_ENTRY } };
+	} words[MOST_MOMENTS] = { { "exec", SEGMAP_MOMENT_EXEC },
+				  { "entry", SEGMAP_MOMENT_ENTRY },
+				  { "exit", SEGMAP_MOMENT_EXIT } };
 
 	options->n_moments = 0;
 	for (const char *at = text;; at++) {
@@ -280,7 +288,7 @@ static struct segmap_error *parse_moments(const char *text, struct options *opti
 			if (strlen(words[i].word) == size && strncmp(at, words[i].word, size) == 0)
 				break;
 		if (i == sizeof(words) / sizeof(words[0]))
-			return usage("--moment", "moments are exec and entry, parted by a comma");
+			return usage("--moment", "moments are exec, entry and exit, parted by commas");
 		for (size_t j = 0; j < options->n_moments; j++)
 			if (options->moments[j] == words[i].moment)
 				return usage("--moment", "a moment is named twice");
@@ -348,6 +356,12 @@ static struct segmap_error *apply(struct options *options, int value, const char
 	case OPTION_EXPLAIN:
 		options->explain = true;
 		break;
+	case OPTION_RUN:
+		options->run = true;
+		break;
+	case OPTION_TRACE:
+		options->trace = true;
+		break;
 	case OPTION_VERIFY:
 		options->verify = true;
 		break;
@@ -397,6 +411,7 @@ static struct segmap_error *apply(struct options *options, int value, const char
 
 static void make_getopt_tables(char *letters, struct option *names)
 {
+	*letters++ = '-'; /* what is no option comes in its place: see take_word() */
 	*letters++ = ':'; /* tell a missing argument from an unknown option */
 	for (size_t i = 0; i < N_ROWS; i++) {
 		if (rows[i].name)
@@ -415,6 +430,9 @@ static struct segmap_error *check_explain(struct options *options)
 {
 	if (!options->n_targets)
 		return usage("--explain", "name a program or a library");
+	for (size_t i = 0; i < options->n_moments; i++)
+		if (options->moments[i] == SEGMAP_MOMENT_EXIT)
+			return usage("--moment", "how a program exits cannot be explained before it runs");
 	if (options->verify && options->predict.no_deps)
 		return usage("--verify", "it does not go with --no-deps: libraries would be compared "
 					 "with nothing");
@@ -436,10 +454,14 @@ static const char *of_explain(const struct options *options)
 {
 	return options->verify		    ? "--verify" :
 	       options->predict.as	    ? "--as" :
-	       options->n_moments	    ? "--moment" :
 	       options->predict.no_deps	    ? "--no-deps" :
-	       options->predict.no_aslr	    ? "--no-aslr" :
 	       options->predict.page_size ? "--page-size" : NULL;
+}
+
+/* Likewise for --explain and --run. */
+static const char *of_program(const struct options *options)
+{
+	return options->n_moments ? "--moment" : options->predict.no_aslr ? "--no-aslr" : NULL;
 }
 
 /* --maps or --core: what is to be shown is named once, in one way. */
@@ -449,18 +471,39 @@ static struct segmap_error *check_source(struct options *options)
 
 	options->elsewhere.page_size = options->predict.page_size;
 	options->predict.page_size = 0;
-	alien = of_explain(options);
+	alien = of_explain(options) ? of_explain(options) : of_program(options);
 	if (options->n_sources > 1)
 		return usage(source, "one file at a time: one --maps or one --core");
 	if (options->n_targets)
 		return usage(options->targets[0], options->maps ?
 							  "a process does not go with --maps" :
 							  "a process does not go with --core");
-	if (options->explain || alien)
-		return usage(alien ? alien : "--explain", "it does not go with --maps or --core");
+	if (options->explain || options->run || alien)
+		return usage(alien ? alien : options->run ? "--run" : "--explain", "it does not go with --maps or --core");
 	return (options->maps ? options->maps : options->core)[0] ?
 		       NULL :
 		       usage(source, "its name is empty");
+}
+
+static struct segmap_error *check_run(struct options *options)
+{
+	bool entry = !options->n_moments;
+
+	if (options->explain)
+		return usage("--run", "it does not go with --explain, which runs nothing");
+	if (!options->n_targets)
+		return usage("--run", "name a program, and its arguments behind it");
+	if (of_explain(options))
+		return usage(of_explain(options), "it goes with --explain");
+	for (size_t i = 0; i < options->n_moments; i++)
+		entry |= options->moments[i] == SEGMAP_MOMENT_ENTRY;
+	if (options->trace && !entry)
+		return usage("--trace", "it goes up to the entry point, which --moment leaves out");
+	if (options->trace && options->form == FORM_RAW)
+		return usage("--trace", "it does not go with --raw");
+	if (!options->n_moments)
+		options->moments[options->n_moments++] = SEGMAP_MOMENT_ENTRY;
+	return NULL;
 }
 
 static struct segmap_error *check(struct options *options, bool raw, bool json, const char *list,
@@ -486,6 +529,10 @@ static struct segmap_error *check(struct options *options, bool raw, bool json, 
 		return check_source(options);
 	if (options->elsewhere.sysroot)
 		return usage("--sysroot", "it goes with --maps or --core");
+	if (options->run)
+		return check_run(options);
+	if (options->trace)
+		return usage("--trace", "it goes with --run");
 	if (options->explain)
 		return check_explain(options);
 	if (of_explain(options))
@@ -493,6 +540,8 @@ static struct segmap_error *check(struct options *options, bool raw, bool json, 
 								  of_explain(options)[2] == 'p' ?
 							  "it goes with --explain, --maps or --core" :
 							  "it goes with --explain");
+	if (of_program(options))
+		return usage(of_program(options), "it goes with --explain or --run");
 	if (!options->n_targets)
 		return usage("", "name a process: a pid, /proc/PID, or its name");
 	return NULL;
@@ -515,6 +564,37 @@ static struct segmap_error *read_questions(struct options *options)
 	return error;
 }
 
+/*
+ * The word before argv[optind] is no option: a target, kept in order at the front
+ * of argv, where everything has been read. Behind --run it is the program, and
+ * all that follows is the program's own; then false: nothing more is read.
+ */
+static bool take_word(struct options *options, char **argv)
+{
+	if (options->run) {
+		optind--;
+		return false;
+	}
+	argv[1 + options->n_targets++] = argv[optind - 1];
+	return true;
+}
+
+/* What getopt has left unread, behind "--" or from the program on, are targets too. */
+static struct segmap_error *take_rest(struct options *options, int argc, char **argv)
+{
+	if (options->run && options->n_targets)
+		return usage("--run", "the program stands behind it");
+	if (options->run) {
+		options->targets = argv + optind;
+		options->n_targets = argc - optind;
+		return NULL;
+	}
+	options->targets = argv + 1;
+	while (optind < argc)
+		argv[1 + options->n_targets++] = argv[optind++];
+	return NULL;
+}
+
 struct segmap_error *options_parse(int argc, char **argv, struct options *ret)
 {
 	struct options options = {
@@ -522,7 +602,7 @@ struct segmap_error *options_parse(int argc, char **argv, struct options *ret)
 		.range = { 0, UINT64_MAX },
 	};
 	struct option names[N_ROWS + 1] = { 0 };
-	char letters[2 * N_ROWS + 2];
+	char letters[2 * N_ROWS + 3];
 	bool raw = false, json = false;
 	const char *list = NULL, *sort = NULL;
 	int value;
@@ -535,6 +615,11 @@ struct segmap_error *options_parse(int argc, char **argv, struct options *ret)
 	while ((value = getopt_long(argc, argv, letters, names, NULL)) != -1) {
 		struct segmap_error *error = NULL;
 
+		if (value == 1) {
+			if (!take_word(&options, argv))
+				break;
+			continue;
+		}
 		if (value == ':' || value == '?') {
 			const char *word = argv[optind - 1];
 			char letter[3] = { '-', (char)optopt, '\0' };
@@ -561,10 +646,10 @@ struct segmap_error *options_parse(int argc, char **argv, struct options *ret)
 			return NULL;
 		}
 	}
-	options.targets = argv + optind;
-	options.n_targets = argc - optind;
-	struct segmap_error *error = check(&options, raw, json, list, sort);
+	struct segmap_error *error = take_rest(&options, argc, argv);
 
+	if (!error)
+		error = check(&options, raw, json, list, sort);
 	if (!error)
 		error = make_selection(&options, list, sort);
 	if (!error)
@@ -592,6 +677,7 @@ void options_print_help(FILE *file)
 	enum { HELP_COLUMN = 28 };
 
 	fputs("Usage: segmap [options] TARGET...\n"
+	      "       segmap [options] --run [--] PROGRAM [ARG...]\n"
 	      "       segmap [options] --explain [--] PROGRAM...\n"
 	      "       segmap [options] --maps FILE | --core FILE\n"
 	      "Show which sections of which ELF files the memory of a process is made of.\n"
@@ -599,7 +685,8 @@ void options_print_help(FILE *file)
 	      "TARGET is a pid, /proc/PID, or the name of processes. For each VMA there is a row\n"
 	      "with the names of its sections under it; > marks a section that begins in an\n"
 	      "earlier VMA or goes on in a later one.\n"
-	      "With --explain the same map is predicted before a program runs. An ADDRESS is\n"
+	      "With --explain the same map is predicted before a program runs; with --run the\n"
+	      "program is started, and shown before its first instruction. An ADDRESS is\n"
 	      "hexadecimal and begins with a digit; --at - reads one a line from standard input.\n"
 	      "\n",
 	      file);
@@ -616,7 +703,8 @@ void options_print_help(FILE *file)
 	fputs("\n"
 	      "Exit status: 0 all was shown; 1 nothing could be shown, or a program is predicted\n"
 	      "to be refused or killed; 2 wrong usage; 3 --verify has found a difference; 64 some\n"
-	      "targets were shown and some not.\n",
+	      "targets were shown and some not. With --run: the program's own; 1 if it could not\n"
+	      "be started.\n",
 	      file);
 }
 

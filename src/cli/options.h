@@ -21,6 +21,9 @@ enum colour {
 	COLOUR_NEVER,
 };
 
+/* exec, entry and exit. */
+enum { MOST_MOMENTS = 3 };
+
 struct options {
 	char **targets; /* into argv */
 	int n_targets;
@@ -41,7 +44,9 @@ struct options {
 	const char *output_file; /* NULL: standard output */
 	bool explain;		 /* targets are programs and libraries */
 	struct segmap_predict_options predict;
-	enum segmap_moment moments[2]; /* with explain: which maps, in order */
+	bool run;   /* targets are a program and its arguments */
+	bool trace; /* with run: show the calls, too */
+	enum segmap_moment moments[MOST_MOMENTS]; /* with explain and run: which maps, in order */
 	size_t n_moments;
 	bool verify;	  /* run the programs, and compare */
 	bool all_moments; /* to be compared, since none was named: only entry is shown as a table */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 void report(struct segmap_error *error)
@@ -117,4 +118,14 @@ void report_notes(const struct options *options, const struct segmap_layout *lay
 	for (size_t i = 0; i < layout->n_notes; i++)
 		report(segmap_error_new(SEGMAP_ERROR_FORMAT, has_pid ? pid : layout->target,
 					"%s", layout->notes[i]));
+}
+
+void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
 }

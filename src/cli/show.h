@@ -20,4 +20,7 @@ SEGMAP_MUST_CHECK struct segmap_error *show_layout(const struct options *options
  */
 void report_notes(const struct options *options, const struct segmap_layout *layout);
 
+/* A file stays open until it is parsed, and some processes have very many. */
+void raise_file_limit(void);
+
 #endif

@@ -2,6 +2,7 @@
 #include "render/json.h"
 #include "render/json_c.h"
 #include "render/reason.h"
+#include "render/trace.h"
 #include "render/words.h"
 #include <elf.h>
 #include <segmap/at.h>
@@ -600,6 +601,60 @@ static void write_calls(struct writer *writer, const struct segmap_layout *layou
 	close_list(writer);
 }
 
+/* What a call that was made has brought about, or why it has not; NULL where that is nothing. */
+static struct json_object *result_of(struct writer *writer, const struct segmap_traced *call)
+{
+	bool is_address = call->name == SEGMAP_CALL_MMAP || call->name == SEGMAP_CALL_MREMAP ||
+			  call->name == SEGMAP_CALL_BRK;
+
+	if (call->errnum)
+		return string_of(writer, strerror(call->errnum));
+	return is_address ? address_of(writer, call->result) : NULL;
+}
+
+/* One of the calls that were made. */
+static struct json_object *traced_of(struct writer *writer, const struct segmap_layout *layout,
+				     const struct segmap_traced *call)
+{
+	const struct segmap_segment *segment = segment_at(layout, call->image, call->segment);
+	const struct segmap_layout *predicted = layout->trace->prediction;
+	bool maps = call->name == SEGMAP_CALL_MMAP;
+	bool has_range = call->name != SEGMAP_CALL_EXECVE;
+	struct json_object *object = new_object(writer);
+	struct segmap_text *text = &writer->reason;
+
+	add(writer, object, "actor", string_of(writer, segmap_actor_word(call->actor)));
+	add(writer, object, "name", string_of(writer, segmap_call_word(call->name)));
+	add(writer, object, "start", has_range ? address_of(writer, call->start) : NULL);
+	add(writer, object, "end", has_range ? address_of(writer, call->end) : NULL);
+	add(writer, object, "perms",
+	    maps || call->name == SEGMAP_CALL_MPROTECT ?
+		    perms_of(writer, call->prot, call->flags & MAP_SHARED) : NULL);
+	add(writer, object, "offset",
+	    maps && !call->anonymous ? number_of(writer, call->off) : NULL);
+	add(writer, object, "result", result_of(writer, call));
+	add(writer, object, "image",
+	    call->image < 0 ? NULL : number_of(writer, (uint64_t)call->image));
+	add(writer, object, "segment", segment ? number_of(writer, segment->index) : NULL);
+	text->size = 0;
+	append_purpose(text, layout, call);
+	add(writer, object, "reason", text_of(writer, text->bytes, text->size));
+	if (call->predicted >= 0)
+		add(writer, object, "source",
+		    string_of(writer, predicted->prediction->calls[call->predicted].source));
+	add(writer, object, "matched",
+	    predicted && has_range ? boolean_of(writer, call->predicted >= 0) : NULL);
+	return object;
+}
+
+static void write_trace(struct writer *writer, const struct segmap_layout *layout)
+{
+	open_list(writer, "calls");
+	for (size_t i = 0; i < layout->trace->n_calls && !writer->failed; i++)
+		write_element(writer, traced_of(writer, layout, &layout->trace->calls[i]));
+	close_list(writer);
+}
+
 static void write_head(struct writer *writer, const struct segmap_layout *layout)
 {
 	write_member(writer, "segmap", number_of(writer, 1));
@@ -746,6 +801,8 @@ struct segmap_error *render_json(const struct segmap_layout *layout, const struc
 	close_list(&writer);
 	if (layout->prediction)
 		write_calls(&writer, layout);
+	if (layout->trace)
+		write_trace(&writer, layout);
 	if (layout->comparison)
 		write_differences(&writer, layout->comparison);
 	fputs("}\n", file);

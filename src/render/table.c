@@ -518,6 +518,20 @@ static void append_prediction(struct segmap_text *line, const struct segmap_layo
 		segmap_text_append_trusted(line, "the map at its entry point");
 }
 
+/* When in its life a program that was run is shown. */
+static void append_moment(struct segmap_text *line, const struct segmap_layout *layout)
+{
+	static const char *const words[] = {
+		[SEGMAP_MOMENT_NONE] = "",
+		[SEGMAP_MOMENT_EXEC] = " (right after execve)",
+		[SEGMAP_MOMENT_ENTRY] = " (at its entry point)",
+		[SEGMAP_MOMENT_EXIT] = " (as it exits)",
+	};
+
+	if (layout->source == SEGMAP_SOURCE_RUN)
+		segmap_text_append_trusted(line, words[layout->moment]);
+}
+
 void append_process(struct segmap_text *line, const struct segmap_layout *layout,
 		    const struct style *style)
 {
@@ -554,6 +568,7 @@ void append_process(struct segmap_text *line, const struct segmap_layout *layout
 		segmap_text_append_safe(line, layout->comm, strlen(layout->comm));
 		segmap_text_append_char(line, ']');
 	}
+	append_moment(line, layout);
 	if (style->colour)
 		end_colour(line);
 	segmap_text_append_char(line, '\n');

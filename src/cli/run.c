@@ -1,0 +1,448 @@
+/* src/cli/run.c - segmap --run: a program at defined moments of its life. */
+#include "cli/run.h"
+#include "cli/output.h"
+#include "cli/show.h"
+#include "cli/status.h"
+#include "render/trace.h"
+#include "render/verdict.h"
+#include "render/words.h"
+#include <errno.h>
+#include <segmap/segmap.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The tracer's work. */
+struct running {
+	struct options *options;
+	struct segmap_launch *launch;
+	struct segmap_files *files;
+	struct segmap_world *world;   /* with --trace */
+	struct segmap_layout *layouts[MOST_MOMENTS]; /* as options->moments; NULL: not there yet */
+	size_t n_shown;		      /* of them, from the first on */
+	struct segmap_comparison *at_exec; /* with --trace: prediction and reality; NULL: none */
+	size_t n_vmas_at_exec;
+	struct output output;
+};
+
+static const char *name_of(const struct running *running)
+{
+	return running->options->targets[0];
+}
+
+/* ---- reading ---- */
+
+static struct segmap_error *note_circumstances(struct segmap_layout *layout,
+					       const struct segmap_stop *stop)
+{
+	struct segmap_error *error = NULL;
+
+	if (stop->unprivileged)
+		error = segmap_layout_note(
+			layout, "it has set-user-ID, set-group-ID or capabilities, which have no "
+				"effect while it is traced: it runs with the privileges of whoever "
+				"started it");
+	if (!error && stop->replaced)
+		error = segmap_layout_note(layout, "before its entry point it executed another "
+						   "program: this is the map of that");
+	if (!error && stop->software && layout->moment == SEGMAP_MOMENT_ENTRY)
+		error = segmap_layout_note(
+			layout, "there is no hardware breakpoint here: it was stopped at its entry "
+				"point by an instruction put there, which makes that page private");
+	return error;
+}
+
+/* The map of the program, which stands still at @moment. */
+static struct segmap_error *read_map(struct running *running, const struct segmap_stop *stop,
+				     enum segmap_moment moment, struct segmap_layout **ret)
+{
+	struct segmap_layout *layout;
+	struct segmap_error *error = segmap_process_open_memory(
+		stop->pid, running->files, running->options->wanted, &layout);
+
+	if (error)
+		return error;
+	layout->source = SEGMAP_SOURCE_RUN;
+	layout->moment = moment;
+	layout->target = strdup(name_of(running));
+	if (!layout->target)
+		error = segmap_error_no_memory();
+	if (!error)
+		error = segmap_files_parse(running->files, layout);
+	if (!error)
+		error = segmap_layout_correlate(layout);
+	if (!error)
+		error = note_circumstances(layout, stop);
+	if (error)
+		segmap_layout_free(layout);
+	else
+		*ret = layout;
+	return error;
+}
+
+/* ---- with --trace: what was predicted ---- */
+
+/* The path of the program in @layout; NULL if there is none. */
+static const char *program_path(const struct segmap_layout *layout)
+{
+	for (size_t i = 0; i < layout->n_images; i++)
+		if (layout->images[i].role == SEGMAP_ROLE_PROGRAM)
+			return segmap_layout_image_path(layout, (int32_t)i);
+	return NULL;
+}
+
+static struct segmap_error *predict(struct running *running, const struct segmap_layout *real,
+				    struct segmap_layout **ret)
+{
+	struct segmap_predict_options options = {
+		.as = SEGMAP_AS_PROGRAM,
+		.no_aslr = running->options->predict.no_aslr,
+		.traced = !segmap_run_keeps_privileges(),
+	};
+	const char *path = program_path(real);
+	struct segmap_layout *layout;
+	struct segmap_error *error = NULL;
+
+	if (!path)
+		return segmap_error_new(SEGMAP_ERROR_FORMAT, name_of(running),
+					"its map has no program in it");
+	if (!running->world)
+		error = segmap_world_new(running->files, &running->world);
+	if (!error)
+		error = segmap_predict(running->world, path, &options, real->moment, &layout);
+	if (error)
+		return error;
+	error = segmap_layout_correlate(layout);
+	if (error)
+		segmap_layout_free(layout);
+	else
+		*ret = layout;
+	return error;
+}
+
+/* The kernel's own mappings are no system calls: the map at exec is compared. */
+static struct segmap_error *compare_exec(struct running *running, const struct segmap_stop *stop,
+					 const struct segmap_layout *real)
+{
+	struct segmap_layout *predicted;
+	struct segmap_error *error = predict(running, real, &predicted);
+
+	if (error)
+		return error;
+	error = segmap_compare_prediction(predicted, real, stop, &running->at_exec);
+	segmap_layout_free(predicted);
+	return error;
+}
+
+/* As a note of @layout; @text is used up. */
+static struct segmap_error *take_note(struct segmap_layout *layout, struct segmap_text *text)
+{
+	struct segmap_error *error;
+
+	if (text->failed)
+		error = segmap_error_no_memory();
+	else
+		error = segmap_layout_note(layout, "%.*s", (int)text->size, text->bytes);
+	segmap_text_free(text);
+	*text = (struct segmap_text){ 0 };
+	return error;
+}
+
+static struct segmap_error *note_exec(const struct running *running, struct segmap_layout *layout)
+{
+	const struct segmap_comparison *comparison = running->at_exec;
+	struct segmap_error *error;
+
+	if (!comparison)
+		return NULL;
+	if (!comparison->n_changes)
+		return segmap_layout_note(layout, "trace: at exec, what the kernel has mapped is as "
+						  "predicted (%zu VMAs compared)", comparison->n_vmas);
+	error = segmap_layout_note(layout, "trace: at exec, what the kernel has mapped differs from "
+					   "the prediction:");
+	for (size_t i = 0; i < comparison->n_changes && !error; i++) {
+		struct segmap_text text = { 0 };
+
+		append_change(&text, &comparison->changes[i]);
+		error = take_note(layout, &text);
+	}
+	return error;
+}
+
+/* Predicted calls that were not made, each a note. */
+static struct segmap_error *note_missing(struct segmap_layout *layout)
+{
+	const struct segmap_prediction *prediction = layout->trace->prediction->prediction;
+	struct segmap_error *error = NULL;
+
+	for (size_t i = 0; i < prediction->n_calls && !error; i++) {
+		struct segmap_text text = { 0 };
+
+		if (layout->trace->made[i] || !segmap_call_must_be_made(&prediction->calls[i]))
+			continue;
+		segmap_text_append_trusted(&text, "trace: predicted and not made: ");
+		append_missing(&text, layout, &prediction->calls[i]);
+		error = take_note(layout, &text);
+	}
+	return error;
+}
+
+static struct segmap_error *note_calls(const struct running *running, struct segmap_layout *layout)
+{
+	const struct segmap_trace *trace = layout->trace;
+	struct segmap_error *error = note_exec(running, layout);
+
+	if (!error && trace->incomplete)
+		error = segmap_layout_note(layout, "trace: there are more calls than are listed");
+	if (error || !trace->prediction)
+		return error;
+	error = segmap_layout_note(
+		layout, "trace: %zu of %zu predicted calls were made; %zu more were made, which no "
+			"segment needs by the prediction",
+		trace->n_made, trace->n_predicted, trace->n_more);
+	return error ? error : note_missing(layout);
+}
+
+/* Make the calls up to the entry point part of the map there. */
+static struct segmap_error *take_trace(struct running *running, struct segmap_layout *layout)
+{
+	struct segmap_trace *trace = segmap_launch_take_trace(running->launch);
+	struct segmap_layout *prediction = NULL;
+	struct segmap_error *error;
+
+	if (!trace)
+		return NULL;
+	error = predict(running, layout, &prediction);
+	if (error) { /* without one the calls are of use all the same */
+		struct segmap_error *problem =
+			segmap_layout_note(layout, "trace: there is no prediction: %s", error->why);
+
+		segmap_error_free(error);
+		if (problem) {
+			segmap_trace_free(trace);
+			return problem;
+		}
+	}
+	error = segmap_layout_take_trace(layout, trace, prediction);
+	return error ? error : note_calls(running, layout);
+}
+
+/* ---- showing ---- */
+
+static bool is_framed(const struct options *options)
+{
+	return options->form == FORM_TABLE && options->style.frame;
+}
+
+static struct segmap_error *show_one(struct running *running, const struct segmap_layout *layout)
+{
+	struct options *options = running->options;
+	FILE *file = running->output.file;
+	struct segmap_error *error = NULL;
+
+	if (running->n_shown && is_framed(options))
+		fputc('\n', file);
+	if (options->form == FORM_TABLE)
+		error = render_trace(layout, &options->style, file);
+	if (!error)
+		error = show_layout(options, layout, file);
+	if (error)
+		return error;
+	if (options->form == FORM_RAW)
+		options->style.heading = false;
+	report_notes(options, layout);
+	return NULL;
+}
+
+/* Show what is there, in the order that was asked for; with @all what comes behind a gap, too. */
+static struct segmap_error *show_ready(struct running *running, bool all)
+{
+	struct segmap_error *error = NULL;
+
+	for (size_t i = running->n_shown; i < running->options->n_moments && !error; i++) {
+		if (!running->layouts[i] && !all)
+			break;
+		if (running->layouts[i])
+			error = show_one(running, running->layouts[i]);
+		running->n_shown++;
+	}
+	/* Before the program goes on and writes itself. */
+	fflush(running->output.file);
+	output_failed(&running->output);
+	return error;
+}
+
+/* ---- the program's way ---- */
+
+static size_t index_of(const struct options *options, enum segmap_moment moment)
+{
+	size_t i = 0;
+
+	while (i < options->n_moments && options->moments[i] != moment)
+		i++;
+	return i;
+}
+
+static const char *words_of_moment(enum segmap_moment moment)
+{
+	return moment == SEGMAP_MOMENT_ENTRY ? "before its entry point" :
+	       moment == SEGMAP_MOMENT_EXIT  ? "before its end could be seen" :
+					       "before it was executed";
+}
+
+/* It has ended before @moment: how. */
+static void report_end(const struct running *running, const struct segmap_stop *stop,
+		       enum segmap_moment moment)
+{
+	const char *when = words_of_moment(moment);
+
+	if (stop->state == SEGMAP_RUN_EXITED)
+		report(segmap_error_new(SEGMAP_ERROR_NO_PROCESS, name_of(running),
+					"it ended with status %d %s", stop->status, when));
+	if (stop->state == SEGMAP_RUN_KILLED)
+		report(segmap_error_new(SEGMAP_ERROR_NO_PROCESS, name_of(running),
+					"it was killed by signal %d (%s) %s", stop->signal,
+					strsignal(stop->signal), when));
+}
+
+/* Let it go on to @moment, and read it there. *@ret: it has got there. */
+static struct segmap_error *reach(struct running *running, enum segmap_moment moment, bool *ret)
+{
+	const struct options *options = running->options;
+	size_t index = index_of(options, moment);
+	struct segmap_layout *layout;
+	struct segmap_stop stop;
+	struct segmap_error *error = segmap_launch_to(running->launch, moment, &stop);
+
+	if (error)
+		return error;
+	*ret = stop.state == SEGMAP_RUN_STOPPED;
+	if (!*ret) {
+		report_end(running, &stop, moment);
+		return NULL;
+	}
+	error = read_map(running, &stop, moment, &layout);
+	if (!error && options->trace && moment == SEGMAP_MOMENT_EXEC)
+		error = compare_exec(running, &stop, layout);
+	if (!error && moment == SEGMAP_MOMENT_ENTRY)
+		error = take_trace(running, layout);
+	if (error)
+		return error;
+	if (index < options->n_moments)
+		running->layouts[index] = layout;
+	else
+		segmap_layout_free(layout);
+	return show_ready(running, false);
+}
+
+static bool is_wanted(const struct options *options, enum segmap_moment moment)
+{
+	return index_of(options, moment) < options->n_moments ||
+	       (options->trace && moment == SEGMAP_MOMENT_EXEC);
+}
+
+static struct segmap_error *go_through(struct running *running)
+{
+	struct segmap_error *error = NULL;
+	bool alive = true;
+
+	for (int moment = SEGMAP_MOMENT_EXEC; moment <= SEGMAP_MOMENT_EXIT; moment++) {
+		if (!is_wanted(running->options, (enum segmap_moment)moment))
+			continue;
+		error = reach(running, (enum segmap_moment)moment, &alive);
+		if (error || !alive)
+			break;
+	}
+	return error ? error : show_ready(running, true);
+}
+
+/* ---- two sides ---- */
+
+static void running_free(struct running *running)
+{
+	for (size_t i = 0; i < MOST_MOMENTS; i++)
+		segmap_layout_free(running->layouts[i]);
+	segmap_comparison_free(running->at_exec);
+	segmap_launch_free(running->launch);
+	segmap_world_free(running->world);
+	segmap_files_free(running->files);
+}
+
+/* What can be refused is done before anything is executed. */
+static struct segmap_error *prepare(struct running *running)
+{
+	struct options *options = running->options;
+	unsigned int wants = options->trace ? SEGMAP_WANT_SONAME | SEGMAP_WANT_LINKING : 0;
+	struct segmap_error *error = segmap_launch_attach(running->launch);
+	int fd;
+
+	if (!error)
+		error = segmap_files_new((uint64_t)sysconf(_SC_PAGESIZE), wants, &running->files);
+	if (!error)
+		error = output_open(options->output_file, &running->output);
+	if (error)
+		return error;
+	fd = fileno(running->output.file);
+	segmap_launch_close_others(running->launch, fd);
+	/* Whoever reads the program's output must not have to wait for segmap. */
+	if (fd > 2 && index_of(options, SEGMAP_MOMENT_EXIT) < options->n_moments)
+		close(STDOUT_FILENO);
+	settle_style(options, running->output.file);
+	raise_file_limit();
+	return NULL;
+}
+
+static int trace_program(struct running *running)
+{
+	struct segmap_error *error = prepare(running), *problem;
+
+	if (error) {
+		report(error);
+		return STATUS_NOT_SHOWN;
+	}
+	segmap_launch_begin(running->launch);
+	error = go_through(running);
+	if (error)
+		report(error);
+	/* A closed pipe is no error: nobody wants to see it any more. */
+	problem = output_commit(&running->output, running->n_shown > 0);
+	if (problem && running->output.problem == EPIPE)
+		segmap_error_free(problem);
+	else if (problem)
+		report(problem);
+	return STATUS_SHOWN;
+}
+
+static _Noreturn void become_program(struct running *running, void (*pipe_handler)(int))
+{
+	struct segmap_error *error;
+
+	signal(SIGPIPE, pipe_handler);
+	error = segmap_launch_become(running->launch);
+	if (error)
+		report(error);
+	/* It is traced, which not all that could be done at an exit likes; and there is nothing. */
+	_exit(STATUS_NOT_SHOWN);
+}
+
+int run_program(struct options *options, void (*pipe_handler)(int))
+{
+	__attribute__((cleanup(running_free))) struct running running = { .options = options };
+	struct segmap_launch_options launch_options = {
+		.arguments = options->targets,
+		.no_aslr = options->predict.no_aslr,
+		.to_exit = index_of(options, SEGMAP_MOMENT_EXIT) < options->n_moments,
+		.calls = options->trace,
+	};
+	enum segmap_side side;
+	struct segmap_error *error =
+		segmap_launch_split(&launch_options, &running.launch, &side);
+
+	if (error) {
+		report(error);
+		return STATUS_NOT_SHOWN;
+	}
+	if (side == SEGMAP_SIDE_PROGRAM)
+		become_program(&running, pipe_handler);
+	return trace_program(&running);
+}
