@@ -37,6 +37,9 @@ struct segmap_stop {
 	 * want of a hardware breakpoint: that page is private to the process now. */
 	bool software;
 	bool unprivileged; /* segmap_launch_to(): it would have other privileges were it not traced */
+	/* segmap_launch_to(), when calls are traced: it does not get to its entry point, but is
+	 * about to end. To ask for the entry point once more lets it. */
+	bool leaving;
 	bool replaced; /* segmap_launch_to(): it has executed another program on its way */
 	/*
 	 * At the entry point of a dynamic program: what the dynamic linker has loaded, in its

@@ -19,9 +19,9 @@ struct running {
 	struct segmap_files *files;
 	struct segmap_world *world;   /* with --trace */
 	struct segmap_layout *layouts[MOST_MOMENTS]; /* as options->moments; NULL: not there yet */
-	size_t n_shown;		      /* of them, from the first on */
+	size_t n_shown; /* of them, from the first on, or passed over */
+	bool any_shown;
 	struct segmap_comparison *at_exec; /* with --trace: prediction and reality; NULL: none */
-	size_t n_vmas_at_exec;
 	struct output output;
 };
 
@@ -92,7 +92,7 @@ static const char *program_path(const struct segmap_layout *layout)
 }
 
 static struct segmap_error *predict(struct running *running, const struct segmap_layout *real,
-				    struct segmap_layout **ret)
+				    enum segmap_moment moment, struct segmap_layout **ret)
 {
 	struct segmap_predict_options options = {
 		.as = SEGMAP_AS_PROGRAM,
@@ -109,7 +109,7 @@ static struct segmap_error *predict(struct running *running, const struct segmap
 	if (!running->world)
 		error = segmap_world_new(running->files, &running->world);
 	if (!error)
-		error = segmap_predict(running->world, path, &options, real->moment, &layout);
+		error = segmap_predict(running->world, path, &options, moment, &layout);
 	if (error)
 		return error;
 	error = segmap_layout_correlate(layout);
@@ -125,7 +125,7 @@ static struct segmap_error *compare_exec(struct running *running, const struct s
 					 const struct segmap_layout *real)
 {
 	struct segmap_layout *predicted;
-	struct segmap_error *error = predict(running, real, &predicted);
+	struct segmap_error *error = predict(running, real, SEGMAP_MOMENT_EXEC, &predicted);
 
 	if (error)
 		return error;
@@ -212,7 +212,7 @@ static struct segmap_error *take_trace(struct running *running, struct segmap_la
 
 	if (!trace)
 		return NULL;
-	error = predict(running, layout, &prediction);
+	error = predict(running, layout, SEGMAP_MOMENT_ENTRY, &prediction);
 	if (error) { /* without one the calls are of use all the same */
 		struct segmap_error *problem =
 			segmap_layout_note(layout, "trace: there is no prediction: %s", error->why);
@@ -240,7 +240,7 @@ static struct segmap_error *show_one(struct running *running, const struct segma
 	FILE *file = running->output.file;
 	struct segmap_error *error = NULL;
 
-	if (running->n_shown && is_framed(options))
+	if (running->any_shown && is_framed(options))
 		fputc('\n', file);
 	if (options->form == FORM_TABLE)
 		error = render_trace(layout, &options->style, file);
@@ -248,6 +248,7 @@ static struct segmap_error *show_one(struct running *running, const struct segma
 		error = show_layout(options, layout, file);
 	if (error)
 		return error;
+	running->any_shown = true;
 	if (options->form == FORM_RAW)
 		options->style.heading = false;
 	report_notes(options, layout);
@@ -305,6 +306,28 @@ static void report_end(const struct running *running, const struct segmap_stop *
 					strsignal(stop->signal), when));
 }
 
+/*
+ * With --trace: it is about to end before its entry point. What has led to that is
+ * shown with the map that it has now; then it ends.
+ */
+static struct segmap_error *show_early_end(struct running *running, struct segmap_stop *stop)
+{
+	struct segmap_layout *layout;
+	struct segmap_error *error = read_map(running, stop, SEGMAP_MOMENT_EXIT, &layout);
+
+	if (error)
+		return error;
+	error = segmap_layout_note(layout, "it ends before its entry point");
+	if (!error)
+		error = take_trace(running, layout);
+	if (!error)
+		error = show_one(running, layout);
+	segmap_layout_free(layout);
+	fflush(running->output.file);
+	output_failed(&running->output);
+	return error ? error : segmap_launch_to(running->launch, SEGMAP_MOMENT_ENTRY, stop);
+}
+
 /* Let it go on to @moment, and read it there. *@ret: it has got there. */
 static struct segmap_error *reach(struct running *running, enum segmap_moment moment, bool *ret)
 {
@@ -314,6 +337,8 @@ static struct segmap_error *reach(struct running *running, enum segmap_moment mo
 	struct segmap_stop stop;
 	struct segmap_error *error = segmap_launch_to(running->launch, moment, &stop);
 
+	if (!error && stop.state == SEGMAP_RUN_STOPPED && stop.leaving)
+		error = show_early_end(running, &stop);
 	if (error)
 		return error;
 	*ret = stop.state == SEGMAP_RUN_STOPPED;
@@ -405,7 +430,7 @@ static int trace_program(struct running *running)
 	if (error)
 		report(error);
 	/* A closed pipe is no error: nobody wants to see it any more. */
-	problem = output_commit(&running->output, running->n_shown > 0);
+	problem = output_commit(&running->output, running->any_shown);
 	if (problem && running->output.problem == EPIPE)
 		segmap_error_free(problem);
 	else if (problem)

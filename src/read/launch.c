@@ -42,7 +42,7 @@ struct segmap_launch {
 	pid_t stopped; /* the thread that is held still; 0: none */
 	int pending;   /* signal that has stopped it and that it still has to get */
 	int request;   /* how the main thread goes on: PTRACE_CONT or PTRACE_SYSCALL */
-	bool software, replaced, unprivileged;
+	bool software, replaced, unprivileged, leaving;
 	struct startup startup;
 	struct breakpoint breakpoint;
 	struct recorder recorder;
@@ -239,6 +239,8 @@ static int execute_in_path(char *const *arguments)
 
 static struct segmap_error *not_executed(const char *name, int errnum)
 {
+	if (!name[0])
+		return segmap_error_new(SEGMAP_ERROR_SYSTEM, "--run", "the program's name is empty");
 	if (errnum == ENOENT && !strchr(name, '/'))
 		return segmap_error_new(SEGMAP_ERROR_SYSTEM, name,
 					"there is no such program in PATH");
@@ -301,6 +303,7 @@ struct segmap_error *segmap_launch_attach(struct segmap_launch *launch)
 	if (launch->options.to_exit)
 		options |= PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXIT;
 	if (launch->options.calls && !launch->recorder.trace) {
+		options |= PTRACE_O_TRACEEXIT; /* to show what led to an early end */
 		launch->recorder.page_size = launch->page_size;
 		launch->recorder.trace = calloc(1, sizeof(*launch->recorder.trace));
 		if (!launch->recorder.trace)
@@ -373,6 +376,33 @@ static bool is_thread_of(pid_t tid, pid_t pid)
 	return access(path, F_OK) == 0;
 }
 
+/*
+ * Whether @tid will execute nothing more: it has ended, or SIGKILL waits for it. When
+ * another thread ends all of them (exit_group(2), a signal), that wakes those that
+ * stand still because they are on their way out, too: their stop may never be seen
+ * (Linux kernel/signal.c:zap_other_threads, ptrace_stop).
+ */
+static bool is_doomed(pid_t pid, pid_t tid)
+{
+	char path[48], text[4096];
+	unsigned long long pending = 0;
+	const char *line;
+	scope_close int fd = -1;
+	ssize_t size;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", (int)pid, (int)tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (size <= 0)
+		return true;
+	text[size] = '\0';
+	line = strstr(text, "\nState:\t");
+	if (line && (line[8] == 'Z' || line[8] == 'X'))
+		return true;
+	line = strstr(text, "\nSigPnd:\t");
+	return line && sscanf(line + 9, "%llx", &pending) == 1 && pending >> (SIGKILL - 1) & 1;
+}
+
 /* @tid is on its way out. Whether it is the last of the program's threads. */
 static bool is_last_to_leave(struct segmap_launch *launch, pid_t tid)
 {
@@ -383,7 +413,7 @@ static bool is_last_to_leave(struct segmap_launch *launch, pid_t tid)
 	if (task)
 		task->leaving = true;
 	for (size_t i = 0; i < launch->n_tasks; i++)
-		if (!launch->tasks[i].leaving)
+		if (!launch->tasks[i].leaving && !is_doomed(launch->pid, launch->tasks[i].tid))
 			return false;
 	return true;
 }
@@ -589,7 +619,7 @@ static bool is_at_entry(const struct segmap_launch *launch)
 /* It is gone before the entry point if launch->state says so. */
 static struct segmap_error *run_to_entry(struct segmap_launch *launch)
 {
-	struct segmap_error *error = set_breakpoint(launch);
+	struct segmap_error *error = launch->breakpoint.set ? NULL : set_breakpoint(launch);
 	struct trace_place place;
 
 	while (!error) {
@@ -613,6 +643,9 @@ static struct segmap_error *run_to_entry(struct segmap_launch *launch)
 			breakpoint_clear(launch->pid, &launch->breakpoint);
 			return NULL;
 		case HAPPENING_LEAVING:
+			launch->leaving = launch->options.calls;
+			if (launch->leaving)
+				return NULL;
 			break;
 		}
 	}
@@ -654,9 +687,12 @@ static void read_linked(struct segmap_launch *launch)
 
 static struct segmap_error *reach_entry(struct segmap_launch *launch)
 {
-	struct segmap_error *error = run_to_entry(launch);
+	struct segmap_error *error;
 
-	if (error || launch->state != SEGMAP_RUN_STOPPED)
+	launch->leaving = false;
+	error = run_to_entry(launch);
+
+	if (error || launch->leaving || launch->state != SEGMAP_RUN_STOPPED)
 		return error;
 	if (launch->startup.has_linker)
 		read_linked(launch);
@@ -705,6 +741,7 @@ struct segmap_error *segmap_launch_to(struct segmap_launch *launch, enum segmap_
 		.status = launch->status,
 		.software = launch->software,
 		.replaced = launch->replaced,
+		.leaving = launch->leaving,
 		.unprivileged = launch->unprivileged,
 		.linked = launch->linked,
 		.n_linked = launch->n_linked,

@@ -62,6 +62,7 @@ def every_option_of_help_is_known_and_no_other_is():
     arguments = {"output": "SIZE", "range": "0", "color": "never", "moment": "exec", "page-size": "4096",
                  "as": "program", "sort": "RSS"}
     of_explain = ("explain", "verify", "moment", "no-deps", "no-aslr", "page-size", "as")
+    of_run = ("run", "trace")
     with segtest.running(SLEEP) as process, tempfile.TemporaryDirectory() as directory:
         arguments["output-file"] = os.path.join(directory, "out")
         arguments["maps"] = saved = f"/proc/{process.pid}/maps"
@@ -75,12 +76,15 @@ def every_option_of_help_is_known_and_no_other_is():
             if name in of_explain:
                 assert segtest.segmap(long, "--explain", segtest.which("true")).status == 0, long
                 continue
+            if name in of_run:
+                assert segtest.segmap(long, "--run", segtest.which("true")).status == 0, long
+                continue
             with_it = ["--summary"] if name == "sort" else []
             assert segtest.segmap(long, *with_it, *instead.get(name, [process.pid])).status == 0, long
             if letter:
                 short = ["-" + letter] + ([value] if argument else [])
                 assert segtest.segmap(*short, process.pid).status == 0, short
-    for name in ("run", "all", "svg", "html",
+    for name in ("all", "svg", "html",
                  "audit", "diff", "watch", "quiz", "no-sandbox", "legend", "nonsense"):
         assert f"--{name}" in check_usage_error(f"--{name}", "1")
     for letter in "wZ":
