@@ -244,7 +244,7 @@ def help_wins_over_targets_and_names_every_option_in_its_own_line():
 
 
 @segtest.parameters(
-    "--run", "--all", "--svg", "--html", "--audit",
+    "--all", "--svg", "--html", "--audit",
     "--diff", "--watch", "--quiz", "--legend",
     "--trace", "--no-aslr", "--no-deps", "--moment=exec", "--page-size=4096", "--sysroot=/",
     "--seed=1", "--as=program", "--no-sandbox")
