@@ -167,16 +167,7 @@ static struct segmap_error *answer(struct run *run, struct segmap_layout *layout
 
 	if (error || !n_missed)
 		return error;
-	for (size_t i = 0; i < layout->n_answers; i++) {
-		const char *asked = layout->answers[i].asked;
-		bool is_hex = !asked[strspn(asked, "0123456789abcdefABCDEF")];
-
-		if (!layout->answers[i].found)
-			report(segmap_error_new(SEGMAP_ERROR_FORMAT, asked,
-						"nothing in %s has this name%s%s", layout->target,
-						is_hex ? "; an address begins with a digit: 0x" : "",
-						is_hex ? asked : ""));
-	}
+	report_missed(layout);
 	if (n_missed < layout->n_answers)
 		run->missed = true;
 	else

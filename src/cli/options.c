@@ -58,7 +58,7 @@ static const struct option_row rows[] = {
 	{ OPTION_TRACE, "trace", no_argument, "",
 	  "with --run: each call by which its memory came about, and what it is for" },
 	{ OPTION_MOMENT, "moment", required_argument, " LIST",
-	  "with --explain, --run: exec, entry (the default) or, with --run, exit; or a list" },
+	  "of a program: exec, entry (the default), exit (only --run), or a list" },
 	{ OPTION_NO_DEPS, "no-deps", no_argument, "",
 	  "with --explain: the program and its interpreter only" },
 	{ OPTION_NO_ASLR, "no-aslr", no_argument, "",
@@ -497,6 +497,11 @@ static struct segmap_error *check_run(struct options *options)
 		return usage(of_explain(options), "it goes with --explain");
 	for (size_t i = 0; i < options->n_moments; i++)
 		entry |= options->moments[i] == SEGMAP_MOMENT_ENTRY;
+	for (size_t i = 0; i < options->n_asked; i++)
+		if (strcmp(options->asked[i], "-") == 0)
+			return usage("--at", "standard input is the program's own");
+	if (options->trace && options->n_asked)
+		return usage("--trace", "it does not go with --at");
 	if (options->trace && !entry)
 		return usage("--trace", "it goes up to the entry point, which --moment leaves out");
 	if (options->trace && options->form == FORM_RAW)

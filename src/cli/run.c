@@ -52,6 +52,32 @@ static struct segmap_error *note_circumstances(struct segmap_layout *layout,
 	return error;
 }
 
+/* Figures of memory page by page, and answers to --at, where they are asked for. */
+static struct segmap_error *look_closer(const struct running *running, int pid,
+					struct segmap_layout *layout)
+{
+	const struct options *options = running->options;
+	struct segmap_page_states *pages;
+	struct segmap_error *error = NULL;
+	size_t n_missed;
+
+	if (options->wanted & SEGMAP_WANT_PAGES) {
+		error = segmap_layout_read_pages(layout, options->wanted & SEGMAP_WANT_ALL_PAGES ?
+								 SEGMAP_PAGES_OF_ALL :
+								 SEGMAP_PAGES_OF_IMAGES);
+		if (!error)
+			error = segmap_layout_account(layout);
+	}
+	if (error || !options->n_asked)
+		return error;
+	pages = segmap_page_states_open(pid);
+	error = questions_answer(&options->questions, layout, pages, NULL, &n_missed);
+	segmap_page_states_close(pages);
+	if (!error && n_missed)
+		report_missed(layout);
+	return error;
+}
+
 /* The map of the program, which stands still at @moment. */
 static struct segmap_error *read_map(struct running *running, const struct segmap_stop *stop,
 				     enum segmap_moment moment, struct segmap_layout **ret)
@@ -71,6 +97,8 @@ static struct segmap_error *read_map(struct running *running, const struct segma
 		error = segmap_files_parse(running->files, layout);
 	if (!error)
 		error = segmap_layout_correlate(layout);
+	if (!error)
+		error = look_closer(running, stop->pid, layout);
 	if (!error)
 		error = note_circumstances(layout, stop);
 	if (error)

@@ -129,3 +129,17 @@ void raise_file_limit(void)
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
 }
+
+void report_missed(const struct segmap_layout *layout)
+{
+	for (size_t i = 0; i < layout->n_answers; i++) {
+		const char *asked = layout->answers[i].asked;
+		bool is_hex = !asked[strspn(asked, "0123456789abcdefABCDEF")];
+
+		if (!layout->answers[i].found)
+			report(segmap_error_new(SEGMAP_ERROR_FORMAT, asked,
+						"nothing in %s has this name%s%s", layout->target,
+						is_hex ? "; an address begins with a digit: 0x" : "",
+						is_hex ? asked : ""));
+	}
+}

@@ -20,6 +20,9 @@ SEGMAP_MUST_CHECK struct segmap_error *show_layout(const struct options *options
  */
 void report_notes(const struct options *options, const struct segmap_layout *layout);
 
+/* --at: names that nothing in @layout has. */
+void report_missed(const struct segmap_layout *layout);
+
 /* A file stays open until it is parsed, and some processes have very many. */
 void raise_file_limit(void);
 
