@@ -156,9 +156,14 @@ struct range {
 	uint64_t low, high; /* both included */
 };
 
-static inline bool range_overlaps(const struct range *range, const struct segmap_vma *vma)
+/* Whether VMA @index is one of them, by its addresses as they are shown: from its base on. */
+static inline bool range_overlaps(const struct range *range, const struct segmap_layout *layout,
+				  size_t index)
 {
-	return vma->start <= range->high && vma->end - 1 >= range->low;
+	const struct segmap_vma *vma = &layout->vmas[index];
+	uint64_t origin = segmap_layout_placement(layout, index)->origin;
+
+	return vma->start - origin <= range->high && vma->end - 1 - origin >= range->low;
 }
 
 /* Append the name of a VMA or file: its base name, or as the style has it. */

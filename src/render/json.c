@@ -787,7 +787,7 @@ struct segmap_error *render_json(const struct segmap_layout *layout, const struc
 	close_list(&writer);
 	open_list(&writer, "vmas");
 	for (size_t i = 0; i < layout->n_vmas && !writer.failed; i++)
-		if (listed ? listed[i] : range_overlaps(range, &layout->vmas[i]))
+		if (listed ? listed[i] : range_overlaps(range, layout, i))
 			write_element(&writer, vma_of(&writer, layout, i));
 	close_list(&writer);
 	if (listed)

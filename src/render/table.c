@@ -43,7 +43,7 @@ each_row(const struct table *table, void (*visit)(void *context, const struct ro
 	for (size_t i = 0; i < layout->n_vmas; i++) {
 		struct row row = row_of_vma(layout, i);
 
-		if (!range_overlaps(table->range, row.vma))
+		if (!range_overlaps(table->range, layout, i))
 			continue;
 		visit(context, &row);
 		if (!table->style->pieces)
@@ -807,7 +807,7 @@ struct segmap_error *render_raw(const struct segmap_layout *layout,
 	for (size_t i = 0; i < layout->n_vmas; i++) {
 		struct row row = row_of_vma(layout, i);
 
-		if (!range_overlaps(range, row.vma))
+		if (!range_overlaps(range, layout, i))
 			continue;
 		append_raw_row(&line, &cell, &fields, style, &row);
 		for (uint32_t j = 0; style->pieces && j < row.annotation->n_pieces; j++) {

@@ -300,6 +300,16 @@ def a_library_or_version_that_is_missing_is_what_the_dynamic_linker_will_say():
 
 
 @segtest.claim
+def a_range_is_of_the_addresses_that_are_shown():
+    whole = document(TRUE)["vmas"]
+    low, high = 0x1000, 0x2fff
+    wanted = [vma for vma in whole if int(vma["start"], 16) <= high and int(vma["end"], 16) > low]
+    assert 0 < len(wanted) < len(whole)
+    assert document("-A", "1000,2fff", TRUE)["vmas"] == wanted
+    assert len(explain("-q", "-r", "-o", "ADDRESS", "-A", "1000,2fff", TRUE).text.splitlines()) == len(wanted)
+
+
+@segtest.claim
 def some_explained_and_some_not_is_status_64():
     result = explain("-q", TRUE, "/not/here")
     check_error(result, 64, "/not/here")
