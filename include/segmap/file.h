@@ -61,6 +61,9 @@ struct segmap_files;
 enum segmap_want {
 	SEGMAP_WANT_SONAME = 1 << 0,  /* DT_SONAME and DT_TEXTREL */
 	SEGMAP_WANT_LINKING = 1 << 1, /* struct segmap_linking and the ABI note */
+	/* A file that was at its path for one process is believed to be there for the next of the
+	 * same root and mount namespace: for a run over very many that takes no longer than a look. */
+	SEGMAP_WANT_KNOWN_PATHS = 1 << 2,
 };
 
 /*
@@ -71,5 +74,13 @@ enum segmap_want {
 SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
 segmap_files_new(uint64_t page_size, unsigned int wants, struct segmap_files **ret);
 SEGMAP_API void segmap_files_free(struct segmap_files *files);
+
+/*
+ * Between two processes of a run over very many: forget what can be read only
+ * through a process, and if more than @most files are open, close those that
+ * are parsed; what needs one again opens it again. There must be no layout that
+ * refers to @files.
+ */
+SEGMAP_API void segmap_files_let_go(struct segmap_files *files, size_t most);
 
 #endif

@@ -53,6 +53,7 @@ struct segmap_pages {
 	struct segmap_page_run *runs;
 	size_t n_runs, cap_runs;
 	bool known;	 /* they were asked for, and could be read */
+	bool mixed_only; /* SEGMAP_PAGES_OF_MIXED */
 	bool zero_known; /* else a page of zeros counts as present: Linux before 6.7 */
 };
 
@@ -109,6 +110,9 @@ enum {
 	SEGMAP_WANT_ALL_PAGES = 1 << 3, /* and so does who reads them all: SEGMAP_PAGES_OF_ALL */
 	SEGMAP_WANT_ROLLUP = 1 << 2,  /* their sum by the kernel, from smaps_rollup */
 	SEGMAP_WANT_PAGES = 1 << 1,   /* the page map stays open for segmap_layout_read_pages() */
+	/* What a census adds up, and no more: no command line, threads, vdso, nor what became of
+	 * a file since it was mapped but its being deleted or replaced. */
+	SEGMAP_WANT_BRIEF = 1 << 4,
 };
 
 struct segmap_layout;
@@ -117,6 +121,8 @@ struct segmap_layout;
 enum segmap_pages_of {
 	SEGMAP_PAGES_OF_IMAGES, /* of VMAs that have pieces */
 	SEGMAP_PAGES_OF_ALL,
+	SEGMAP_PAGES_OF_MIXED, /* of VMAs that belong to several files or classes: no other needs
+				  them for a summary */
 };
 
 /* The index of the figure called @name as the kernel has it; -1 if there is none. */

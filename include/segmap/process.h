@@ -53,4 +53,7 @@ SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *segmap_files_parse(struct segm
 SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
 segmap_process_find(const char *name, int **ret, size_t *n_ret);
 
+/* All processes that can be seen, ascending, without segmap's own. The caller frees *@ret. */
+SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *segmap_process_list(int **ret, size_t *n_ret);
+
 #endif

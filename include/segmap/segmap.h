@@ -5,6 +5,7 @@
 
 #include <segmap/at.h>
 #include <segmap/call.h>
+#include <segmap/census.h>
 #include <segmap/compare.h>
 #include <segmap/core.h>
 #include <segmap/elf.h>

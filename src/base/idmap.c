@@ -50,3 +50,13 @@ bool idmap_find_or_add(struct idmap *map, uint64_t a, uint64_t b, uint32_t fresh
 	*ret = slot->value_plus_1 - 1;
 	return true;
 }
+
+bool idmap_find(const struct idmap *map, uint64_t a, uint64_t b, uint32_t *ret)
+{
+	const struct idmap_slot *slot = map->n_slots ? find_slot(map, a, b) : NULL;
+
+	if (!slot || !slot->value_plus_1)
+		return false;
+	*ret = slot->value_plus_1 - 1;
+	return true;
+}

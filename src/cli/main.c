@@ -1,4 +1,5 @@
 /* src/cli/main.c - segmap: open all that was asked for, then parse, then show. */
+#include "cli/all.h"
 #include "cli/explain.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -146,16 +147,6 @@ static void open_target(struct run *run, const char *name)
 	}
 }
 
-/* What of the memory each piece has. */
-static struct segmap_error *account(struct segmap_layout *layout, unsigned int wanted)
-{
-	struct segmap_error *error = segmap_layout_read_pages(
-		layout, wanted & SEGMAP_WANT_ALL_PAGES ? SEGMAP_PAGES_OF_ALL :
-							 SEGMAP_PAGES_OF_IMAGES);
-
-	return error ? error : segmap_layout_account(layout);
-}
-
 /* Answer --at. Names that nothing has are errors; if there is no answer at all, nothing is shown. */
 static struct segmap_error *answer(struct run *run, struct segmap_layout *layout,
 				   struct segmap_page_states *pages)
@@ -183,14 +174,8 @@ static void show(struct run *run, struct output *output)
 
 	for (size_t i = 0; i < run->n_layouts && !failed; i++) {
 		struct segmap_layout *layout = run->layouts[i];
-		struct segmap_error *error = segmap_files_parse(run->files, layout);
+		struct segmap_error *error = examine(&run->options, run->files, layout);
 
-		if (!error)
-			error = segmap_layout_correlate(layout);
-		/* Only a process has pages to look at; saved smaps have figures of whole VMAs. */
-		if (!error && layout->source == SEGMAP_SOURCE_PROCESS &&
-		    run->options.wanted & SEGMAP_WANT_PAGES)
-			error = account(layout, run->options.wanted);
 		if (!error && run->options.n_asked)
 			error = answer(run, layout, run->pages[i]);
 		if (!error && any && parted)
@@ -299,13 +284,16 @@ int main(int argc, char **argv)
 	if (run.options.version)
 		return print_and_check(print_version);
 	if (run.options.list_columns)
-		return print_and_check(run.options.summary ? options_print_summary_columns :
+		return print_and_check(run.options.summary || run.options.all ?
+					       options_print_summary_columns :
 							     options_print_columns);
 	if (run.options.run)
 		return run_program(&run.options, pipe_handler);
 	raise_file_limit();
 	if (run.options.explain)
 		return explain(&run.options);
+	if (run.options.all)
+		return show_all(&run.options);
 	error = segmap_files_new((uint64_t)sysconf(_SC_PAGESIZE),
 				 run.options.form == FORM_JSON || run.options.n_sources ?
 					 SEGMAP_WANT_SONAME :

@@ -34,6 +34,7 @@ enum {
 	OPTION_AT,
 	OPTION_RUN,
 	OPTION_TRACE,
+	OPTION_ALL,
 };
 
 static const struct option_row rows[] = {
@@ -49,6 +50,8 @@ static const struct option_row rows[] = {
 	{ OPTION_SUMMARY, "summary", no_argument, "",
 	  "what the memory is made of: a row for each file and use" },
 	{ OPTION_SORT, "sort", required_argument, " COLUMN", "with --summary: by this column" },
+	{ OPTION_ALL, "all", no_argument, "",
+	  "every process that can be read: one summary of all; with -J, -x, -X or -S each" },
 	{ OPTION_EXPLAIN, "explain", no_argument, "",
 	  "predict the map of programs or libraries, and say why; nothing is run" },
 	{ OPTION_VERIFY, "verify", no_argument, "",
@@ -204,7 +207,8 @@ static struct segmap_error *make_summary_selection(struct options *options, cons
 	if (sort && (selection->sort = summary_column_find(sort, strlen(sort))) < 0)
 		return no_column("--sort", sort, strlen(sort));
 	if (!list || list[0] == '+')
-		error = add_summary_columns(selection, default_summary_columns);
+		error = add_summary_columns(selection, options->all ? default_census_columns :
+								      default_summary_columns);
 	if (!error && list)
 		error = add_summary_columns(selection, list[0] == '+' ? list + 1 : list);
 	return error;
@@ -231,7 +235,8 @@ static unsigned int what_is_wanted(const struct options *options)
 	bool figures = options->style.figures != FIGURES_NONE, pages = false;
 
 	if (options->summary)
-		return SEGMAP_WANT_FIGURES | SEGMAP_WANT_PAGES | SEGMAP_WANT_ROLLUP;
+		return SEGMAP_WANT_FIGURES | SEGMAP_WANT_PAGES |
+		       (options->all ? SEGMAP_WANT_BRIEF : SEGMAP_WANT_ROLLUP);
 	for (size_t i = 0; i < options->selection.n; i++) {
 		figures |= options->selection.array[i]->costs;
 		pages |= options->selection.array[i]->pages;
@@ -393,6 +398,9 @@ static struct segmap_error *apply(struct options *options, int value, const char
 		break;
 	case OPTION_COLOUR:
 		return parse_colour(arg, &options->colour);
+	case OPTION_ALL:
+		options->all = true;
+		break;
 	case OPTION_SUMMARY:
 		options->summary = true;
 		break;
@@ -514,6 +522,10 @@ static struct segmap_error *check_run(struct options *options)
 static struct segmap_error *check(struct options *options, bool raw, bool json, const char *list,
 				  const char *sort)
 {
+	/* A summary of all, unless what is asked for is of each process. */
+	if (options->all && !json && !options->style.pieces &&
+	    options->style.figures == FIGURES_NONE)
+		options->summary = true;
 	if (sort && !options->summary)
 		return usage("--sort", "it goes with --summary");
 	if (raw && json)
@@ -522,6 +534,12 @@ static struct segmap_error *check(struct options *options, bool raw, bool json, 
 		return usage("--output", "JSON is always whole: it does not go with --json");
 	if (options->output_file && !options->output_file[0])
 		return usage("--output-file", "its name is empty");
+	if (options->all && (options->explain || options->run || options->n_sources))
+		return usage("--all", "it does not go with --explain, --run, --maps and --core");
+	if (options->all && options->n_asked)
+		return usage("--all", "it does not go with --at: addresses are of one process");
+	if (options->all && options->n_targets)
+		return usage("--all", "it shows every process: name none");
 	if (options->explain && (options->summary || options->style.figures != FIGURES_NONE))
 		return usage("--explain", "a program that is not run takes no memory");
 	if (options->n_asked && (list || options->style.pieces || options->has_range))
@@ -547,7 +565,7 @@ static struct segmap_error *check(struct options *options, bool raw, bool json, 
 							  "it goes with --explain");
 	if (of_program(options))
 		return usage(of_program(options), "it goes with --explain or --run");
-	if (!options->n_targets)
+	if (!options->n_targets && !options->all)
 		return usage("", "name a process: a pid, /proc/PID, or its name");
 	return NULL;
 }
@@ -683,6 +701,7 @@ void options_print_help(FILE *file)
 
 	fputs("Usage: segmap [options] TARGET...\n"
 	      "       segmap [options] --run [--] PROGRAM [ARG...]\n"
+	      "       segmap [options] --all\n"
 	      "       segmap [options] --explain [--] PROGRAM...\n"
 	      "       segmap [options] --maps FILE | --core FILE\n"
 	      "Show which sections of which ELF files the memory of a process is made of.\n"
@@ -690,6 +709,8 @@ void options_print_help(FILE *file)
 	      "TARGET is a pid, /proc/PID, or the name of processes. For each VMA there is a row\n"
 	      "with the names of its sections under it; > marks a section that begins in an\n"
 	      "earlier VMA or goes on in a later one.\n"
+	      "--all leaves out segmap itself, kernel threads, zombies and, unless run by root,\n"
+	      "processes of other users.\n"
 	      "With --explain the same map is predicted before a program runs; with --run the\n"
 	      "program is started, and shown before its first instruction. An ADDRESS is\n"
 	      "hexadecimal and begins with a digit; --at - reads one a line from standard input.\n"

@@ -42,6 +42,7 @@ struct options {
 	struct questions questions; /* --at; owned */
 	bool has_range;
 	const char *output_file; /* NULL: standard output */
+	bool all;		 /* every process; there are no targets */
 	bool explain;		 /* targets are programs and libraries */
 	struct segmap_predict_options predict;
 	bool run;   /* targets are a program and its arguments */

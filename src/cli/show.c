@@ -63,26 +63,43 @@ void settle_style(struct options *options, FILE *file)
 	style->wrap = style->width ? style->width : WRAP;
 }
 
-static struct segmap_error *show_summary(const struct options *options,
-					   const struct segmap_layout *layout, FILE *file)
+static struct segmap_error *render_summary(const struct options *options,
+					   const struct summary_view *view, FILE *file)
 {
 	const struct summary_selection *selection = &options->summary_selection;
-	__attribute__((cleanup(segmap_summary_free))) struct segmap_summary summary = { 0 };
-	struct segmap_error *error = segmap_layout_summarize(layout, options->range.low,
-							     options->range.high, &summary);
+	struct segmap_error *error = summary_sort(view, selection, &options->style);
 
-	if (!error)
-		error = summary_sort(layout, &summary, selection, &options->style);
 	if (error)
 		return error;
 	switch (options->form) {
 	case FORM_JSON:
-		return render_summary_json(layout, &summary, file);
+		return render_summary_json(view, file);
 	case FORM_RAW:
-		return render_summary_raw(layout, &summary, selection, &options->style, file);
+		return render_summary_raw(view, selection, &options->style, file);
 	default:
-		return render_summary_table(layout, &summary, selection, &options->style, file);
+		return render_summary_table(view, selection, &options->style, file);
 	}
+}
+
+static struct segmap_error *show_summary(const struct options *options,
+					 const struct segmap_layout *layout, FILE *file)
+{
+	__attribute__((cleanup(segmap_summary_free))) struct segmap_summary summary = { 0 };
+	struct segmap_error *error = segmap_layout_summarize(layout, options->range.low,
+							     options->range.high, &summary);
+
+	if (error)
+		return error;
+	return render_summary(options,
+			      &(struct summary_view){ .summary = &summary, .layout = layout }, file);
+}
+
+struct segmap_error *show_census(const struct options *options, struct segmap_census *census,
+				 FILE *file)
+{
+	return render_summary(
+		options, &(struct summary_view){ .summary = &census->summary, .census = census },
+		file);
 }
 
 struct segmap_error *show_layout(const struct options *options, const struct segmap_layout *layout,
@@ -142,4 +159,37 @@ void report_missed(const struct segmap_layout *layout)
 						is_hex ? "; an address begins with a digit: 0x" : "",
 						is_hex ? asked : ""));
 	}
+}
+
+struct segmap_error *examine(const struct options *options, struct segmap_files *files,
+			     struct segmap_layout *layout)
+{
+	enum segmap_pages_of which = options->wanted & SEGMAP_WANT_BRIEF     ? SEGMAP_PAGES_OF_MIXED :
+				     options->wanted & SEGMAP_WANT_ALL_PAGES ? SEGMAP_PAGES_OF_ALL :
+									       SEGMAP_PAGES_OF_IMAGES;
+	struct segmap_error *error = segmap_files_parse(files, layout);
+
+	if (!error)
+		error = segmap_layout_correlate(layout);
+	/* Only a process has pages to look at; saved smaps have figures of whole VMAs. */
+	if (error || layout->source != SEGMAP_SOURCE_PROCESS ||
+	    !(options->wanted & SEGMAP_WANT_PAGES))
+		return error;
+	error = segmap_layout_read_pages(layout, which);
+	return error ? error : segmap_layout_account(layout);
+}
+
+void report_census(const struct options *options, const struct segmap_census *census)
+{
+	if (options->form == FORM_JSON || (options->form == FORM_TABLE && options->style.frame))
+		return;
+	for (size_t i = 0; i < census->n_stale; i++)
+		report(segmap_error_new(SEGMAP_ERROR_FORMAT, census->stale[i].path,
+					"%s; mapped by %d (%s)",
+					census->stale[i].status == SEGMAP_STATUS_DELETED ?
+						"deleted" :
+						"replaced",
+					census->stale[i].pid, census->stale[i].comm));
+	for (size_t i = 0; i < census->n_notes; i++)
+		report(segmap_error_new(SEGMAP_ERROR_FORMAT, "--all", "%s", census->notes[i]));
 }

@@ -3,6 +3,7 @@
 #define CLI_SHOW_H
 
 #include "cli/options.h"
+#include <segmap/process.h>
 
 /* "segmap: WHAT: WHY" on standard error, and free @error. */
 void report(struct segmap_error *error);
@@ -14,11 +15,21 @@ void settle_style(struct options *options, FILE *file);
 SEGMAP_MUST_CHECK struct segmap_error *show_layout(const struct options *options,
 						   const struct segmap_layout *layout, FILE *file);
 
+/* The same for a summary of many processes. */
+SEGMAP_MUST_CHECK struct segmap_error *show_census(const struct options *options,
+						   struct segmap_census *census, FILE *file);
+
+/* Parse what @layout's VMAs map, find out what they are, and what is wanted of their memory. */
+SEGMAP_MUST_CHECK struct segmap_error *examine(const struct options *options,
+					       struct segmap_files *files,
+					       struct segmap_layout *layout);
+
 /*
  * Notes are part of a document and of a framed table; elsewhere they would break
  * the form, and go to standard error.
  */
 void report_notes(const struct options *options, const struct segmap_layout *layout);
+void report_census(const struct options *options, const struct segmap_census *census);
 
 /* --at: names that nothing in @layout has. */
 void report_missed(const struct segmap_layout *layout);

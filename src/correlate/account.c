@@ -1,7 +1,7 @@
 /* src/correlate/account.c - the pages of a process shared out among its pieces. */
 #include "base/range.h"
 #include "base/scope.h"
-#include <segmap/layout.h>
+#include <segmap/summary.h>
 
 /*
  * A page belongs to the pieces that lie on it, each with as many bytes as it has
@@ -149,10 +149,12 @@ struct segmap_error *segmap_layout_account(struct segmap_layout *layout)
 	if (!memory->pieces || !memory->about)
 		return segmap_error_no_memory();
 	for (size_t i = 0; i < layout->n_vmas; i++) {
+		if (memory->pages.mixed_only && !segmap_vma_is_mixed(layout, i))
+			continue;
 		memory->about[i] = !account_vma(layout, i, &at);
 		n_about += memory->about[i];
 	}
-	if (!n_about)
+	if (!n_about || memory->pages.mixed_only) /* who wants them alone sees to that */
 		return NULL;
 	return segmap_layout_note(layout,
 				  "the pieces of %zu VMAs are \"about\" (~): they do not add up to "

@@ -2,6 +2,7 @@
 #include <segmap/summary.h>
 #include "base/idmap.h"
 #include "base/scope.h"
+#include "correlate/summary.h"
 #include <sys/mman.h>
 
 /* Rows while they are filled. */
@@ -12,6 +13,7 @@ struct summing {
 	size_t n, capacity;
 	struct segmap_summary_figures totals;
 	bool whole; /* all VMAs are summed up */
+	bool shares_out; /* what is not known of a piece is shared out, see share_out() */
 };
 
 static void summing_free(struct summing *summing)
@@ -26,53 +28,37 @@ void segmap_summary_free(struct segmap_summary *summary)
 	*summary = (struct segmap_summary){ 0 };
 }
 
-/*
- * The class of a piece goes by its segment: what is mapped executable is there
- * for its code, whatever else the linker put beside it. RELRO is what should be
- * read-only in a segment that is writable.
- */
-static enum segmap_class class_of_piece(const struct segmap_layout *layout,
-					const struct segmap_piece *piece)
+/* A file that is loaded twice is one group: images of one backing. The vdso has none. */
+static uint64_t group_of(const struct segmap_layout *layout, const struct segmap_summary_row *row)
 {
-	const struct segmap_elf *elf = layout->images[piece->image].elf;
-	int prot;
-
-	if (!elf || piece->segment < 0 || piece->kind == SEGMAP_PIECE_GAP)
-		return SEGMAP_CLASS_OTHER;
-	prot = elf->segments[piece->segment].prot;
-	if (prot & PROT_EXEC)
-		return SEGMAP_CLASS_CODE;
-	if (!(prot & PROT_WRITE))
-		return SEGMAP_CLASS_RODATA;
-	if (piece->expected_prot != SEGMAP_NO_PROT && !(piece->expected_prot & PROT_WRITE))
-		return SEGMAP_CLASS_RELRO;
-	return piece->off == SEGMAP_NO_OFF ? SEGMAP_CLASS_BSS : SEGMAP_CLASS_DATA;
+	return row->image < 0 ? (uint64_t)row->kind :
+				SUMMARY_FIRST_BACKING +
+					(uint64_t)(int64_t)layout->images[row->image].backing;
 }
 
 /* The row that @piece of @vma belongs to, or the whole VMA if @piece is NULL; -1: no memory. */
 static int64_t find_row(struct summing *summing, size_t vma, const struct segmap_piece *piece)
 {
-	/* A file that is loaded twice is one group: images of one backing. The vdso has none. */
-	enum { OF_KINDS, OF_BACKINGS };
 	const struct segmap_layout *layout = summing->layout;
-	struct segmap_summary_row row = { .image = -1, .class = SEGMAP_CLASS_OTHER };
-	uint64_t group;
+	struct segmap_summary_row row = { .image = -1, .class = SEGMAP_CLASS_OTHER,
+					  .processes = 1 };
 	uint32_t found;
 
 	row.kind = layout->annotations[vma].kind;
 	if (piece && piece->image >= 0) {
 		row.image = piece->image;
-		row.class = class_of_piece(layout, piece);
+		row.class = segmap_piece_class(layout, piece);
 	} else if (piece) {
 		row.kind = SEGMAP_KIND_ANON;
 	} else {
 		row.image = layout->annotations[vma].image;
 	}
-	group = row.image < 0 ? (uint64_t)row.kind << 1 | OF_KINDS :
-				(uint64_t)(layout->images[row.image].backing + 1) << 1 |
-					OF_BACKINGS;
+	row.group = group_of(layout, &row);
+	if (row.image >= 0)
+		row.path = segmap_layout_image_path(layout, row.image);
 	if (!grow(&summing->array, &summing->capacity, summing->n, sizeof(*summing->array)) ||
-	    !idmap_find_or_add(&summing->rows, group, row.class, (uint32_t)summing->n, &found))
+	    !idmap_find_or_add(&summing->rows, row.group, row.class, (uint32_t)summing->n,
+			       &found))
 		return -1;
 	if (found == summing->n)
 		summing->array[summing->n++] = row;
@@ -80,8 +66,8 @@ static int64_t find_row(struct summing *summing, size_t vma, const struct segmap
 }
 
 /* What is not known of one part is not known of the sum. */
-static void add_figures(struct segmap_summary_figures *sum,
-			const struct segmap_summary_figures *figures)
+void summary_add_figures(struct segmap_summary_figures *sum,
+			 const struct segmap_summary_figures *figures)
 {
 	for (size_t i = 0; i < SEGMAP_N_SUMMARY_FIGURES; i++)
 		sum->of[i] = segmap_figure_add(sum->of[i], figures->of[i]);
@@ -138,7 +124,74 @@ static struct segmap_summary_figures figures_of_piece(const struct segmap_layout
 	return figures;
 }
 
-/* Share VMA @vma out among the rows of its pieces. */
+/*
+ * What is not known of some pieces of @vma, the Pss of pages that others map
+ * too and which of the pages are dirty, shared out in proportion, so that sums
+ * over many processes are not empty for the sake of one page. Of @ret, the
+ * figures of @piece.
+ */
+static void share_out(const struct segmap_layout *layout, size_t vma,
+		      const struct segmap_piece *piece, struct segmap_summary_figures *ret)
+{
+	const struct segmap_annotation *annotation = &layout->annotations[vma];
+	const struct segmap_piece_memory *pieces = layout->memory->pieces;
+	const struct segmap_piece_memory *own = &pieces[piece - layout->pieces];
+	struct segmap_summary_figures whole = figures_of_vma(layout, vma);
+	uint64_t pss = whole.of[SEGMAP_SUMMARY_PSS], dirty = whole.of[SEGMAP_SUMMARY_DIRTY];
+	double exclusive = 0, rss = 0, shared;
+
+	for (uint32_t i = 0; i < annotation->n_pieces; i++) {
+		exclusive += (double)pieces[annotation->first_piece + i].exclusive;
+		rss += (double)pieces[annotation->first_piece + i].rss;
+	}
+	shared = (double)pss > exclusive ? (double)pss - exclusive : 0;
+	if (pss != SEGMAP_NO_FIGURE && own->pss == SEGMAP_NO_FIGURE)
+		ret->of[SEGMAP_SUMMARY_PSS] =
+			own->exclusive + (uint64_t)(shared * (double)(own->rss - own->exclusive) /
+						    (rss - exclusive));
+	if (dirty != SEGMAP_NO_FIGURE && own->dirty == SEGMAP_NO_FIGURE)
+		ret->of[SEGMAP_SUMMARY_DIRTY] = (uint64_t)((double)dirty * (double)own->rss / rss);
+}
+
+/* Share VMA @vma out among the rows of its pieces, whose pages are known. */
+static void sum_pieces(struct summing *summing, size_t vma)
+{
+	const struct segmap_layout *layout = summing->layout;
+	const struct segmap_annotation *annotation = &layout->annotations[vma];
+
+	for (uint32_t i = 0; i < annotation->n_pieces; i++) {
+		const struct segmap_piece *piece = &layout->pieces[annotation->first_piece + i];
+		struct segmap_summary_figures figures = figures_of_piece(layout, piece);
+		int64_t row;
+
+		if (summing->shares_out)
+			share_out(layout, vma, piece, &figures);
+		row = find_row(summing, vma, piece); /* first: it can move the array */
+		summary_add_figures(&summing->array[row].figures, &figures);
+	}
+}
+
+static bool has_pages(const struct segmap_layout *layout, size_t vma)
+{
+	const struct segmap_memory *memory = layout->memory;
+
+	return memory && memory->pieces && !memory->about[vma];
+}
+
+/* The greatest piece of @vma: where pages are not known, or have changed since smaps was read, all
+ * of the VMA counts as that. */
+static const struct segmap_piece *greatest_piece(const struct segmap_layout *layout, size_t vma)
+{
+	const struct segmap_annotation *annotation = &layout->annotations[vma];
+	const struct segmap_piece *pieces = &layout->pieces[annotation->first_piece];
+	const struct segmap_piece *greatest = pieces;
+
+	for (uint32_t i = 1; i < annotation->n_pieces; i++)
+		if (pieces[i].end - pieces[i].start > greatest->end - greatest->start)
+			greatest = &pieces[i];
+	return greatest;
+}
+
 static bool sum_vma(struct summing *summing, size_t vma)
 {
 	const struct segmap_layout *layout = summing->layout;
@@ -146,40 +199,41 @@ static bool sum_vma(struct summing *summing, size_t vma)
 	const struct segmap_piece *pieces =
 		annotation->n_pieces ? &layout->pieces[annotation->first_piece] : NULL;
 	struct segmap_summary_figures figures = figures_of_vma(layout, vma);
-	bool one_row = true;
+	bool one_row = true, mixed = segmap_vma_is_mixed(layout, vma);
 	int64_t first = -1;
 
-	add_figures(&summing->totals, &figures);
-	for (uint32_t i = 0; i < annotation->n_pieces; i++) {
-		int64_t row = find_row(summing, vma, &pieces[i]);
+	summary_add_figures(&summing->totals, &figures);
+	if (!annotation->n_pieces && (first = find_row(summing, vma, NULL)) < 0)
+		return false;
+	/* One row for all of it, most often; a file loaded twice makes more pieces than rows. */
+	for (uint32_t i = 0; i < (mixed ? annotation->n_pieces : annotation->n_pieces > 0); i++) {
+		int64_t row;
 
+		if (i && pieces[i].image == pieces[i - 1].image &&
+		    segmap_piece_class(layout, &pieces[i]) ==
+			    segmap_piece_class(layout, &pieces[i - 1]))
+			continue;
+		row = find_row(summing, vma, &pieces[i]);
 		if (row < 0)
 			return false;
 		one_row &= i == 0 || row == first;
 		first = row;
 	}
-	if (!annotation->n_pieces && (first = find_row(summing, vma, NULL)) < 0)
-		return false;
-	if (one_row) { /* the kernel's own figures are whole */
-		add_figures(&summing->array[first].figures, &figures);
-		return true;
+	if (!one_row && summing->shares_out && !has_pages(layout, vma)) {
+		first = find_row(summing, vma, greatest_piece(layout, vma));
+		one_row = true;
 	}
-	for (uint32_t i = 0; i < annotation->n_pieces; i++) {
-		int64_t row = find_row(summing, vma, &pieces[i]); /* it can move the array */
-
-		if (row < 0)
-			return false;
-		figures = figures_of_piece(layout, &pieces[i]);
-		add_figures(&summing->array[row].figures, &figures);
-	}
+	if (one_row) /* the kernel's own figures are whole */
+		summary_add_figures(&summing->array[first].figures, &figures);
+	else
+		sum_pieces(summing, vma);
 	return true;
 }
 
 /* Rows with how much their group has in memory. */
 struct sortable {
 	struct segmap_summary_row row;
-	uint64_t group_rss;
-	uint64_t group; /* rows of one group stay together */
+	uint64_t group_sum;
 	size_t index;
 };
 
@@ -191,52 +245,43 @@ static int compare_numbers(uint64_t a, uint64_t b)
 static int compare_rows(const void *a, const void *b)
 {
 	const struct sortable *x = a, *y = b;
-	int order = compare_numbers(y->group_rss, x->group_rss);
+	int order = compare_numbers(y->group_sum, x->group_sum);
 
 	if (!order)
-		order = compare_numbers(x->group, y->group);
+		order = compare_numbers(x->row.group, y->row.group);
 	if (!order)
 		order = compare_numbers(x->row.class, y->row.class);
 	return order ? order : compare_numbers(x->index, y->index);
 }
 
-static uint64_t group_of(const struct segmap_layout *layout, const struct segmap_summary_row *row)
+bool summary_sort_rows(struct segmap_summary_row *rows, size_t n_rows,
+		       enum segmap_summary_figure by)
 {
-	return row->image < 0 ? (uint64_t)row->kind :
-				UINT32_MAX + (uint64_t)(layout->images[row->image].backing + 1);
-}
-
-/* The greatest group first: it answers most of the question. */
-static bool sort_rows(struct summing *summing)
-{
-	scope_free struct sortable *sorted =
-		reallocarray(NULL, summing->n + 1, sizeof(*sorted));
+	scope_free struct sortable *sorted = reallocarray(NULL, n_rows + 1, sizeof(*sorted));
 	struct idmap groups = { 0 };
 	bool done = sorted;
 
-	for (size_t i = 0; i < summing->n && done; i++) {
-		const struct segmap_summary_row *row = &summing->array[i];
+	for (size_t i = 0; i < n_rows && done; i++) {
 		uint32_t first;
 
-		sorted[i] = (struct sortable){ .row = *row, .index = i };
-		sorted[i].group = group_of(summing->layout, row);
-		done = idmap_find_or_add(&groups, sorted[i].group, 0, (uint32_t)i, &first);
-		if (done && row->figures.of[SEGMAP_SUMMARY_RSS] != SEGMAP_NO_FIGURE)
-			sorted[first].group_rss += row->figures.of[SEGMAP_SUMMARY_RSS];
+		sorted[i] = (struct sortable){ .row = rows[i], .index = i };
+		done = idmap_find_or_add(&groups, rows[i].group, 0, (uint32_t)i, &first);
+		if (done && rows[i].figures.of[by] != SEGMAP_NO_FIGURE)
+			sorted[first].group_sum += rows[i].figures.of[by];
 	}
-	for (size_t i = 0; i < summing->n && done; i++) {
+	for (size_t i = 0; i < n_rows && done; i++) {
 		uint32_t first;
 
-		done = idmap_find_or_add(&groups, sorted[i].group, 0, (uint32_t)i, &first);
+		done = idmap_find_or_add(&groups, rows[i].group, 0, (uint32_t)i, &first);
 		if (done)
-			sorted[i].group_rss = sorted[first].group_rss;
+			sorted[i].group_sum = sorted[first].group_sum;
 	}
 	idmap_free(&groups);
 	if (!done)
 		return false;
-	qsort(sorted, summing->n, sizeof(*sorted), compare_rows);
-	for (size_t i = 0; i < summing->n; i++)
-		summing->array[i] = sorted[i].row;
+	qsort(sorted, n_rows, sizeof(*sorted), compare_rows);
+	for (size_t i = 0; i < n_rows; i++)
+		rows[i] = sorted[i].row;
 	return true;
 }
 
@@ -254,11 +299,13 @@ static void take_rollup(struct summing *summing)
 		totals[SEGMAP_SUMMARY_PSS] = memory->rollup_pss;
 }
 
-struct segmap_error *segmap_layout_summarize(const struct segmap_layout *layout, uint64_t low,
-					     uint64_t high, struct segmap_summary *ret)
+/* All but the order of the rows. */
+static struct segmap_error *sum_up(const struct segmap_layout *layout, uint64_t low, uint64_t high,
+				   bool shares_out, struct segmap_summary *ret)
 {
-	__attribute__((cleanup(summing_free))) struct summing summing = { .layout = layout,
-									  .whole = true };
+	__attribute__((cleanup(summing_free))) struct summing summing = {
+		.layout = layout, .whole = true, .shares_out = shares_out,
+	};
 
 	for (size_t i = 0; i < layout->n_vmas; i++) {
 		const struct segmap_vma *vma = &layout->vmas[i];
@@ -268,9 +315,29 @@ struct segmap_error *segmap_layout_summarize(const struct segmap_layout *layout,
 		else if (!sum_vma(&summing, i))
 			return segmap_error_no_memory();
 	}
-	if (!sort_rows(&summing))
-		return segmap_error_no_memory();
 	take_rollup(&summing);
-	*ret = (struct segmap_summary){ return_ptr(summing.array), summing.n, summing.totals };
+	*ret = (struct segmap_summary){ return_ptr(summing.array), summing.n, summing.totals, 1 };
+	return NULL;
+}
+
+struct segmap_error *summary_of_process(const struct segmap_layout *layout, uint64_t low,
+					uint64_t high, struct segmap_summary *ret)
+{
+	return sum_up(layout, low, high, true, ret);
+}
+
+struct segmap_error *segmap_layout_summarize(const struct segmap_layout *layout, uint64_t low,
+					     uint64_t high, struct segmap_summary *ret)
+{
+	struct segmap_summary summary = { 0 };
+	struct segmap_error *error = sum_up(layout, low, high, false, &summary);
+
+	if (error)
+		return error;
+	if (!summary_sort_rows(summary.rows, summary.n_rows, SEGMAP_SUMMARY_RSS)) {
+		segmap_summary_free(&summary);
+		return segmap_error_no_memory();
+	}
+	*ret = summary;
 	return NULL;
 }

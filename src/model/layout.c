@@ -3,6 +3,7 @@
 #include "base/scope.h"
 #include <segmap/at.h>
 #include <segmap/compare.h>
+#include <segmap/summary.h>
 #include <segmap/trace.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -165,4 +166,43 @@ enum segmap_status segmap_layout_image_status(const struct segmap_layout *layout
 	int32_t backing = layout->images[index].backing;
 
 	return backing < 0 ? SEGMAP_STATUS_OK : layout->backings[backing].status;
+}
+
+enum segmap_class segmap_piece_class(const struct segmap_layout *layout,
+				     const struct segmap_piece *piece)
+{
+	const struct segmap_elf *elf = piece->image < 0 ? NULL : layout->images[piece->image].elf;
+	int prot;
+
+	if (!elf || piece->segment < 0 || piece->kind == SEGMAP_PIECE_GAP)
+		return SEGMAP_CLASS_OTHER;
+	prot = elf->segments[piece->segment].prot;
+	if (prot & PROT_EXEC)
+		return SEGMAP_CLASS_CODE;
+	if (!(prot & PROT_WRITE))
+		return SEGMAP_CLASS_RODATA;
+	if (piece->expected_prot != SEGMAP_NO_PROT && !(piece->expected_prot & PROT_WRITE))
+		return SEGMAP_CLASS_RELRO;
+	return piece->off == SEGMAP_NO_OFF ? SEGMAP_CLASS_BSS : SEGMAP_CLASS_DATA;
+}
+
+bool segmap_vma_is_mixed(const struct segmap_layout *layout, size_t vma)
+{
+	const struct segmap_annotation *annotation = &layout->annotations[vma];
+	const struct segmap_piece *pieces = &layout->pieces[annotation->first_piece];
+
+	const struct segmap_piece *last = pieces + annotation->n_pieces - 1;
+	enum segmap_class first;
+
+	if (annotation->n_pieces < 2)
+		return false;
+	/* Mostly all are of one segment that cannot be written to: then it is that one's class. */
+	first = segmap_piece_class(layout, pieces);
+	if ((first == SEGMAP_CLASS_CODE || first == SEGMAP_CLASS_RODATA) &&
+	    last->image == pieces->image && last->segment == pieces->segment)
+		return false;
+	for (const struct segmap_piece *piece = pieces + 1; piece <= last; piece++)
+		if (piece->image != pieces->image || segmap_piece_class(layout, piece) != first)
+			return true;
+	return false;
 }

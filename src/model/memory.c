@@ -157,10 +157,14 @@ bool memory_reach(struct segmap_memory *memory, size_t vma)
 	return true;
 }
 
-int memory_flag_bit(struct segmap_memory *memory, const char word[static 2])
+int memory_flag_bit(struct segmap_memory *memory, const char word[static 2], int after)
 {
 	char (*words)[3] = memory->flag_words;
 
+	/* The kernel has them in this order. */
+	for (size_t i = (size_t)(after + 1); i < memory->n_flag_words; i++)
+		if (words[i][0] == word[0] && words[i][1] == word[1])
+			return (int)i;
 	for (size_t i = 0; i < memory->n_flag_words; i++)
 		if (words[i][0] == word[0] && words[i][1] == word[1])
 			return (int)i;

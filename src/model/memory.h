@@ -17,7 +17,8 @@ int32_t memory_find_or_add(struct segmap_memory *memory, const char *name, size_
 /* Room for the figures of VMA @vma; rows before it that were not filled have none. */
 bool memory_reach(struct segmap_memory *memory, size_t vma);
 
-/* The bit of the VmFlags word @word, made if it is new; -1 if there are too many. */
-int memory_flag_bit(struct segmap_memory *memory, const char word[static 2]);
+/* The bit of the VmFlags word @word, made if it is new; -1 if there are too many. Looked for behind
+ * bit @after first (-1: from the beginning). */
+int memory_flag_bit(struct segmap_memory *memory, const char word[static 2], int after);
 
 #endif

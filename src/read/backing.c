@@ -241,6 +241,15 @@ static struct segmap_error *open_found(struct segmap_layout *layout, struct ladd
 	return NULL;
 }
 
+/* Whether the next process that sees paths alike can do without looking for the file. */
+static bool is_worth_remembering(const struct segmap_backing *backing, const struct stat *stat)
+{
+	return backing->file && backing->status == SEGMAP_STATUS_OK && backing->path[0] == '/' &&
+	       !backing->path_file && !backing->twin && is_same_file(stat, backing) &&
+	       (backing->opened == SEGMAP_OPENED_MAP_FILES ||
+		backing->opened == SEGMAP_OPENED_ROOT);
+}
+
 static struct segmap_error *open_backing(struct segmap_layout *layout, struct ladder *ladder,
 					 struct segmap_files *files,
 					 struct segmap_backing *backing)
@@ -248,7 +257,7 @@ static struct segmap_error *open_backing(struct segmap_layout *layout, struct la
 	__attribute__((cleanup(search_close))) struct search search = { .fd = -1, .path_fd = -1 };
 	struct segmap_error *error = NULL;
 
-	if (backing_is_memory_object(backing))
+	if (files_recall(files, &ladder->view, backing) || backing_is_memory_object(backing))
 		return NULL;
 	climb(ladder, layout, backing, &search);
 	if (search.fd >= 0)
@@ -259,6 +268,9 @@ static struct segmap_error *open_backing(struct segmap_layout *layout, struct la
 					  "the mapped file is not at its path any more; root could "
 					  "read it" :
 					  "nothing leads to the mapped file any more");
+	if (!error && is_worth_remembering(backing, &search.stat) &&
+	    !files_remember(files, &ladder->view, backing))
+		return segmap_error_no_memory();
 	if (error || search.path_fd < 0 || !S_ISREG(search.path_stat.st_mode) ||
 	    !backing_has_code(layout, backing))
 		return error;
@@ -278,6 +290,8 @@ struct segmap_error *backings_open(struct segmap_layout *layout, int process_dir
 		.process_dir = process_dir, .map_files = -1, .root = -1,
 	};
 
+	if (files_want_known_paths(files))
+		ladder_take_view(&ladder);
 	ladder.exe = openat(process_dir, "exe", O_PATH | O_CLOEXEC);
 	if (ladder.exe >= 0 && fstat(ladder.exe, &ladder.exe_stat) == 0)
 		layout->exe_ino = ladder.exe_stat.st_ino;

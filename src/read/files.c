@@ -12,6 +12,15 @@
 #include <segmap/process.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysmacros.h>
+
+/* A file that was at its path, for processes that see paths alike. */
+struct known {
+	struct known *next; /* of the same file */
+	struct view view;
+	enum segmap_opened opened;
+	char path[];
+};
 
 /* A file of the run, with what only this room needs. */
 struct entry {
@@ -19,6 +28,8 @@ struct entry {
 	struct idmap probed; /* offsets at which an ELF header was looked for */
 	struct file_memory *memory; /* instead of a descriptor; owned; mostly NULL */
 	int open_errno; /* why it could not be opened */
+	bool let_go; /* it was open, see segmap_files_let_go() */
+	struct known *known; /* where it was found at its path; owned */
 };
 
 struct segmap_files {
@@ -29,6 +40,7 @@ struct segmap_files {
 	int own_fds; /* directory of segmap's own descriptors; -1 not yet */
 	struct entry **entries; /* each on its own: layouts point to them */
 	size_t n_entries, capacity;
+	size_t n_open; /* that are open */
 	struct idmap by_id; /* (st_dev, st_ino) to index */
 };
 
@@ -47,29 +59,60 @@ struct segmap_error *segmap_files_new(uint64_t page_size, unsigned int wants,
 	return NULL;
 }
 
+static void entry_free(struct entry *entry)
+{
+	struct segmap_file *file = &entry->file;
+
+	if (file->fd >= 0)
+		close(file->fd);
+	for (size_t i = 0; i < file->n_elfs; i++)
+		segmap_elf_free(file->elfs[i]);
+	free(file->elfs);
+	segmap_error_free(file->error);
+	idmap_free(&entry->probed);
+	file_memory_close(entry->memory);
+	for (struct known *known = entry->known, *next; known; known = next) {
+		next = known->next;
+		free(known);
+	}
+	free(entry);
+}
+
 void segmap_files_free(struct segmap_files *files)
 {
 	if (!files)
 		return;
-	for (size_t i = 0; i < files->n_entries; i++) {
-		struct segmap_file *file = &files->entries[i]->file;
-
-		if (file->fd >= 0)
-			close(file->fd);
-		for (size_t j = 0; j < file->n_elfs; j++)
-			segmap_elf_free(file->elfs[j]);
-		free(file->elfs);
-		segmap_error_free(file->error);
-		idmap_free(&files->entries[i]->probed);
-		file_memory_close(files->entries[i]->memory);
-		free(files->entries[i]);
-	}
+	for (size_t i = 0; i < files->n_entries; i++)
+		if (files->entries[i])
+			entry_free(files->entries[i]);
 	free(files->entries);
 	if (files->own_fds >= 0)
 		close(files->own_fds);
 	idmap_free(&files->by_id);
 	elf_scratch_free(&files->scratch);
 	free(files);
+}
+
+void segmap_files_let_go(struct segmap_files *files, size_t most)
+{
+	bool too_many = files->n_open > most;
+
+	for (size_t i = 0; i < files->n_entries; i++) {
+		struct entry *entry = files->entries[i];
+
+		if (entry && entry->memory) {
+			/* No index refers to it: it has no identity. */
+			entry_free(entry);
+			files->entries[i] = NULL;
+		} else if (too_many && entry && entry->file.fd >= 0 && entry->file.parsed) {
+			close(entry->file.fd);
+			entry->file.fd = -1;
+			entry->let_go = true;
+			files->n_open--;
+		}
+	}
+	while (files->n_entries && !files->entries[files->n_entries - 1])
+		files->n_entries--;
 }
 
 uint64_t files_page_size(const struct segmap_files *files)
@@ -121,6 +164,17 @@ static struct segmap_error *add_entry(struct segmap_files *files, struct entry *
 	return NULL;
 }
 
+/* Of one that was let go what was parsed of it stays, whether it can be opened again or not. */
+static void open_again(struct segmap_files *files, struct entry *entry, int path_fd,
+		       const struct stat *stat)
+{
+	if (!entry->let_go)
+		return;
+	entry->file.fd = open_for_reading(files, path_fd, stat);
+	files->n_open += entry->file.fd >= 0;
+	entry->let_go = entry->file.fd < 0;
+}
+
 struct segmap_error *files_open(struct segmap_files *files, int path_fd, const struct stat *stat,
 				const char *name, struct segmap_file **ret)
 {
@@ -132,6 +186,7 @@ struct segmap_error *files_open(struct segmap_files *files, int path_fd, const s
 	if (!idmap_find_or_add(&files->by_id, stat->st_dev, stat->st_ino, fresh, &index))
 		return segmap_error_no_memory();
 	if (index != fresh) {
+		open_again(files, files->entries[index], path_fd, stat);
 		*ret = &files->entries[index]->file;
 		return NULL;
 	}
@@ -149,6 +204,7 @@ struct segmap_error *files_open(struct segmap_files *files, int path_fd, const s
 									SEGMAP_FILE_OTHER;
 	if (file->type == SEGMAP_FILE_REGULAR) {
 		file->fd = open_for_reading(files, path_fd, stat);
+		files->n_open += file->fd >= 0;
 		if (file->fd < 0) {
 			entry->open_errno = errno;
 			file->error = segmap_error_system(errno, name, "open");
@@ -158,9 +214,71 @@ struct segmap_error *files_open(struct segmap_files *files, int path_fd, const s
 	return NULL;
 }
 
+static const struct entry *entry_of(const struct segmap_file *file)
+{
+	return (const struct entry *)file; /* file is its first member */
+}
+
+bool files_is_let_go(const struct segmap_file *file)
+{
+	return entry_of(file)->let_go;
+}
+
+bool files_want_known_paths(const struct segmap_files *files)
+{
+	return files->wants & SEGMAP_WANT_KNOWN_PATHS;
+}
+
+static uint64_t dev_of(const struct segmap_backing *backing)
+{
+	return makedev(backing->dev_major, backing->dev_minor);
+}
+
+bool files_recall(const struct segmap_files *files, const struct view *view,
+		  struct segmap_backing *backing)
+{
+	const struct entry *entry;
+	uint32_t index;
+
+	if (!view->root_ino || !view->mounts ||
+	    !idmap_find(&files->by_id, dev_of(backing), backing->ino, &index))
+		return false;
+	entry = files->entries[index];
+	for (const struct known *known = entry->let_go ? NULL : entry->known; known;
+	     known = known->next) {
+		if (memcmp(&known->view, view, sizeof(*view)) == 0 &&
+		    strcmp(known->path, backing->path) == 0) {
+			backing->file = &files->entries[index]->file;
+			backing->opened = known->opened;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool files_remember(struct segmap_files *files, const struct view *view,
+		    const struct segmap_backing *backing)
+{
+	struct entry *entry = (struct entry *)backing->file; /* file is its first member */
+	size_t size = strlen(backing->path) + 1;
+	struct known *known;
+
+	if (!files_want_known_paths(files) || !view->root_ino || !view->mounts)
+		return true;
+	known = malloc(sizeof(*known) + size);
+	if (!known)
+		return false;
+	known->next = entry->known;
+	known->view = *view;
+	known->opened = backing->opened;
+	memcpy(known->path, backing->path, size);
+	entry->known = known;
+	return true;
+}
+
 int files_open_errno(const struct segmap_file *file)
 {
-	return ((const struct entry *)file)->open_errno; /* file is its first member */
+	return entry_of(file)->open_errno;
 }
 
 struct segmap_error *files_add_memory(struct segmap_files *files, struct file_memory *memory,

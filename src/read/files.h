@@ -3,7 +3,7 @@
 #define READ_FILES_H
 
 #include "read/bytes.h"
-#include <segmap/file.h>
+#include <segmap/layout.h>
 #include <sys/stat.h>
 
 /*
@@ -28,6 +28,28 @@ struct segmap_elf *files_parse_vdso(struct segmap_files *files, const void *memo
 
 /* Bytes of a page that ELF objects are parsed for. */
 uint64_t files_page_size(const struct segmap_files *files);
+
+/* Whether segmap_files_let_go() has closed @file; opening it again takes files_open(). */
+bool files_is_let_go(const struct segmap_file *file);
+
+/* A process's view of paths: what of it is a file's is the same for all with this view. */
+struct view {
+	uint64_t root_dev, root_ino, mounts; /* 0, 0, 0: unknown */
+};
+
+/*
+ * The file with device and inode of maps that was found at @backing's path for
+ * an earlier process with this @view: fills in file and opened. False where none
+ * was, or the run does not want that (SEGMAP_WANT_KNOWN_PATHS).
+ */
+bool files_recall(const struct segmap_files *files, const struct view *view,
+		  struct segmap_backing *backing);
+
+/* Remember it for the next. False if there is no memory. */
+bool files_remember(struct segmap_files *files, const struct view *view,
+		    const struct segmap_backing *backing);
+
+bool files_want_known_paths(const struct segmap_files *files);
 
 /* A file of which only what a process has of it in memory can be read; takes @memory. */
 SEGMAP_MUST_CHECK struct segmap_error *files_add_memory(struct segmap_files *files,

@@ -21,6 +21,16 @@ void ladder_close(struct ladder *ladder)
 	free(ladder->fds);
 }
 
+void ladder_take_view(struct ladder *ladder)
+{
+	struct stat root, mounts;
+
+	if (fstatat(ladder->process_dir, "root", &root, 0) ||
+	    fstatat(ladder->process_dir, "ns/mnt", &mounts, 0))
+		return;
+	ladder->view = (struct view){ root.st_dev, root.st_ino, mounts.st_ino };
+}
+
 bool is_same_file(const struct stat *stat, const struct segmap_backing *backing)
 {
 	return stat->st_ino == backing->ino && major(stat->st_dev) == backing->dev_major &&

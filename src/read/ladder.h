@@ -2,7 +2,7 @@
 #ifndef READ_LADDER_H
 #define READ_LADDER_H
 
-#include <segmap/layout.h>
+#include "read/files.h"
 #include <sys/stat.h>
 
 /*
@@ -17,6 +17,7 @@ struct ladder {
 	int root;		/* the process's root directory; -1 not yet */
 	int exe;		/* -1 if it cannot be had */
 	struct stat exe_stat;
+	struct view view; /* of paths; unknown unless it was taken */
 	struct open_fd { /* the regular files that the process has open */
 		struct stat stat;
 		int number;
@@ -26,6 +27,9 @@ struct ladder {
 };
 
 void ladder_close(struct ladder *ladder);
+
+/* Find out how the process sees paths. */
+void ladder_take_view(struct ladder *ladder);
 
 /* Whether device and inode are those that maps shows. */
 bool is_same_file(const struct stat *stat, const struct segmap_backing *backing);

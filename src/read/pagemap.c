@@ -3,7 +3,7 @@
 #include "base/scope.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <segmap/layout.h>
+#include <segmap/summary.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -197,10 +197,33 @@ static void count_sharers(struct reading *reading, size_t n)
 	}
 }
 
-/* Read the page map of [@start, @end) word by word: it alone says who else maps a page. */
-static struct segmap_error *read_entries(struct reading *reading, uint64_t start, uint64_t end)
+/*
+ * Whether of a short range as many pages are present as smaps has counted: then
+ * none is a page of zeros, and there is no need to ask.
+ */
+static bool is_all_counted(struct reading *reading, uint64_t start, uint64_t end, uint64_t rss)
 {
-	struct segmap_error *error = find_zeros(reading, start, end);
+	enum { SHORT = 256 };
+	uint64_t n = (end - start) / reading->page_size, n_present = 0;
+	size_t size = n * sizeof(*reading->entries);
+
+	reading->n_zeros = 0;
+	if (n > SHORT ||
+	    pread(reading->memory->pagemap, reading->entries, size,
+		  (off_t)(start / reading->page_size * sizeof(*reading->entries))) !=
+		    (ssize_t)size)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		n_present += (reading->entries[i] & ENTRY_PRESENT) != 0;
+	return n_present * reading->page_size == rss;
+}
+
+/* Read the page map of [@start, @end) word by word: it alone says who else maps a page. */
+static struct segmap_error *read_entries(struct reading *reading, uint64_t start, uint64_t end,
+					 uint64_t rss)
+{
+	struct segmap_error *error =
+		is_all_counted(reading, start, end, rss) ? NULL : find_zeros(reading, start, end);
 	size_t zero = 0;
 
 	while (!error && start < end) {
@@ -271,7 +294,7 @@ static struct segmap_error *read_scan(struct reading *reading, uint64_t start, u
 				return segmap_error_no_memory();
 		}
 	}
-	return start < end ? read_entries(reading, start, end) : NULL;
+	return start < end ? read_entries(reading, start, end, SEGMAP_NO_FIGURE) : NULL;
 }
 
 /* Whether pages of VMA @index are to be read. smaps has said which VMAs have any. */
@@ -280,6 +303,8 @@ static bool is_wanted(struct reading *reading, size_t index, enum segmap_pages_o
 	const struct segmap_memory *memory = reading->memory;
 
 	if (which == SEGMAP_PAGES_OF_IMAGES && !reading->layout->annotations[index].n_pieces)
+		return false;
+	if (which == SEGMAP_PAGES_OF_MIXED && !segmap_vma_is_mixed(reading->layout, index))
 		return false;
 	if (segmap_memory_leaves_out(memory, index)) {
 		/* [vvar] is in every process: it is worth no note. */
@@ -299,15 +324,19 @@ static struct segmap_error *read_all(struct reading *reading, enum segmap_pages_
 	for (size_t i = 0; i < layout->n_vmas && !error && !reading->problem;) {
 		bool has_pieces = layout->annotations[i].n_pieces;
 		uint64_t start = layout->vmas[i].start, end = layout->vmas[i].end;
+		uint64_t rss = segmap_memory_known(reading->memory, i, SEGMAP_FIGURE_RSS);
 		bool wanted = is_wanted(reading, i, which);
 
 		for (i++; wanted && i < layout->n_vmas && layout->vmas[i].start == end &&
 			  has_pieces == (layout->annotations[i].n_pieces > 0) &&
 			  is_wanted(reading, i, which);
-		     i++)
+		     i++) {
 			end = layout->vmas[i].end;
+			rss = segmap_figure_add(
+				rss, segmap_memory_known(reading->memory, i, SEGMAP_FIGURE_RSS));
+		}
 		if (wanted)
-			error = has_pieces ? read_entries(reading, start, end) :
+			error = has_pieces ? read_entries(reading, start, end, rss) :
 					     read_scan(reading, start, end);
 	}
 	return error;
@@ -357,6 +386,7 @@ struct segmap_error *segmap_layout_read_pages(struct segmap_layout *layout,
 	}
 	layout->memory->pages.zero_known = reading.can_scan;
 	layout->memory->pages.known = true;
+	layout->memory->pages.mixed_only = which == SEGMAP_PAGES_OF_MIXED;
 	if (!reading.n_left_out)
 		return NULL;
 	return segmap_layout_note(layout,

@@ -176,7 +176,8 @@ static struct segmap_error *read_maps(struct segmap_layout *layout, int dir, con
 }
 
 /* Name and arguments. They are the process's own to write, so they are only shown. */
-static struct segmap_error *read_names(struct segmap_layout *layout, int dir, const char *name)
+static struct segmap_error *read_names(struct segmap_layout *layout, int dir, const char *name,
+				       unsigned int wanted)
 {
 	size_t size;
 	int result = read_whole(dir, "comm", 4096, &layout->comm, &size);
@@ -185,6 +186,8 @@ static struct segmap_error *read_names(struct segmap_layout *layout, int dir, co
 		return read_error(-result, name, "read its name");
 	if (size && layout->comm[size - 1] == '\n')
 		layout->comm[size - 1] = '\0';
+	if (wanted & SEGMAP_WANT_BRIEF)
+		return NULL;
 	result = read_whole(dir, "cmdline", SEGMAP_MAX_COMMAND, &layout->command,
 			    &layout->command_size);
 	return result < 0 ? read_error(-result, name, "read its command line") : NULL;
@@ -422,9 +425,26 @@ struct moment {
 	ino_t exe_ino;
 	unsigned long pages;
 	uint64_t first; /* address of its first VMA, as a fresh opening of maps has it */
+	char auxv[512]; /* of a brief look instead: its random bytes are elsewhere after an exec */
 };
 
-static struct segmap_error *read_moment(int dir, const char *name, struct moment *ret)
+/*
+ * A census adds up what smaps has said, whatever the process maps meanwhile; but
+ * an exec cuts smaps short. Without an auxiliary vector reading smaps tells why.
+ */
+static struct segmap_error *read_brief_moment(int dir, struct moment *ret)
+{
+	scope_close int fd = openat(dir, "auxv", O_RDONLY | O_CLOEXEC);
+	struct moment moment = { 0 };
+
+	if (fd >= 0 && read(fd, moment.auxv, sizeof(moment.auxv)) < 0)
+		memset(moment.auxv, 0, sizeof(moment.auxv));
+	*ret = moment;
+	return NULL;
+}
+
+static struct segmap_error *read_moment(int dir, const char *name, unsigned int wanted,
+					struct moment *ret)
 {
 	struct moment moment = { 0 };
 	scope_free char *text = NULL;
@@ -434,6 +454,8 @@ static struct segmap_error *read_moment(int dir, const char *name, struct moment
 	size_t size;
 	int result;
 
+	if (wanted & SEGMAP_WANT_BRIEF)
+		return read_brief_moment(dir, ret);
 	result = read_whole(dir, "statm", 256, &text, &size);
 	if (result < 0)
 		return read_error(-result, name, "read its size");
@@ -455,7 +477,8 @@ static struct segmap_error *read_moment(int dir, const char *name, struct moment
 static bool is_same_moment(const struct moment *a, const struct moment *b)
 {
 	return a->exe_dev == b->exe_dev && a->exe_ino == b->exe_ino && a->pages == b->pages &&
-	       a->first == b->first;
+	       a->first == b->first &&
+	       memcmp(a->auxv, b->auxv, sizeof(a->auxv)) == 0;
 }
 
 /* Bytes in all VMAs together. */
@@ -531,9 +554,11 @@ static struct segmap_error *read_once(struct segmap_layout *layout, int dir, con
 	if (!error && wanted->memory & SEGMAP_WANT_PAGES)
 		error = open_pagemap(layout, dir);
 	if (!error)
-		error = read_names(layout, dir, name);
+		error = read_names(layout, dir, name, wanted->memory);
 	if (error)
 		return error;
+	if (wanted->memory & SEGMAP_WANT_BRIEF)
+		return backings_open(layout, dir, files);
 	read_auxv(layout, dir);
 	read_personality(layout, dir);
 	read_start(layout, dir, &n_threads);
@@ -559,14 +584,14 @@ static struct segmap_error *read_until_still(int dir, const char *name, struct s
 	struct segmap_error *error;
 
 	for (int i = 1;; i++) {
-		error = read_moment(dir, name, &before);
+		error = read_moment(dir, name, wanted->memory, &before);
 		if (!error)
 			error = segmap_layout_new(&layout);
 		if (error)
 			return error;
 		error = read_once(layout, dir, name, files, wanted);
 		if (!error)
-			error = read_moment(dir, name, &after);
+			error = read_moment(dir, name, wanted->memory, &after);
 		if (error)
 			break;
 		if (is_same_moment(&before, &after)) {
@@ -716,7 +741,8 @@ static int compare_pids(const void *a, const void *b)
 	return (*(const int *)a > *(const int *)b) - (*(const int *)a < *(const int *)b);
 }
 
-struct segmap_error *segmap_process_find(const char *name, int **ret, size_t *n_ret)
+/* The processes but segmap's own that are called @name (NULL: all), ascending. */
+static struct segmap_error *list_processes(const char *name, int **ret, size_t *n_ret)
 {
 	scope_closedir DIR *proc = opendir("/proc");
 	scope_free int *pids = NULL;
@@ -729,7 +755,8 @@ struct segmap_error *segmap_process_find(const char *name, int **ret, size_t *n_
 		const char *problem;
 		int pid = (int)strtonum(entry->d_name, 1, INT32_MAX, &problem);
 
-		if (problem || pid == getpid() || !has_name(dirfd(proc), entry->d_name, name))
+		if (problem || pid == getpid() ||
+		    (name && !has_name(dirfd(proc), entry->d_name, name)))
 			continue;
 		if (!grow(&pids, &capacity, n_pids, sizeof(*pids)))
 			return segmap_error_no_memory();
@@ -740,4 +767,14 @@ struct segmap_error *segmap_process_find(const char *name, int **ret, size_t *n_
 	*ret = return_ptr(pids);
 	*n_ret = n_pids;
 	return NULL;
+}
+
+struct segmap_error *segmap_process_find(const char *name, int **ret, size_t *n_ret)
+{
+	return list_processes(name, ret, n_ret);
+}
+
+struct segmap_error *segmap_process_list(int **ret, size_t *n_ret)
+{
+	return list_processes(NULL, ret, n_ret);
 }

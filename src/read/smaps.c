@@ -59,13 +59,12 @@ static bool parse_flags(struct segmap_memory *memory, const char *at, size_t vma
 {
 	const char *text = at;
 	uint64_t flags = 0;
+	int bit = -1;
 
 	if (recall_flags(memory, text, vma))
 		return true;
 
 	for (;;) {
-		int bit;
-
 		while (*at == ' ')
 			at++;
 		if (!at[0])
@@ -73,7 +72,7 @@ static bool parse_flags(struct segmap_memory *memory, const char *at, size_t vma
 		if (!isgraph((unsigned char)at[0]) || !isgraph((unsigned char)at[1]) ||
 		    (at[2] && at[2] != ' '))
 			return false;
-		bit = memory_flag_bit(memory, at);
+		bit = memory_flag_bit(memory, at, bit);
 		if (bit < 0)
 			return false;
 		flags |= UINT64_C(1) << bit;

@@ -829,42 +829,88 @@ static struct json_object *figures_of_summary(struct writer *writer,
 	return object;
 }
 
-static struct json_object *row_of_summary(struct writer *writer, const struct segmap_layout *layout,
+static struct json_object *row_of_summary(struct writer *writer, bool of_census,
 					  const struct segmap_summary_row *row)
 {
 	struct json_object *object = new_object(writer);
 
-	add(writer, object, "group",
-	    string_of(writer, row->image < 0 ? word_of_kind(row->kind) :
-					       segmap_layout_image_path(layout, row->image)));
+	add(writer, object, "group", string_of(writer, row->path ? row->path : word_of_kind(row->kind)));
 	add(writer, object, "class", string_of(writer, word_of_class(row->class)));
+	if (of_census)
+		add(writer, object, "processes", number_of(writer, row->processes));
 	add(writer, object, "size", number_of(writer, row->figures.of[SEGMAP_SUMMARY_SIZE]));
 	add(writer, object, "memory", figures_of_summary(writer, &row->figures));
 	return object;
 }
 
-struct segmap_error *render_summary_json(const struct segmap_layout *layout,
-					 const struct segmap_summary *summary, FILE *file)
+/* One note for each file that is deleted or replaced: of those from @first on, all with its path. */
+static size_t write_stale(struct writer *writer, const struct segmap_census *census, size_t first)
+{
+	__attribute__((cleanup(segmap_text_free))) struct segmap_text note = { 0 };
+	const struct segmap_stale *stale = &census->stale[first];
+	size_t end = first;
+
+	while (end < census->n_stale && census->stale[end].file == stale->file)
+		end++;
+	segmap_text_append_trusted(&note, stale->path);
+	segmap_text_append_trusted(&note, ": ");
+	segmap_text_append_trusted(&note, word_of_status(stale->status));
+	segmap_text_append_trusted(&note, "; mapped by ");
+	for (size_t i = first; i < end; i++) {
+		segmap_text_append_trusted(&note, i > first ? ", " : "");
+		segmap_text_append_decimal(&note, (uint64_t)census->stale[i].pid);
+		segmap_text_append_trusted(&note, " (");
+		segmap_text_append_trusted(&note, census->stale[i].comm);
+		segmap_text_append_char(&note, ')');
+	}
+	writer->failed |= note.failed;
+	if (!note.failed)
+		write_element(writer, text_of(writer, note.bytes, note.size));
+	return end;
+}
+
+static void write_notes(struct writer *writer, char **notes, size_t n_notes)
+{
+	for (size_t i = 0; i < n_notes && !writer->failed; i++)
+		write_element(writer, string_of(writer, notes[i]));
+}
+
+/* What a summary is of, a pid or all; and of how many processes. */
+static void write_scope(struct writer *writer, const struct summary_view *view)
+{
+	char scope[16] = "all";
+
+	if (view->layout)
+		snprintf(scope, sizeof(scope), "%d", view->layout->pid);
+	write_member(writer, "scope", string_of(writer, scope));
+	if (view->census)
+		write_member(writer, "processes", number_of(writer, view->summary->n_processes));
+}
+
+struct segmap_error *render_summary_json(const struct summary_view *view, FILE *file)
 {
 	__attribute__((cleanup(writer_free))) struct writer writer = { .file = file };
+	const struct segmap_summary *summary = view->summary;
 	struct segmap_error *error = json_c_load(&writer.json_c);
-	char scope[16];
 
 	if (error)
 		return error;
-	snprintf(scope, sizeof(scope), "%d", layout->pid);
 	fputc('{', file);
 	write_member(&writer, "segmap", number_of(&writer, 1));
 	write_member(&writer, "document", string_of(&writer, "summary"));
-	write_member(&writer, "scope", string_of(&writer, scope));
+	write_scope(&writer, view);
 	open_list(&writer, "rows");
 	for (size_t i = 0; i < summary->n_rows && !writer.failed; i++)
-		write_element(&writer, row_of_summary(&writer, layout, &summary->rows[i]));
+		write_element(&writer, row_of_summary(&writer, view->census, &summary->rows[i]));
 	close_list(&writer);
 	write_member(&writer, "totals", figures_of_summary(&writer, &summary->totals));
 	open_list(&writer, "notes");
-	for (size_t i = 0; i < layout->n_notes && !writer.failed; i++)
-		write_element(&writer, string_of(&writer, layout->notes[i]));
+	if (view->layout)
+		write_notes(&writer, view->layout->notes, view->layout->n_notes);
+	for (size_t i = 0; view->census && i < view->census->n_stale && !writer.failed;)
+		i = write_stale(&writer, view->census, i);
+	if (view->census)
+		write_notes(&writer, view->census->notes, view->census->n_notes);
 	close_list(&writer);
 	fputs("}\n", file);
 	return writer.failed ? segmap_error_no_memory() : NULL;

@@ -3,7 +3,7 @@
 #define RENDER_JSON_H
 
 #include "render/columns.h"
-#include <segmap/summary.h>
+#include "render/summary.h"
 #include <stdio.h>
 
 /*
@@ -14,9 +14,8 @@ SEGMAP_MUST_CHECK struct segmap_error *render_json(const struct segmap_layout *l
 						   const struct range *range, enum figures figures,
 						   FILE *file);
 
-/* The same for its summary, from @summary. */
-SEGMAP_MUST_CHECK struct segmap_error *
-render_summary_json(const struct segmap_layout *layout, const struct segmap_summary *summary,
-		    FILE *file);
+/* The same for a summary. */
+SEGMAP_MUST_CHECK struct segmap_error *render_summary_json(const struct summary_view *view,
+							   FILE *file);
 
 #endif

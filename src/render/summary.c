@@ -6,14 +6,15 @@
 #include <string.h>
 #include <strings.h>
 
-/* A column: a figure, or one of the two that name the row. */
+/* A column: a figure, or one of those that tell what the row is of. */
 static const struct {
 	const char *name;
 	const char *help;
-	int figure; /* enum segmap_summary_figure; -1: it is text */
+	int figure; /* enum segmap_summary_figure; -1: it is none */
 } columns[] = {
 	{ "MAPPING", "file, or kind of memory that is of no loaded file", -1 },
 	{ "CLASS", "of a file: code, rodata, relro (relocated, then read-only), data, bss, other", -1 },
+	{ "PROCESSES", "how many processes have some of it", -1 },
 	{ "SIZE", "address space", SEGMAP_SUMMARY_SIZE },
 	{ "RSS", "in memory", SEGMAP_SUMMARY_RSS },
 	{ "PSS", "in memory, each page divided by the number of those that map it; empty where it "
@@ -26,13 +27,15 @@ static const struct {
 	{ "SWAP", "in swap", SEGMAP_SUMMARY_SWAP },
 };
 
-enum { MAPPING, CLASS, N_COLUMNS = sizeof(columns) / sizeof(columns[0]) };
+enum { MAPPING, CLASS, PROCESSES, N_COLUMNS = sizeof(columns) / sizeof(columns[0]) };
 
 const char *const summary_column_names[] = {
-	"MAPPING", "CLASS", "SIZE", "RSS", "PSS", "DIRTY", "ANONYMOUS", "PRIVATE", "FILE", "SWAP", NULL,
+	"MAPPING", "CLASS", "PROCESSES", "SIZE", "RSS", "PSS", "DIRTY", "ANONYMOUS", "PRIVATE",
+	"FILE", "SWAP", NULL,
 };
 
 const char default_summary_columns[] = "MAPPING,CLASS,SIZE,RSS,PSS,PRIVATE,ANONYMOUS,SWAP";
+const char default_census_columns[] = "MAPPING,CLASS,PROCESSES,SIZE,RSS,PSS,PRIVATE,ANONYMOUS,SWAP";
 
 const char *summary_column_help(size_t index)
 {
@@ -47,17 +50,27 @@ int summary_column_find(const char *name, size_t size)
 	return -1;
 }
 
-/* "[heap]": a kind is set off from files. */
-static void append_group(struct segmap_text *cell, const struct segmap_layout *layout,
-			 const struct segmap_summary_row *row, const struct style *style)
+static bool is_number(int column)
 {
-	if (row->image >= 0) {
-		append_name(cell, segmap_layout_image_path(layout, row->image), style);
+	return column == PROCESSES || columns[column].figure >= 0;
+}
+
+/* "[heap]": a kind is set off from files. */
+static void append_group(struct segmap_text *cell, const struct segmap_summary_row *row,
+			 const struct style *style)
+{
+	if (!row->path) {
+		segmap_text_append_char(cell, '[');
+		segmap_text_append_trusted(cell, word_of_kind(row->kind));
+		segmap_text_append_char(cell, ']');
 		return;
 	}
-	segmap_text_append_char(cell, '[');
-	segmap_text_append_trusted(cell, word_of_kind(row->kind));
-	segmap_text_append_char(cell, ']');
+	append_name(cell, row->path, style);
+	if (row->status == SEGMAP_STATUS_OK)
+		return;
+	segmap_text_append_trusted(cell, " (");
+	segmap_text_append_trusted(cell, word_of_status(row->status));
+	segmap_text_append_char(cell, ')');
 }
 
 static void append_figure(struct segmap_text *cell, const struct style *style, uint64_t figure)
@@ -66,15 +79,16 @@ static void append_figure(struct segmap_text *cell, const struct style *style, u
 		append_size(cell, style, figure);
 }
 
-static void append_summary_cell(struct segmap_text *cell, const struct segmap_layout *layout,
-				const struct segmap_summary_row *row, int column,
-				const struct style *style)
+static void append_summary_cell(struct segmap_text *cell, const struct segmap_summary_row *row,
+				int column, const struct style *style)
 {
 	if (columns[column].figure >= 0)
 		append_figure(cell, style, row->figures.of[columns[column].figure]);
 	else if (column == MAPPING)
-		append_group(cell, layout, row, style);
-	else if (row->image >= 0)
+		append_group(cell, row, style);
+	else if (column == PROCESSES)
+		segmap_text_append_decimal(cell, row->processes);
+	else if (row->path)
 		segmap_text_append_trusted(cell, word_of_class(row->class));
 }
 
@@ -99,11 +113,19 @@ static int compare_keys(const void *a, const void *b)
 	return order ? order : (x->index > y->index) - (x->index < y->index);
 }
 
-struct segmap_error *summary_sort(const struct segmap_layout *layout,
-				  struct segmap_summary *summary,
+/* By what number rows are sorted; what is not known comes last: SEGMAP_NO_FIGURE + 1 is 0. */
+static uint64_t number_of(const struct segmap_summary_row *row, int column)
+{
+	int figure = columns[column].figure;
+
+	return figure >= 0 ? row->figures.of[figure] + 1 : column == PROCESSES ? row->processes : 0;
+}
+
+struct segmap_error *summary_sort(const struct summary_view *view,
 				  const struct summary_selection *selection,
 				  const struct style *style)
 {
+	struct segmap_summary *summary = view->summary;
 	bool failed = false;
 	struct key *keys;
 
@@ -113,14 +135,11 @@ struct segmap_error *summary_sort(const struct segmap_layout *layout,
 	if (!keys)
 		return segmap_error_no_memory();
 	for (size_t i = 0; i < summary->n_rows; i++) {
-		int figure = columns[selection->sort].figure;
-		uint64_t number = figure < 0 ? 0 : summary->rows[i].figures.of[figure] + 1;
-
-		/* What is not known comes last: SEGMAP_NO_FIGURE + 1 is 0. */
-		keys[i] = (struct key){ .row = summary->rows[i], .number = number, .index = i };
-		if (figure < 0)
-			append_summary_cell(&keys[i].text, layout, &keys[i].row, selection->sort,
-					    style);
+		keys[i] = (struct key){ .row = summary->rows[i],
+					.number = number_of(&summary->rows[i], selection->sort),
+					.index = i };
+		if (!is_number(selection->sort))
+			append_summary_cell(&keys[i].text, &keys[i].row, selection->sort, style);
 		failed |= keys[i].text.failed;
 	}
 	qsort(keys, summary->n_rows, sizeof(*keys), compare_keys);
@@ -150,12 +169,13 @@ static void append_total_cell(struct segmap_text *cell, const struct segmap_summ
 {
 	if (columns[column].figure >= 0)
 		append_figure(cell, style, summary->totals.of[columns[column].figure]);
+	else if (column == PROCESSES)
+		segmap_text_append_decimal(cell, summary->n_processes);
 	else if (column == MAPPING)
 		segmap_text_append_trusted(cell, "total");
 }
 
-static void measure_columns(const struct segmap_layout *layout,
-			    const struct segmap_summary *summary,
+static void measure_columns(const struct segmap_summary *summary,
 			    const struct summary_selection *selection, const struct style *style,
 			    struct segmap_text *cell, struct widths *ret)
 {
@@ -167,7 +187,7 @@ static void measure_columns(const struct segmap_layout *layout,
 		for (size_t j = 0; j <= summary->n_rows; j++) {
 			cell->size = 0;
 			if (j < summary->n_rows)
-				append_summary_cell(cell, layout, &summary->rows[j], column, style);
+				append_summary_cell(cell, &summary->rows[j], column, style);
 			else if (style->frame)
 				append_total_cell(cell, summary, column, style);
 			widen(width, cell);
@@ -196,7 +216,7 @@ static void append_aligned(struct segmap_text *line, const struct segmap_text *c
 {
 	size_t size = segmap_text_columns(cell->bytes, cell->size);
 	size_t missing = width > size ? width - size : 0;
-	bool right = columns[column].figure >= 0;
+	bool right = is_number(column);
 
 	for (size_t i = 0; cell->size && i < *blanks + (right ? missing : 0); i++)
 		segmap_text_append_char(line, ' ');
@@ -210,7 +230,6 @@ static void append_aligned(struct segmap_text *line, const struct segmap_text *c
 /* Row @index of the table; the one behind the last is the total, the one before the first (-1) the
  * heading. */
 static void append_summary_row(struct segmap_text *line, struct segmap_text *cell,
-			       const struct segmap_layout *layout,
 			       const struct segmap_summary *summary, int64_t index,
 			       const struct summary_selection *selection,
 			       const struct style *style, const struct widths *widths)
@@ -224,7 +243,7 @@ static void append_summary_row(struct segmap_text *line, struct segmap_text *cel
 		if (index < 0)
 			segmap_text_append_trusted(cell, columns[column].name);
 		else if ((size_t)index < summary->n_rows)
-			append_summary_cell(cell, layout, &summary->rows[index], column, style);
+			append_summary_cell(cell, &summary->rows[index], column, style);
 		else
 			append_total_cell(cell, summary, column, style);
 		append_aligned(line, cell, column, widths->of[column], style, &blanks);
@@ -232,35 +251,100 @@ static void append_summary_row(struct segmap_text *line, struct segmap_text *cel
 	segmap_text_append_char(line, '\n');
 }
 
-struct segmap_error *render_summary_table(const struct segmap_layout *layout,
-					  const struct segmap_summary *summary,
+/* The line above the table. */
+static void append_scope(struct segmap_text *line, const struct summary_view *view,
+			 const struct style *style)
+{
+	if (view->layout) {
+		append_process(line, view->layout, style);
+		return;
+	}
+	segmap_text_append_decimal(line, view->summary->n_processes);
+	segmap_text_append_trusted(line, view->summary->n_processes == 1 ? " process\n" :
+									   " processes\n");
+}
+
+/* @text of @size bytes, and blanks up to @width columns. */
+static void append_padded(struct segmap_text *line, const char *text, size_t width)
+{
+	size_t before = line->size, columns_of_text;
+
+	segmap_text_append_safe(line, text, strlen(text));
+	columns_of_text = segmap_text_columns(line->bytes + before, line->size - before);
+	for (size_t i = columns_of_text; i < width; i++)
+		segmap_text_append_char(line, ' ');
+}
+
+/* The second table: who maps files that are deleted or replaced. */
+static void append_stale(struct segmap_text *line, const struct segmap_census *census,
+			 const struct style *style)
+{
+	enum { STATUS_WIDTH = 8, PID_WIDTH = 7, COMMAND_WIDTH = 15 };
+	char pid[16];
+
+	if (!census->n_stale)
+		return;
+	segmap_text_append_char(line, '\n');
+	if (style->heading)
+		segmap_text_append_trusted(line, "STATUS       PID COMMAND         FILE\n");
+	for (size_t i = 0; i < census->n_stale; i++) {
+		const struct segmap_stale *stale = &census->stale[i];
+
+		append_padded(line, word_of_status(stale->status), STATUS_WIDTH);
+		snprintf(pid, sizeof(pid), " %*d ", PID_WIDTH, stale->pid);
+		segmap_text_append_trusted(line, pid);
+		append_padded(line, stale->comm, COMMAND_WIDTH);
+		segmap_text_append_char(line, ' ');
+		segmap_text_append_safe(line, stale->path, strlen(stale->path));
+		segmap_text_append_char(line, '\n');
+	}
+}
+
+static void append_end(struct segmap_text *line, const struct summary_view *view,
+		       const struct style *style)
+{
+	if (view->layout) {
+		append_notes(line, view->layout);
+		return;
+	}
+	append_stale(line, view->census, style);
+	for (size_t i = 0; i < view->census->n_notes; i++) {
+		segmap_text_append_trusted(line, "note: ");
+		segmap_text_append_safe(line, view->census->notes[i],
+					strlen(view->census->notes[i]));
+		segmap_text_append_char(line, '\n');
+	}
+}
+
+struct segmap_error *render_summary_table(const struct summary_view *view,
 					  const struct summary_selection *selection,
 					  const struct style *style, FILE *file)
 {
 	__attribute__((cleanup(segmap_text_free))) struct segmap_text line = { 0 }, cell = { 0 };
+	const struct segmap_summary *summary = view->summary;
 	int64_t first = style->heading ? -1 : 0;
 	int64_t end = (int64_t)summary->n_rows + (style->frame ? 1 : 0);
 	struct widths widths = { 0 };
 
-	measure_columns(layout, summary, selection, style, &cell, &widths);
+	measure_columns(summary, selection, style, &cell, &widths);
 	fit_columns(selection, style, &widths);
 	if (style->frame)
-		append_process(&line, layout, style);
+		append_scope(&line, view, style);
 	for (int64_t i = first; i < end; i++)
-		append_summary_row(&line, &cell, layout, summary, i, selection, style, &widths);
+		append_summary_row(&line, &cell, summary, i, selection, style, &widths);
 	if (style->frame)
-		append_notes(&line, layout);
+		append_end(&line, view, style);
 	if (line.size)
 		fwrite(line.bytes, 1, line.size, file);
 	return line.failed || cell.failed ? segmap_error_no_memory() : NULL;
 }
 
-struct segmap_error *render_summary_raw(const struct segmap_layout *layout,
-					const struct segmap_summary *summary,
+struct segmap_error *render_summary_raw(const struct summary_view *view,
 					const struct summary_selection *selection,
 					const struct style *style, FILE *file)
 {
 	__attribute__((cleanup(segmap_text_free))) struct segmap_text line = { 0 }, cell = { 0 };
+	const struct segmap_summary *summary = view->summary;
 
 	for (int64_t i = style->heading ? -1 : 0; i < (int64_t)summary->n_rows; i++) {
 		for (size_t j = 0; j < selection->n; j++) {
@@ -268,8 +352,8 @@ struct segmap_error *render_summary_raw(const struct segmap_layout *layout,
 			if (i < 0)
 				segmap_text_append_trusted(&cell, columns[selection->array[j]].name);
 			else
-				append_summary_cell(&cell, layout, &summary->rows[i],
-						    selection->array[j], style);
+				append_summary_cell(&cell, &summary->rows[i], selection->array[j],
+						    style);
 			if (j)
 				segmap_text_append_char(&line, ' ');
 			append_raw(&line, cell.bytes, cell.size);

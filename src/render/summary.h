@@ -3,7 +3,7 @@
 #define RENDER_SUMMARY_H
 
 #include "render/columns.h"
-#include <segmap/summary.h>
+#include <segmap/census.h>
 #include <stdio.h>
 
 /* All columns of a summary; NULL ends them. */
@@ -21,21 +21,26 @@ struct summary_selection {
 };
 
 /* Those of the list without -o. */
-extern const char default_summary_columns[];
+extern const char default_summary_columns[], default_census_columns[];
+
+/* A summary, and what it is of: one process, or all that are in a census. */
+struct summary_view {
+	struct segmap_summary *summary;
+	const struct segmap_layout *layout; /* or NULL */
+	const struct segmap_census *census; /* or NULL */
+};
 
 /* Bring the rows into the order that @selection asks for. */
-SEGMAP_MUST_CHECK struct segmap_error *summary_sort(const struct segmap_layout *layout,
-						    struct segmap_summary *summary,
+SEGMAP_MUST_CHECK struct segmap_error *summary_sort(const struct summary_view *view,
 						    const struct summary_selection *selection,
 						    const struct style *style);
 
-/* Write @summary of @layout to @file. Errors of writing stay in @file; the error is for memory. */
+/* Write @view to @file. Errors of writing stay in @file; the error is for memory. */
 SEGMAP_MUST_CHECK struct segmap_error *
-render_summary_table(const struct segmap_layout *layout, const struct segmap_summary *summary,
-		     const struct summary_selection *selection, const struct style *style,
-		     FILE *file);
+render_summary_table(const struct summary_view *view, const struct summary_selection *selection,
+		     const struct style *style, FILE *file);
 SEGMAP_MUST_CHECK struct segmap_error *
-render_summary_raw(const struct segmap_layout *layout, const struct segmap_summary *summary,
-		   const struct summary_selection *selection, const struct style *style, FILE *file);
+render_summary_raw(const struct summary_view *view, const struct summary_selection *selection,
+		   const struct style *style, FILE *file);
 
 #endif

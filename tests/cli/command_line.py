@@ -69,7 +69,7 @@ def every_option_of_help_is_known_and_no_other_is():
         arguments.update({"sysroot": "/", "at": "0"})
         arguments["core"] = smallest_core(os.path.join(directory, "core"))
         # What goes with them instead of a process.
-        instead = {"maps": [], "core": [], "sysroot": ["--maps", saved]}
+        instead = {"all": [], "maps": [], "core": [], "sysroot": ["--maps", saved]}
         for letter, name, argument in options():
             value = arguments.get(name)
             long = f"--{name}={value}" if argument else f"--{name}"
@@ -84,7 +84,7 @@ def every_option_of_help_is_known_and_no_other_is():
             if letter:
                 short = ["-" + letter] + ([value] if argument else [])
                 assert segtest.segmap(*short, process.pid).status == 0, short
-    for name in ("all", "svg", "html",
+    for name in ("svg", "html",
                  "audit", "diff", "watch", "quiz", "no-sandbox", "legend", "nonsense"):
         assert f"--{name}" in check_usage_error(f"--{name}", "1")
     for letter in "wZ":
