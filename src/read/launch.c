@@ -244,6 +244,10 @@ static struct segmap_error *not_executed(const char *name, int errnum)
 	if (errnum == ENOENT && !strchr(name, '/'))
 		return segmap_error_new(SEGMAP_ERROR_SYSTEM, name,
 					"there is no such program in PATH");
+	if (errnum == EACCES && !strchr(name, '/'))
+		return segmap_error_new(SEGMAP_ERROR_PERMISSION, name,
+					"there is no such program in PATH, as far as its directories "
+					"may be searched and what is there may be executed");
 	if (errnum == ENOENT && access(name, F_OK) == 0)
 		return segmap_error_new(SEGMAP_ERROR_SYSTEM, name,
 					"run it: its interpreter is not there (%s)",

@@ -144,6 +144,10 @@ def main():
     if shutil.which("readelf"):
         compare("bash, explained without its libraries", ["readelf", "-lW", "/bin/bash"],
                 [SEGMAP, "--explain", "--no-deps", "/bin/bash"], 200)
+    if shutil.which("strace"):
+        calls = ["strace", "-D", "-o", "/dev/null", "-e", "trace=execve,mmap,mprotect,munmap,mremap,brk"]
+        compare("true, run and shown", [*calls, "/bin/true"], [SEGMAP, "--run", "/bin/true"], 100)
+        compare("true, run with its calls", [*calls, "/bin/true"], [SEGMAP, "--trace", "--run", "/bin/true"], 100)
     if shutil.which("eu-addr2line"):
         with running([sys.executable, "-c", PYTHON_PROGRAM], True) as pid:
             compare_addresses(pid)

@@ -416,6 +416,7 @@ def check_refused(path, *words, env=None):
 @segtest.claim
 def program_that_cannot_be_executed_is_status_1():
     check_refused("no-such-program-anywhere", "PATH")
+    check_refused("passwd", "PATH", "may be executed", env={"PATH": "/nonexistent:/etc"})
     check_refused("/nonexistent/program", "No such file")
     check_refused("/", "Permission denied")
     check_refused("/etc/passwd", "Permission denied")
