@@ -182,19 +182,34 @@ def status_and_signals_are_the_program_s_own():
             assert status == -number and found, (options, number, status)
 
 
+def wait_for(pid, options):
+    """The next status of a child, as waitpid(2) has it with these options; never for ever."""
+    found = []
+
+    def has_status():
+        found[:] = os.waitpid(pid, options | os.WNOHANG)
+        return found[0] == pid
+
+    segtest.wait_until(has_status, f"a change of process {pid}")
+    return found[1]
+
+
 @segtest.claim
 def signals_from_outside_reach_it_while_it_is_traced():
     for options in ([], ["--moment=exit"]):
-        with started(GUEST, "waits", options=options) as (process, _):
+        # In a group of its own: SIGTSTP does nothing in a group that is orphaned, as the test's own
+        # may be (setpgid(2)).
+        with started(GUEST, "waits", options=options,
+                     preexec_fn=lambda: os.setpgid(0, 0)) as (process, _):
             assert process.stdout.readline() == b"waits\n"
-            assert bool(tracer_of(process.pid)) == bool(options)
+            segtest.wait_until(lambda: bool(tracer_of(process.pid)) == bool(options), "the tracer's end")
             for _ in range(3):
                 os.kill(process.pid, signal.SIGTSTP)
-                assert os.WIFSTOPPED(os.waitpid(process.pid, os.WUNTRACED)[1])
+                assert os.WIFSTOPPED(wait_for(process.pid, os.WUNTRACED))
                 with open(f"/proc/{process.pid}/stat", encoding="utf-8") as file:
                     assert file.read().rpartition(")")[2].split()[0] in "Tt"
                 os.kill(process.pid, signal.SIGCONT)
-                assert os.WIFCONTINUED(os.waitpid(process.pid, os.WCONTINUED)[1])
+                assert os.WIFCONTINUED(wait_for(process.pid, os.WCONTINUED))
             os.kill(process.pid, signal.SIGINT)
             assert process.wait(20) == -signal.SIGINT
 
