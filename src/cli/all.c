@@ -4,6 +4,7 @@
 #include "cli/show.h"
 #include "cli/status.h"
 #include "render/json_c.h"
+#include <malloc.h>
 #include <segmap/segmap.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,11 @@ static struct segmap_error *begin(struct walk *walk)
 	struct segmap_error *error;
 	struct rlimit limit;
 
+#ifdef M_TRIM_THRESHOLD
+	/* What one process took is kept for the next: to give it back and ask again costs more. */
+	mallopt(M_TRIM_THRESHOLD, 64 * 1024 * 1024);
+	mallopt(M_TOP_PAD, 1024 * 1024);
+#endif
 	/* Half of what may be open is left to the process that is being read. */
 	walk->most_open = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur / 2 : 512;
 	error = segmap_files_new((uint64_t)sysconf(_SC_PAGESIZE),

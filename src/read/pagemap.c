@@ -199,7 +199,8 @@ static void count_sharers(struct reading *reading, size_t n)
 
 /*
  * Whether of a short range as many pages are present as smaps has counted: then
- * none is a page of zeros, and there is no need to ask.
+ * none is a page of zeros, and there is no need to ask. Its words are then in
+ * @reading->entries.
  */
 static bool is_all_counted(struct reading *reading, uint64_t start, uint64_t end, uint64_t rss)
 {
@@ -222,15 +223,17 @@ static bool is_all_counted(struct reading *reading, uint64_t start, uint64_t end
 static struct segmap_error *read_entries(struct reading *reading, uint64_t start, uint64_t end,
 					 uint64_t rss)
 {
-	struct segmap_error *error =
-		is_all_counted(reading, start, end, rss) ? NULL : find_zeros(reading, start, end);
+	bool is_read = is_all_counted(reading, start, end, rss);
+	struct segmap_error *error = is_read ? NULL : find_zeros(reading, start, end);
 	size_t zero = 0;
 
 	while (!error && start < end) {
 		uint64_t n = min_u64((end - start) / reading->page_size, ENTRIES_AT_ONCE);
-		ssize_t got = pread(reading->memory->pagemap, reading->entries,
-				    n * sizeof(*reading->entries),
-				    (off_t)(start / reading->page_size * sizeof(*reading->entries)));
+		size_t size = n * sizeof(*reading->entries);
+		ssize_t got = is_read ? (ssize_t)size :
+					pread(reading->memory->pagemap, reading->entries, size,
+					      (off_t)(start / reading->page_size *
+						      sizeof(*reading->entries)));
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -364,7 +367,10 @@ struct segmap_error *segmap_layout_read_pages(struct segmap_layout *layout,
 		.page_size = layout->page_size,
 		.can_scan = true,
 		.knows_guards = true,
-		.kpagecount = open("/proc/kpagecount", O_RDONLY | O_CLOEXEC),
+		/* A summary of many shares out what this would tell of one. */
+		.kpagecount = which == SEGMAP_PAGES_OF_MIXED ?
+				      -1 :
+				      open("/proc/kpagecount", O_RDONLY | O_CLOEXEC),
 	};
 	struct segmap_error *error;
 

@@ -176,8 +176,7 @@ static struct segmap_error *read_maps(struct segmap_layout *layout, int dir, con
 }
 
 /* Name and arguments. They are the process's own to write, so they are only shown. */
-static struct segmap_error *read_names(struct segmap_layout *layout, int dir, const char *name,
-				       unsigned int wanted)
+static struct segmap_error *read_names(struct segmap_layout *layout, int dir, const char *name)
 {
 	size_t size;
 	int result = read_whole(dir, "comm", 4096, &layout->comm, &size);
@@ -186,8 +185,6 @@ static struct segmap_error *read_names(struct segmap_layout *layout, int dir, co
 		return read_error(-result, name, "read its name");
 	if (size && layout->comm[size - 1] == '\n')
 		layout->comm[size - 1] = '\0';
-	if (wanted & SEGMAP_WANT_BRIEF)
-		return NULL;
 	result = read_whole(dir, "cmdline", SEGMAP_MAX_COMMAND, &layout->command,
 			    &layout->command_size);
 	return result < 0 ? read_error(-result, name, "read its command line") : NULL;
@@ -535,6 +532,19 @@ struct wanted {
 	size_t n_addrs;
 };
 
+/* The files of a brief look; the process's name only where it is to be named, for an old file. */
+static struct segmap_error *open_briefly(struct segmap_layout *layout, int dir, const char *name,
+					 struct segmap_files *files)
+{
+	struct segmap_error *error = backings_open(layout, dir, files);
+
+	for (size_t i = 0; !error && i < layout->n_backings; i++)
+		if (layout->backings[i].status == SEGMAP_STATUS_DELETED ||
+		    layout->backings[i].status == SEGMAP_STATUS_REPLACED)
+			return read_names(layout, dir, name);
+	return error;
+}
+
 static struct segmap_error *read_once(struct segmap_layout *layout, int dir, const char *name,
 				      struct segmap_files *files, const struct wanted *wanted)
 {
@@ -553,12 +563,12 @@ static struct segmap_error *read_once(struct segmap_layout *layout, int dir, con
 		read_rollup(layout, dir);
 	if (!error && wanted->memory & SEGMAP_WANT_PAGES)
 		error = open_pagemap(layout, dir);
+	if (!error && wanted->memory & SEGMAP_WANT_BRIEF)
+		return open_briefly(layout, dir, name, files);
 	if (!error)
-		error = read_names(layout, dir, name, wanted->memory);
+		error = read_names(layout, dir, name);
 	if (error)
 		return error;
-	if (wanted->memory & SEGMAP_WANT_BRIEF)
-		return backings_open(layout, dir, files);
 	read_auxv(layout, dir);
 	read_personality(layout, dir);
 	read_start(layout, dir, &n_threads);

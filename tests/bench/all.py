@@ -115,6 +115,9 @@ def main():
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
+    except subprocess.CalledProcessError as error:
+        print(f"bench: {error.cmd[0]} failed: {error.returncode}", file=sys.stderr)
+        sys.exit(1)
+    except (OSError, RuntimeError) as error:
         print(f"bench: {error}", file=sys.stderr)
         sys.exit(1)
