@@ -287,14 +287,11 @@ struct segmap_error *backings_open(struct segmap_layout *layout, int process_dir
 				   struct segmap_files *files)
 {
 	__attribute__((cleanup(ladder_close))) struct ladder ladder = {
-		.process_dir = process_dir, .map_files = -1, .root = -1,
+		.process_dir = process_dir, .map_files = -1, .root = -1, .exe = -1,
 	};
 
 	if (files_want_known_paths(files))
 		ladder_take_view(&ladder);
-	ladder.exe = openat(process_dir, "exe", O_PATH | O_CLOEXEC);
-	if (ladder.exe >= 0 && fstat(ladder.exe, &ladder.exe_stat) == 0)
-		layout->exe_ino = ladder.exe_stat.st_ino;
 	for (size_t i = 0; i < layout->n_backings; i++) {
 		struct segmap_error *error =
 			open_backing(layout, &ladder, files, &layout->backings[i]);

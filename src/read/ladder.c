@@ -73,6 +73,14 @@ int ladder_open_map_files(struct ladder *ladder, const struct segmap_layout *lay
 int ladder_open_exe(struct ladder *ladder, const struct segmap_backing *backing,
 		    struct stat *stat)
 {
+	if (!ladder->exe_tried) {
+		ladder->exe_tried = true;
+		ladder->exe = openat(ladder->process_dir, "exe", O_PATH | O_CLOEXEC);
+		if (ladder->exe >= 0 && fstat(ladder->exe, &ladder->exe_stat)) {
+			close(ladder->exe);
+			ladder->exe = -1;
+		}
+	}
 	if (ladder->exe < 0 || !is_same_file(&ladder->exe_stat, backing))
 		return -1;
 	*stat = ladder->exe_stat;

@@ -15,7 +15,8 @@ struct ladder {
 	int map_files;		/* directory; -1 not yet, or refused */
 	bool map_files_refused; /* only CAP_CHECKPOINT_RESTORE may open its entries */
 	int root;		/* the process's root directory; -1 not yet */
-	int exe;		/* -1 if it cannot be had */
+	int exe;		/* -1 not yet, or if it cannot be had */
+	bool exe_tried;
 	struct stat exe_stat;
 	struct view view; /* of paths; unknown unless it was taken */
 	struct open_fd { /* the regular files that the process has open */

@@ -599,6 +599,7 @@ static struct segmap_error *read_until_still(int dir, const char *name, struct s
 			error = segmap_layout_new(&layout);
 		if (error)
 			return error;
+		layout->exe_ino = before.exe_ino;
 		error = read_once(layout, dir, name, files, wanted);
 		if (!error)
 			error = read_moment(dir, name, wanted->memory, &after);
