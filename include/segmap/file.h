@@ -61,8 +61,8 @@ struct segmap_files;
 enum segmap_want {
 	SEGMAP_WANT_SONAME = 1 << 0,  /* DT_SONAME and DT_TEXTREL */
 	SEGMAP_WANT_LINKING = 1 << 1, /* struct segmap_linking and the ABI note */
-	/* A file that was at its path for one process is believed to be there for the next of the
-	 * same root and mount namespace: for a run over very many that takes no longer than a look. */
+	/* A file that was at its path for one process is believed to be there for the next with the
+	 * same root and mount namespace: for a run over very many that takes but a moment. */
 	SEGMAP_WANT_KNOWN_PATHS = 1 << 2,
 };
 

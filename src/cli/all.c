@@ -136,7 +136,8 @@ static struct segmap_error *note_left_out(const struct walk *walk)
 
 	if (walk->n_without)
 		error = segmap_census_note(walk->census,
-					   "left out without memory, kernel threads and zombies: %zu",
+					   "left out, having no memory: %zu kernel threads "
+					   "and zombies",
 					   walk->n_without);
 	if (!error && walk->n_refused && walk->options->form == FORM_JSON)
 		error = segmap_census_note(walk->census, "left out without permission: %zu",
@@ -151,7 +152,8 @@ static void report_refused(const struct walk *walk)
 		report(segmap_error_new(SEGMAP_ERROR_PERMISSION, "--all",
 					"processes left out for want of permission: %zu%s",
 					walk->n_refused,
-					geteuid() ? " (root could read those of other users)" : ""));
+					geteuid() ? " (root could read those of other users)" :
+						    ""));
 }
 
 static struct segmap_error *end(struct walk *walk)

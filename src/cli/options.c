@@ -39,7 +39,7 @@ enum {
 
 static const struct option_row rows[] = {
 	{ OPTION_ALL, "all", no_argument, "",
-	  "every process that can be read: a summary; with -J, -x, -X or -S each" },
+	  "every process: one summary of them; with -J, -x, -X or -S each" },
 	{ OPTION_RUN, "run", no_argument, "",
 	  "run a program, stop it at its entry point, show it, let it go on" },
 	{ OPTION_TRACE, "trace", no_argument, "",

@@ -164,10 +164,13 @@ void report_missed(const struct segmap_layout *layout)
 struct segmap_error *examine(const struct options *options, struct segmap_files *files,
 			     struct segmap_layout *layout)
 {
-	enum segmap_pages_of which = options->wanted & SEGMAP_WANT_BRIEF     ? SEGMAP_PAGES_OF_MIXED :
-				     options->wanted & SEGMAP_WANT_ALL_PAGES ? SEGMAP_PAGES_OF_ALL :
-									       SEGMAP_PAGES_OF_IMAGES;
 	struct segmap_error *error = segmap_files_parse(files, layout);
+	enum segmap_pages_of which = SEGMAP_PAGES_OF_IMAGES;
+
+	if (options->wanted & SEGMAP_WANT_BRIEF)
+		which = SEGMAP_PAGES_OF_MIXED;
+	else if (options->wanted & SEGMAP_WANT_ALL_PAGES)
+		which = SEGMAP_PAGES_OF_ALL;
 
 	if (!error)
 		error = segmap_layout_correlate(layout);

@@ -834,7 +834,8 @@ static struct json_object *row_of_summary(struct writer *writer, bool of_census,
 {
 	struct json_object *object = new_object(writer);
 
-	add(writer, object, "group", string_of(writer, row->path ? row->path : word_of_kind(row->kind)));
+	add(writer, object, "group",
+	    string_of(writer, row->path ? row->path : word_of_kind(row->kind)));
 	add(writer, object, "class", string_of(writer, word_of_class(row->class)));
 	if (of_census)
 		add(writer, object, "processes", number_of(writer, row->processes));
@@ -843,7 +844,7 @@ static struct json_object *row_of_summary(struct writer *writer, bool of_census,
 	return object;
 }
 
-/* One note for each file that is deleted or replaced: of those from @first on, all with its path. */
+/* A note for the file of the stale entry @first, with all who map it; returns where the next is. */
 static size_t write_stale(struct writer *writer, const struct segmap_census *census, size_t first)
 {
 	__attribute__((cleanup(segmap_text_free))) struct segmap_text note = { 0 };
