@@ -164,6 +164,7 @@ struct segmap_layout {
 	uint64_t page_size; /* bytes; 0 until the files are parsed, where only they tell */
 	unsigned int machine; /* EM_X86_64 … that it is of; 0: this one */
 	bool changed;	    /* the process changed while it was read */
+	bool brief; /* read for a summary: pieces without names, one for what is of one class */
 	bool read_implies_exec; /* personality: what is readable is executable */
 
 	struct segmap_vma *vmas;

@@ -379,10 +379,29 @@ static uint64_t label_at(struct segmap_piece *piece, const struct cutter *cutter
 	return label_segment(piece, elf, &elf->segments[fragment->segment], &place);
 }
 
+/* Whether all of @fragment is of one class (see segmap_piece_class()), whatever its sections. */
+static bool is_one_class(const struct cutter *cutter, const struct fragment *fragment)
+{
+	const struct segmap_elf *elf;
+
+	if (fragment->segment < 0)
+		return false;
+	elf = cutter->layout->images[fragment->image].elf;
+	return fragment->relro || fragment->kind == FRAGMENT_ANON ||
+	       !(elf->segments[fragment->segment].prot & PROT_WRITE);
+}
+
 static bool cut_fragment(struct cutter *cutter, const struct work *work,
 			 const struct fragment *fragment)
 {
 	uint64_t addr = fragment->start;
+
+	if (cutter->layout->brief && is_one_class(cutter, fragment)) {
+		struct segmap_piece piece = { .start = addr, .end = fragment->end,
+					      .off = SEGMAP_NO_OFF, .name = "" };
+
+		return add_piece(cutter, work, fragment, piece);
+	}
 
 	if (fragment->kind == FRAGMENT_NONE) {
 		struct segmap_piece piece = { .start = addr, .end = fragment->end,

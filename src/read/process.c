@@ -600,6 +600,7 @@ static struct segmap_error *read_until_still(int dir, const char *name, struct s
 		if (error)
 			return error;
 		layout->exe_ino = before.exe_ino;
+		layout->brief = wanted->memory & SEGMAP_WANT_BRIEF;
 		error = read_once(layout, dir, name, files, wanted);
 		if (!error)
 			error = read_moment(dir, name, wanted->memory, &after);
