@@ -4,17 +4,18 @@
     SEGMAP=build/segmap tests/bench/all.py [NUMBER]
 
 500 processes of three kinds (sleep, bash, python3 with a few extension modules) run in a PID
-namespace of their own, so that --all means those. pmap takes at most 255 processes at a time.
+namespace of their own, so that --all means those. pmap takes at most 255 processes at a
+time. The commands run in turn; a ratio is the median of the rounds' own.
 
-Exits 0, 77 where hyperfine, pmap or the right to make a PID namespace is missing, 1 where
+Exits 0, 77 where pmap or the right to make a PID namespace is missing, 1 where
 something could not run.
 """
-import json
 import os
+import resource
 import shutil
+import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
 SEGMAP = os.environ.get("SEGMAP") or "segmap"
@@ -44,12 +45,22 @@ def wait_until_all_rest(pids):
     raise RuntimeError("the processes do not come to rest")
 
 
+def used():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def once(command):
+    """Seconds by the clock and of processor time."""
+    before, began = used(), time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - began, used() - before
+
+
 def measure(commands, runs):
-    with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        subprocess.run(["hyperfine", "-N", "--warmup", "2", "--runs", str(runs), "--style", "none",
-                        "--export-json", file.name, *commands], check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        return json.load(file)["results"]
+    """In turn, so that whatever else the machine does falls on all of them; the first warms up."""
+    rounds = [[once(command) for command in commands] for _ in range(runs + 1)]
+    return rounds[1:]
 
 
 def peak(command):
@@ -59,25 +70,22 @@ def peak(command):
 
 
 def compare(pids, runs):
-    smaps = " ".join(f"/proc/{pid}/smaps" for pid in pids)
     batches = [pids[at:at + BATCH] for at in range(0, len(pids), BATCH)]
     pmap = "; ".join("pmap -X " + " ".join(map(str, batch)) for batch in batches)
     named = {
-        "cat of their smaps": f"cat {smaps}",
-        "segmap --all": f"{SEGMAP} --all",
-        f"pmap -X, {len(batches)} times": f"sh -c '{pmap}'",
-        "segmap --all --json": f"{SEGMAP} --all --json",
+        "cat of their smaps": ["cat", *(f"/proc/{pid}/smaps" for pid in pids)],
+        "segmap --all": [SEGMAP, "--all"],
+        f"pmap -X, {len(batches)} times": ["sh", "-c", pmap],
+        "segmap --all --json": [SEGMAP, "--all", "--json"],
     }
-    results = measure(list(named.values()), runs)
-    base = results[0]
-    print(f"{len(pids)} processes, {runs} runs, load {os.getloadavg()[0]:.2f} "
+    rounds = measure(list(named.values()), runs)
+    print(f"{len(pids)} processes, {runs} rounds, load {os.getloadavg()[0]:.2f} "
           f"on {os.cpu_count()} processors")
-    for name, result in zip(named, results):
-        used, of_base = (r["user"] + r["system"] for r in (result, base))
-        print(f"  {name:22} median {result['median'] * 1000:7.1f} ms  "
-              f"min {result['min'] * 1000:7.1f} ms  "
-              f"ratio {result['median'] / base['median']:5.2f} (min {result['min'] / base['min']:5.2f}, "
-              f"of processor time {used / of_base:5.2f})")
+    for i, name in enumerate(named):
+        wall = statistics.median(each[i][0] for each in rounds)
+        ratios = [statistics.median(each[i][k] / each[0][k] for each in rounds) for k in (0, 1)]
+        print(f"  {name:22} median {wall * 1000:7.1f} ms  ratio {ratios[0]:5.2f}  "
+              f"of processor time {ratios[1]:5.2f}")
     if os.access("/usr/bin/time", os.X_OK):
         print(f"  segmap --all: peak memory {peak([SEGMAP, '--all'])} KiB")
     sys.stdout.flush()
@@ -100,7 +108,7 @@ def main():
     if sys.argv[1:2] == ["--inside"]:
         run(int(sys.argv[2]), int(sys.argv[3]))
         return 0
-    for program in ("hyperfine", "pmap", "unshare", "bash"):
+    for program in ("pmap", "unshare", "bash"):
         if not shutil.which(program):
             print(f"{program} is missing: --all is not measured")
             return 77
