@@ -668,11 +668,41 @@ static int open_live_thread(int dir, int pid)
 	return -1;
 }
 
+/*
+ * The map as one of the threads that live sees it. That one can end before it is
+ * read: then there may be others. False if there is none; *@error is why one
+ * could not be read.
+ */
+static bool read_by_thread(int dir, int pid, const char *name, struct segmap_files *files,
+			   const struct wanted *wanted, struct segmap_layout **ret,
+			   struct segmap_error **error)
+{
+	enum { MOST_TRIES = 64, MOST_MISSES = 2 };
+	int misses = 0;
+
+	for (int i = 0; i < MOST_TRIES && misses < MOST_MISSES; i++) {
+		scope_close int thread = open_live_thread(dir, pid);
+
+		/* The list of threads that end while it is read can lack one that lives. */
+		if (thread < 0) {
+			misses++;
+			continue;
+		}
+		*error = read_until_still(thread, name, files, wanted, ret);
+		if (!*error || ((*error)->code != SEGMAP_ERROR_NO_MEMORY_MAP &&
+				(*error)->code != SEGMAP_ERROR_NO_PROCESS))
+			return true;
+		segmap_error_free(*error);
+		*error = NULL;
+	}
+	return false;
+}
+
 static struct segmap_error *read_process(int pid, struct segmap_files *files,
 					 const struct wanted *wanted, struct segmap_layout **ret)
 {
-	scope_close int dir = -1, thread = -1;
-	struct segmap_error *error;
+	struct segmap_error *error, *by_thread = NULL;
+	scope_close int dir = -1;
 	char name[32];
 
 	snprintf(name, sizeof(name), "/proc/%d", pid);
@@ -684,11 +714,10 @@ static struct segmap_error *read_process(int pid, struct segmap_files *files,
 	error = read_until_still(dir, name, files, wanted, ret);
 	if (!error || error->code != SEGMAP_ERROR_NO_MEMORY_MAP)
 		return error;
-	thread = open_live_thread(dir, pid);
-	if (thread < 0)
+	if (!read_by_thread(dir, pid, name, files, wanted, ret, &by_thread))
 		return error;
 	segmap_error_free(error);
-	return read_until_still(thread, name, files, wanted, ret);
+	return by_thread;
 }
 
 static struct segmap_error *open_process(int pid, struct segmap_files *files,
