@@ -25,22 +25,31 @@ def run_command(*arguments, options=(), output):
     return [segtest.SEGMAP, *options, "--output-file", output, "--run", *arguments]
 
 
-def run(*arguments, options=(), **more):
-    """(status as subprocess has it, documents, standard output of the program, standard error)."""
+@contextlib.contextmanager
+def place_for_the_map():
+    """A path in a directory of its own, which outlasts every tracer that was told to write there."""
     with tempfile.TemporaryDirectory() as directory:
         output = os.path.join(directory, "map")
+        try:
+            yield output
+        finally:
+            # The program can end before its tracer does, which writes until it ends.
+            segtest.wait_until(lambda: not tracers(output), "the end of the tracer")
+
+
+def run(*arguments, options=(), **more):
+    """(status as subprocess has it, documents, standard output of the program, standard error)."""
+    with place_for_the_map() as output:
         more.setdefault("stdin", subprocess.DEVNULL)
         # Files, not pipes: what the program forks can hold them open.
-        with open(os.path.join(directory, "out"), "w+b") as out, \
-                open(os.path.join(directory, "err"), "w+b") as err:
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             result = subprocess.run(run_command(*arguments, options=["-J", *options], output=output),
                                     stdout=out, stderr=err, check=False, timeout=60, **more)
 
             def read(file):
                 return os.pread(file.fileno(), 1 << 20, 0)
 
-            # The program can end before its tracer does.
-            segtest.wait_until(lambda: os.path.exists(output) or read(err), "the map of " + arguments[0])
+            segtest.wait_until(lambda: not tracers(output), "the end of the tracer of " + arguments[0])
             out, err = read(out), read(err)
         if b"trace it" in err:
             raise segtest.Skip("needs to trace its own process")
@@ -79,8 +88,7 @@ def tracers(marker):
 @contextlib.contextmanager
 def started(*arguments, options=(), **more):
     """A program that segmap has started and that waits; the file its map is written to."""
-    with tempfile.TemporaryDirectory() as directory:
-        output = os.path.join(directory, "map")
+    with place_for_the_map() as output:
         process = subprocess.Popen(run_command(*arguments, options=["-J", *options], output=output),
                                    stdout=subprocess.PIPE, **more)
         try:
@@ -151,8 +159,7 @@ def program_inherits_what_it_would_by_itself(name):
     for options in ([], ["--moment=exec,entry"], ["--moment=exit"]):
         more = {"preexec_fn": CIRCUMSTANCES[name], "close_fds": False, "stdin": subprocess.DEVNULL}
         alone = what_it_tells(arguments, **more)
-        with tempfile.TemporaryDirectory() as directory:
-            output = os.path.join(directory, "map")
+        with place_for_the_map() as output:
             shown = what_it_tells(run_command(*arguments, options=options, output=output), **more)
         assert len(alone) > 50 and any(line.startswith("fd 0 /dev/null") for line in alone), alone
         if options == ["--moment=exit"]:  # it is traced until then
@@ -222,8 +229,7 @@ def foreground(terminal):
 @segtest.claim
 def terminal_and_job_control_are_the_shell_s():
     bash = segtest.which("bash")
-    with tempfile.TemporaryDirectory() as directory:
-        output = os.path.join(directory, "map")
+    with place_for_the_map() as output:
         pid, terminal = pty.fork()
         if pid == 0:
             os.execve(bash, [bash, "--norc", "--noprofile", "-i"],

@@ -166,7 +166,7 @@ def check_layout(layout):
             assert vma["pieces"] == [], vma
 
 
-def wait_until(condition, what, seconds=10.0):
+def wait_until(condition, what, seconds=60.0):
     """Poll until condition() is true; fail with what was awaited."""
     deadline = time.monotonic() + seconds
     while not condition():
