@@ -1,12 +1,9 @@
 /* src/render/explain.c - what a program file says, and the story of its loading. */
 #include "render/explain.h"
 #include "render/reason.h"
+#include "render/say.h"
 #include <elf.h>
-#include <inttypes.h>
-#include <stdarg.h>
-#include <string.h>
-
-#define HEX "0x%" PRIx64
+#include <stdio.h>
 
 struct story {
 	const struct segmap_layout *layout;
@@ -15,36 +12,10 @@ struct story {
 	struct segmap_text sentence; /* one that is not wrapped yet */
 };
 
-static void say(struct segmap_text *text, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void say(struct segmap_text *text, const char *format, ...)
-{
-	char line[512];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(line, sizeof(line), format, arguments);
-	va_end(arguments);
-	segmap_text_append_trusted(text, line);
-}
-
-static void say_safe(struct segmap_text *text, const char *string)
-{
-	segmap_text_append_safe(text, string, strlen(string));
-}
-
 static void blanks(struct segmap_text *text, size_t n)
 {
 	while (n--)
 		segmap_text_append_char(text, ' ');
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
 }
 
 /* A line that begins a part. */
@@ -92,13 +63,6 @@ static void wrap_sentence(struct story *story, size_t indent)
 	story->sentence.size = 0;
 }
 
-static const char *flags(int prot, char ret[static 5])
-{
-	segmap_perms_format(prot, false, ret);
-	ret[3] = '\0';
-	return ret;
-}
-
 /* ---- the file ---- */
 
 static const char *type_words(const struct segmap_layout *layout)
@@ -133,7 +97,7 @@ static void say_stack(struct segmap_text *text, const struct segmap_elf *elf)
 	if (elf->stack_prot == SEGMAP_NO_STACK)
 		say(text, "  stack        no PT_GNU_STACK: the machine's default\n");
 	else
-		say(text, "  stack        %s (PT_GNU_STACK)\n", flags(elf->stack_prot, perms));
+		say(text, "  stack        %s (PT_GNU_STACK)\n", rwx(elf->stack_prot, perms));
 }
 
 static void say_segments(struct segmap_text *text, const struct segmap_elf *elf)
@@ -148,7 +112,7 @@ static void say_segments(struct segmap_text *text, const struct segmap_elf *elf)
 		say(text, "  %4u %-9s %-5s %#12" PRIx64 " %#18" PRIx64 " %#10" PRIx64 " %#10" PRIx64
 			  " %#8" PRIx64 "\n",
 		    segment->index, segment->type == SEGMAP_SEGMENT_LOAD ? "LOAD" : "GNU_RELRO",
-		    flags(segment->prot, perms), segment->off, segment->vaddr, segment->filesz,
+		    rwx(segment->prot, perms), segment->off, segment->vaddr, segment->filesz,
 		    segment->memsz, segment->align);
 	}
 }
@@ -213,7 +177,7 @@ static void say_image(struct story *story, int32_t index, bool again)
 	const struct segmap_forecast *forecast = &layout->prediction->images[index];
 	struct segmap_text *text = &story->sentence;
 
-	say_safe(text, base_name(segmap_layout_image_path(layout, index)));
+	say_image_name(text, layout, index);
 	if (forecast->base[0] && !again)
 		say(text, " (%s)", forecast->base);
 	if (again) {
@@ -225,8 +189,7 @@ static void say_image(struct story *story, int32_t index, bool again)
 	} else if (forecast->found) {
 		if (forecast->needed_by >= 0) {
 			segmap_text_append_trusted(text, ", needed by ");
-			say_safe(text, base_name(segmap_layout_image_path(layout,
-									  forecast->needed_by)));
+			say_image_name(text, layout, forecast->needed_by);
 		}
 		segmap_text_append_trusted(text, ", found: ");
 		say_safe(text, forecast->found);
@@ -370,7 +333,7 @@ static void tell_result(struct story *story)
 		if (layout->images[i].role == SEGMAP_ROLE_VDSO)
 			continue;
 		count = count_vmas(layout, (int32_t)i);
-		say_safe(text, base_name(segmap_layout_image_path(layout, (int32_t)i)));
+		say_image_name(text, layout, (int32_t)i);
 		say(text, ": %u PT_LOAD%s become%s %u VMA%s of the file", count.loads,
 		    count.loads == 1 ? "" : "s", count.loads == 1 ? "s" : "", count.of_file,
 		    count.of_file == 1 ? "" : "s");

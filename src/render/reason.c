@@ -1,15 +1,10 @@
 /* src/render/reason.c - why a call is made, as a sentence with its numbers. */
 #include "render/reason.h"
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include "render/say.h"
 #include <string.h>
-
-#define HEX "0x%" PRIx64
 
 /* What the sentences about one call draw on. */
 struct subject {
-	struct segmap_text *text;
 	const struct segmap_call *call;
 	const struct segmap_elf *elf;
 	const struct segmap_segment *segment; /* NULL for none */
@@ -17,188 +12,151 @@ struct subject {
 	uint64_t page_size;
 };
 
-static void say(const struct subject *subject, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void say(const struct subject *subject, const char *format, ...)
-{
-	char sentence[512];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(sentence, sizeof(sentence), format, arguments);
-	va_end(arguments);
-	segmap_text_append_trusted(subject->text, sentence);
-}
-
 static bool is_musl(const struct subject *subject)
 {
 	return strncmp(subject->call->source, "ldso/", 5) == 0;
 }
 
-/* "r--" of permissions or p_flags. */
-static const char *flags(int prot, char ret[static 5])
-{
-	segmap_perms_format(prot, false, ret);
-	ret[3] = '\0';
-	return ret;
-}
-
 /* Append the names of the sections in [start, end) (vaddr); at most a line of them. */
-static size_t say_sections(const struct subject *subject, uint64_t start, uint64_t end)
+static size_t say_some_sections(struct segmap_text *text, const struct subject *subject,
+				uint64_t start, uint64_t end)
 {
 	enum { MOST = 14 };
-	const struct segmap_elf *elf = subject->elf;
-	size_t n = 0;
 
-	for (size_t i = 0; i < elf->n_by_vaddr; i++) {
-		const struct segmap_label *label = &elf->by_vaddr[i];
-		const char *name;
-
-		if (label->kind != SEGMAP_LABEL_SECTION || label->end <= start ||
-		    label->start >= end)
-			continue;
-		if (n++ >= MOST)
-			continue;
-		name = elf->sections[label->section].name;
-		segmap_text_append_char(subject->text, ' ');
-		segmap_text_append_safe(subject->text, name, strlen(name));
-	}
-	if (n > MOST)
-		say(subject, " and %zu more", n - MOST);
-	return n;
+	return say_sections(text, subject->elf, start, end, MOST);
 }
 
 /* "It holds .init .text." unless there is nothing to name. */
-static void say_holds(const struct subject *subject, uint64_t start, uint64_t end)
+static void say_holds(struct segmap_text *text, const struct subject *subject, uint64_t start,
+		      uint64_t end)
 {
-	size_t before = subject->text->size;
+	size_t before = text->size;
 
-	say(subject, " It holds");
-	if (say_sections(subject, start, end))
-		segmap_text_append_char(subject->text, '.');
+	say(text, " It holds");
+	if (say_some_sections(text, subject, start, end))
+		segmap_text_append_char(text, '.');
 	else
-		subject->text->size = before;
+		text->size = before;
 }
 
-static void reason_span(const struct subject *subject)
+static void reason_span(struct segmap_text *text, const struct subject *subject)
 {
 	const uint64_t *n = subject->call->numbers;
 
-	say(subject, "One mapping for all of it: from the lowest PT_LOAD, at " HEX
+	say(text, "One mapping for all of it: from the lowest PT_LOAD, at " HEX
 		     ", to the end of the %s at " HEX " are " HEX " bytes in whole pages.",
 	    n[1], subject->call->actor == SEGMAP_ACTOR_KERNEL || is_musl(subject) ?
 			  "highest" : "last",
 	    n[2], n[0]);
 	if (subject->call->actor == SEGMAP_ACTOR_KERNEL)
-		say(subject, " Only so is a place sure that is large enough.");
+		say(text, " Only so is a place sure that is large enough.");
 	else
-		say(subject, " It has the offset and permissions of the %s one; the others are laid "
+		say(text, " It has the offset and permissions of the %s one; the others are laid "
 			     "over it.", is_musl(subject) ? "lowest" : "first");
 	if (subject->segment)
-		say_holds(subject, subject->segment->vaddr,
+		say_holds(text, subject, subject->segment->vaddr,
 			  subject->segment->vaddr + subject->segment->filesz);
 }
 
-static void reason_span_rest(const struct subject *subject)
+static void reason_span_rest(struct segmap_text *text, const struct subject *subject)
 {
 	const uint64_t *n = subject->call->numbers;
 
-	say(subject, "LOAD %u asks for p_filesz " HEX " bytes; a page is whole, so its own pages end at "
+	say(text, "LOAD %u asks for p_filesz " HEX " bytes; a page is whole, so its own pages end at "
 		     HEX ". The " HEX " bytes behind go back: the PT_LOADs that follow are mapped into "
 		     "them, and what none of them takes stays unmapped.",
 	    subject->segment ? subject->segment->index : 0, n[1], subject->start, n[0]);
 }
 
-static void reason_file_pages(const struct subject *subject)
+static void reason_file_pages(struct segmap_text *text, const struct subject *subject)
 {
 	const uint64_t *n = subject->call->numbers;
 	uint64_t size = subject->end - subject->start;
 
 	if (subject->call->off & (subject->page_size - 1)) {
-		say(subject, "p_vaddr " HEX " and p_offset " HEX " do not agree within a page.", n[1],
+		say(text, "p_vaddr " HEX " and p_offset " HEX " do not agree within a page.", n[1],
 		    n[0]);
 		return;
 	}
 	if (n[3])
-		say(subject, "p_vaddr " HEX " and p_offset " HEX " are rounded down by " HEX
+		say(text, "p_vaddr " HEX " and p_offset " HEX " are rounded down by " HEX
 			     " to the start of a page: the first " HEX " bytes are what the file has "
 			     "before the segment. ", n[1], n[0], n[3], n[3]);
 	else
-		say(subject, "p_vaddr " HEX " and p_offset " HEX " begin a page. ", n[1], n[0]);
+		say(text, "p_vaddr " HEX " and p_offset " HEX " begin a page. ", n[1], n[0]);
 	if (is_musl(subject) && subject->segment && subject->segment->memsz != n[2])
-		say(subject, "musl maps as far as p_memsz " HEX " reaches, " HEX " bytes.",
+		say(text, "musl maps as far as p_memsz " HEX " reaches, " HEX " bytes.",
 		    subject->segment->memsz, size);
 	else if (n[3] + n[2] == size)
-		say(subject, "p_filesz " HEX " ends with a page.", n[2]);
+		say(text, "p_filesz " HEX " ends with a page.", n[2]);
 	else
-		say(subject, "p_filesz " HEX " bytes are asked for; a page is whole, so " HEX " come.",
+		say(text, "p_filesz " HEX " bytes are asked for; a page is whole, so " HEX " come.",
 		    n[2], size);
-	say_holds(subject, n[1], n[1] + n[2]);
+	say_holds(text, subject, n[1], n[1] + n[2]);
 }
 
-static void reason_tail(const struct subject *subject)
+static void reason_tail(struct segmap_text *text, const struct subject *subject)
 {
 	const uint64_t *n = subject->call->numbers;
 
-	say(subject, "The file's bytes end at " HEX ": p_filesz is " HEX ", p_memsz " HEX ". ", n[0],
+	say(text, "The file's bytes end at " HEX ": p_filesz is " HEX ", p_memsz " HEX ". ", n[0],
 	    n[2], n[3]);
 	switch (subject->call->reason) {
 	case SEGMAP_REASON_JUNK_TAIL:
-		say(subject, "To write zeros to the end of the page fails, since it is not writable, and "
+		say(text, "To write zeros to the end of the page fails, since it is not writable, and "
 			     "the kernel lets that pass: the last " HEX " bytes stay what the file has "
 			     "there.", n[1]);
 		break;
 	case SEGMAP_REASON_TAIL_WRITABLE:
-		say(subject, "Their page is made writable, so that the rest of it can be zeroed.");
+		say(text, "Their page is made writable, so that the rest of it can be zeroed.");
 		break;
 	case SEGMAP_REASON_TAIL_RESTORED:
-		say(subject, "It is zeroed, and has the permissions of its segment again.");
+		say(text, "It is zeroed, and has the permissions of its segment again.");
 		break;
 	default:
-		say(subject, "The other " HEX " bytes of the page become zeros: .bss begins in the same "
+		say(text, "The other " HEX " bytes of the page become zeros: .bss begins in the same "
 			     "page.", n[1]);
 	}
 }
 
-static void reason_bss(const struct subject *subject)
+static void reason_bss(struct segmap_text *text, const struct subject *subject)
 {
 	const uint64_t *n = subject->call->numbers;
 	int prot = (int)n[3];
 	char asked[5];
 
 	if (!n[1])
-		say(subject, "The segment has no bytes in the file: p_memsz " HEX " is all anonymous "
+		say(text, "The segment has no bytes in the file: p_memsz " HEX " is all anonymous "
 			     "memory, of zeros.", n[2]);
 	else
-		say(subject, "p_memsz " HEX " is " HEX " more than p_filesz " HEX ". What of it lies "
+		say(text, "p_memsz " HEX " is " HEX " more than p_filesz " HEX ". What of it lies "
 			     "past the file's last page is anonymous memory: .bss, which no file "
 			     "holds.", n[2], n[2] - n[1], n[1]);
 	if (subject->call->actor == SEGMAP_ACTOR_KERNEL && (prot & 3) != 3)
-		say(subject, " The kernel makes it readable and writable, though p_flags say %s.",
-		    flags(prot, asked));
+		say(text, " The kernel makes it readable and writable, though p_flags say %s.",
+		    rwx(prot, asked));
 }
 
-static void reason_holes(const struct subject *subject)
+static void reason_holes(struct segmap_text *text, const struct subject *subject)
 {
 	const uint64_t *n = subject->call->numbers;
 
-	say(subject, "There are gaps between the segments. From the end of the first one's pages, " HEX
+	say(text, "There are gaps between the segments. From the end of the first one's pages, " HEX
 		     ", to the start of the last, " HEX ", no access is left; the PT_LOADs that follow "
 		     "are mapped over it. What they leave is a ---p VMA of the file in every map.",
 	    n[1], n[2]);
 }
 
-static void reason_textrel(const struct subject *subject)
+static void reason_textrel(struct segmap_text *text, const struct subject *subject)
 {
 	if (is_musl(subject))
-		say(subject, "DT_TEXTREL: code has to be changed. musl makes all of the library "
+		say(text, "DT_TEXTREL: code has to be changed. musl makes all of the library "
 			     "readable, writable and executable, and leaves it so.");
 	else if (subject->call->reason == SEGMAP_REASON_TEXTREL)
-		say(subject, "DT_TEXTREL: relocations change this read-only segment, so it is writable "
+		say(text, "DT_TEXTREL: relocations change this read-only segment, so it is writable "
 			     "while they are made.");
 	else
-		say(subject, "Relocations are made: the segment has its own permissions again.");
+		say(text, "Relocations are made: the segment has its own permissions again.");
 }
 
 /* Whether writable pages of a PT_LOAD are left before or behind the call's range. */
@@ -215,76 +173,77 @@ static bool cuts_segment(const struct subject *subject)
 	return false;
 }
 
-static void reason_relro(const struct subject *subject)
+static void reason_relro(struct segmap_text *text, const struct subject *subject)
 {
 	const uint64_t *n = subject->call->numbers;
 	size_t before;
 
-	say(subject, "Relocations are done. GNU_RELRO goes from " HEX " to " HEX, n[0], n[1]);
+	say(text, "Relocations are done. GNU_RELRO goes from " HEX " to " HEX, n[0], n[1]);
 	if (n[2] && n[3])
-		say(subject, "; both ends are rounded down to a page, by " HEX " and " HEX, n[2],
+		say(text, "; both ends are rounded down to a page, by " HEX " and " HEX, n[2],
 		    n[3]);
 	else if (n[2] || n[3])
-		say(subject, "; its %s is rounded down to a page, by " HEX, n[2] ? "start" : "end",
+		say(text, "; its %s is rounded down to a page, by " HEX, n[2] ? "start" : "end",
 		    n[2] + n[3]);
-	say(subject, ".");
+	say(text, ".");
 	if (cuts_segment(subject))
-		say(subject, " That cuts what was one VMA in two.");
-	before = subject->text->size;
-	say(subject, " Read-only from now on:");
-	if (say_sections(subject, subject->start, subject->end))
-		say(subject, ".");
+		say(text, " That cuts what was one VMA in two.");
+	before = text->size;
+	say(text, " Read-only from now on:");
+	if (say_some_sections(text, subject, subject->start, subject->end))
+		say(text, ".");
 	else
-		subject->text->size = before;
+		text->size = before;
 	if (n[3])
-		say(subject, " The last " HEX " bytes of it stay writable.", n[3]);
+		say(text, " The last " HEX " bytes of it stay writable.", n[3]);
 }
 
-static void reason_donated(const struct subject *subject)
+static void reason_donated(struct segmap_text *text, const struct subject *subject)
 {
-	say(subject, "What the segment, " HEX " bytes at " HEX ", does not use of its page is given to "
+	say(text, "What the segment, " HEX " bytes at " HEX ", does not use of its page is given to "
 		     "malloc.", subject->call->numbers[1], subject->call->numbers[0]);
 }
 
-static void reason_align(const struct subject *subject)
+static void reason_align(struct segmap_text *text, const struct subject *subject)
 {
 	const uint64_t *n = subject->call->numbers;
 
 	if (subject->call->reason == SEGMAP_REASON_ALIGN_ROOM)
-		say(subject, "p_align " HEX " is more than a page: in " HEX " bytes there is an aligned "
+		say(text, "p_align " HEX " is more than a page: in " HEX " bytes there is an aligned "
 			     "place for sure.", n[1], n[0]);
 	else
-		say(subject, HEX " bytes beside the place that is aligned to " HEX " go back.", n[0],
+		say(text, HEX " bytes beside the place that is aligned to " HEX " go back.", n[0],
 		    n[1]);
 }
 
-static void reason_stack(const struct subject *subject)
+static void reason_stack(struct segmap_text *text, const struct subject *subject)
 {
-	say(subject, "The stack: the arguments and the environment, a page at least, and " HEX
+	say(text, "The stack: the arguments and the environment, a page at least, and " HEX
 		     " bytes more. It grows down when it is used.", subject->call->numbers[0]);
 	if (subject->call->numbers[1])
-		say(subject, " PT_GNU_STACK has its permissions.");
+		say(text, " PT_GNU_STACK has its permissions.");
 	else
-		say(subject, " There is no PT_GNU_STACK: it has the machine's default permissions.");
+		say(text, " There is no PT_GNU_STACK: it has the machine's default permissions.");
 }
 
-static void reason_areas(const struct subject *subject)
+static void reason_areas(struct segmap_text *text, const struct subject *subject)
 {
-	say(subject, "The kernel's own pages, " HEX " bytes: data in [vvar], and in [vdso] a small "
+	say(text, "The kernel's own pages, " HEX " bytes: data in [vvar], and in [vdso] a small "
 		     "library that reads it, so that asking for the time needs no system call.",
 	    subject->call->numbers[0]);
 }
 
-static void reason_given_up(const struct subject *subject)
+static void reason_given_up(struct segmap_text *text, const struct subject *subject)
 {
-	say(subject, "It cannot be loaded after all: its " HEX " bytes go back.",
+	say(text, "It cannot be loaded after all: its " HEX " bytes go back.",
 	    subject->call->numbers[0]);
 }
 
 void append_reason(struct segmap_text *text, const struct segmap_layout *layout,
 		   const struct segmap_call *call)
 {
-	static void (*const reasons[SEGMAP_N_REASONS])(const struct subject *subject) = {
+	static void (*const reasons[SEGMAP_N_REASONS])(struct segmap_text *text,
+						       const struct subject *subject) = {
 		[SEGMAP_REASON_SPAN] = reason_span,
 		[SEGMAP_REASON_SPAN_REST] = reason_span_rest,
 		[SEGMAP_REASON_ALIGN_ROOM] = reason_align,
@@ -304,7 +263,7 @@ void append_reason(struct segmap_text *text, const struct segmap_layout *layout,
 		[SEGMAP_REASON_AREAS] = reason_areas,
 		[SEGMAP_REASON_GIVEN_UP] = reason_given_up,
 	};
-	struct subject subject = { .text = text, .call = call, .start = call->start,
+	struct subject subject = { .call = call, .start = call->start,
 				   .end = call->end, .page_size = layout->page_size };
 
 	if (call->image >= 0) {
@@ -316,7 +275,7 @@ void append_reason(struct segmap_text *text, const struct segmap_layout *layout,
 		subject.start = segmap_vaddr(call->start, image->bias);
 		subject.end = segmap_vaddr(call->end, image->bias);
 	}
-	reasons[call->reason](&subject);
+	reasons[call->reason](text, &subject);
 	if (call->errnum)
-		say(&subject, " It fails: %s.", strerror(call->errnum));
+		say(text, " It fails: %s.", strerror(call->errnum));
 }

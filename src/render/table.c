@@ -1,5 +1,6 @@
 /* src/render/table.c - the map as a table, and as raw records. */
 #include "render/table.h"
+#include "render/say.h"
 #include "render/words.h"
 #include <stdlib.h>
 #include <string.h>
@@ -607,9 +608,6 @@ static void append_bases(struct segmap_text *line, const struct segmap_layout *l
 	const struct segmap_prediction *prediction = layout->prediction;
 
 	for (size_t i = 0; i < prediction->n_images; i++) {
-		const char *path = segmap_layout_image_path(layout, (int32_t)i);
-		const char *slash = strrchr(path, '/');
-
 		if (!prediction->images[i].floating)
 			continue;
 		if (!wrapped.column) {
@@ -617,7 +615,7 @@ static void append_bases(struct segmap_text *line, const struct segmap_layout *l
 			wrapped.column = strlen("bases:");
 		}
 		append_base(&wrapped, prediction->images[i].base,
-			    slash && slash[1] ? slash + 1 : path);
+			    base_name(segmap_layout_image_path(layout, (int32_t)i)));
 	}
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]) && wrapped.column; i++) {
 		for (size_t j = 0; j < layout->n_vmas; j++) {

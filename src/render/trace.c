@@ -1,61 +1,10 @@
 /* src/render/trace.c - the system calls by which a program's memory came about. */
 #include "render/trace.h"
-#include <inttypes.h>
-#include <stdarg.h>
+#include "render/say.h"
 #include <stdio.h>
 #include <string.h>
 
-static void say(struct segmap_text *text, const char *format, ...) SEGMAP_PRINTF(2, 3);
-
-static void say(struct segmap_text *text, const char *format, ...)
-{
-	char line[256];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(line, sizeof(line), format, arguments);
-	va_end(arguments);
-	segmap_text_append_trusted(text, line);
-}
-
-static void say_safe(struct segmap_text *text, const char *string)
-{
-	segmap_text_append_safe(text, string, strlen(string));
-}
-
-static void say_base_name(struct segmap_text *text, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	say_safe(text, slash && slash[1] ? slash + 1 : path);
-}
-
-static void say_image(struct segmap_text *text, const struct segmap_layout *layout, int32_t image)
-{
-	say_base_name(text, segmap_layout_image_path(layout, image));
-}
-
 /* ---- segments and sections ---- */
-
-/* " .init .text": the sections in [start, end) (vaddr), the first few. */
-static void say_sections(struct segmap_text *text, const struct segmap_elf *elf, uint64_t start,
-			 uint64_t end)
-{
-	enum { MOST = 4 };
-	size_t n = 0;
-
-	for (size_t i = 0; i < elf->n_by_vaddr; i++) {
-		const struct segmap_label *label = &elf->by_vaddr[i];
-
-		if (label->kind != SEGMAP_LABEL_SECTION || label->end <= start ||
-		    label->start >= end || n++ >= MOST)
-			continue;
-		segmap_text_append_char(text, ' ');
-		say_safe(text, elf->sections[label->section].name);
-	}
-	if (n > MOST)
-		say(text, " and %zu more", n - MOST);
-}
 
 static const struct segmap_segment *segment_of(const struct segmap_layout *layout, int32_t image,
 					       int32_t segment)
@@ -72,6 +21,7 @@ static void say_contents(struct segmap_text *text, const struct segmap_layout *l
 	const struct segmap_segment *segment = segment_of(layout, call->image, call->segment);
 	const struct segmap_image *image = &layout->images[call->image];
 	uint64_t start, end, until;
+	enum { MOST = 4 };
 
 	if (!segment)
 		return;
@@ -79,7 +29,7 @@ static void say_contents(struct segmap_text *text, const struct segmap_layout *l
 	end = segmap_vaddr(call->end, image->bias);
 	until = segment->vaddr + (call->anonymous ? segment->memsz : segment->filesz);
 	say_sections(text, image->elf, start > segment->vaddr ? start : segment->vaddr,
-		     end < until ? end : until);
+		     end < until ? end : until, MOST);
 }
 
 /* What a call that is predicted is for; @layout is the prediction. */
@@ -105,7 +55,7 @@ static void say_predicted(struct segmap_text *text, const struct segmap_layout *
 		return;
 	if (call->reason == SEGMAP_REASON_RELRO)
 		segmap_text_append_trusted(text, "RELRO of ");
-	say_image(text, layout, call->image);
+	say_image_name(text, layout, call->image);
 	if (segment && segment->type == SEGMAP_SEGMENT_LOAD && !words[call->reason])
 		say(text, " LOAD %u", segment->index);
 	else if (segment && segment->type == SEGMAP_SEGMENT_LOAD && words[call->reason][0] == ',')
@@ -124,7 +74,7 @@ static void say_image_part(struct segmap_text *text, const struct segmap_layout 
 {
 	const struct segmap_segment *segment = segment_of(layout, call->image, call->segment);
 
-	say_image(text, layout, call->image);
+	say_image_name(text, layout, call->image);
 	if (segment)
 		say(text, " LOAD %u", segment->index);
 	segmap_text_append_trusted(text, ", not predicted");
@@ -160,7 +110,7 @@ static void say_mapping(struct segmap_text *text, const struct segmap_layout *la
 		break;
 	case SEGMAP_PURPOSE_CALLER:
 		segmap_text_append_trusted(text, "memory for ");
-		say_image(text, layout, call->image);
+		say_image_name(text, layout, call->image);
 		break;
 	default:
 		segmap_text_append_trusted(text, "unexplained by any segment");
