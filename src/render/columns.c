@@ -457,33 +457,36 @@ static uint64_t amount_of_figure(const struct row *row, int32_t figure)
 	return figure == memory->known[SEGMAP_FIGURE_SWAP] ? piece->swap : SEGMAP_NO_FIGURE;
 }
 
-/* As pmap -x: what was written to and is not saved, here or by whoever shares the page. */
-static uint64_t amount_of_dirty(const struct row *row, int32_t figure)
+/* The sum of two of the kernel's figures of the row's VMA. */
+static uint64_t sum_of(const struct row *row, enum segmap_known_figure one,
+		       enum segmap_known_figure other)
 {
 	const struct segmap_memory *memory = row->layout->memory;
 	size_t vma = index_of(row);
 
+	return segmap_figure_add(segmap_memory_known(memory, vma, one),
+				 segmap_memory_known(memory, vma, other));
+}
+
+/* As pmap -x: what was written to and is not saved, here or by whoever shares the page. */
+static uint64_t amount_of_dirty(const struct row *row, int32_t figure)
+{
 	(void)figure;
-	if (!memory)
+	if (!row->layout->memory)
 		return SEGMAP_NO_FIGURE;
 	if (row->piece)
 		return piece_memory(row) ? piece_memory(row)->dirty : SEGMAP_NO_FIGURE;
-	return segmap_figure_add(segmap_memory_known(memory, vma, SEGMAP_FIGURE_SHARED_DIRTY),
-				 segmap_memory_known(memory, vma, SEGMAP_FIGURE_PRIVATE_DIRTY));
+	return sum_of(row, SEGMAP_FIGURE_SHARED_DIRTY, SEGMAP_FIGURE_PRIVATE_DIRTY);
 }
 
 static uint64_t amount_of_private(const struct row *row, int32_t figure)
 {
-	const struct segmap_memory *memory = row->layout->memory;
-	size_t vma = index_of(row);
-
 	(void)figure;
-	if (!memory)
+	if (!row->layout->memory)
 		return SEGMAP_NO_FIGURE;
 	if (row->piece)
 		return piece_memory(row) ? piece_memory(row)->exclusive : SEGMAP_NO_FIGURE;
-	return segmap_figure_add(segmap_memory_known(memory, vma, SEGMAP_FIGURE_PRIVATE_CLEAN),
-				 segmap_memory_known(memory, vma, SEGMAP_FIGURE_PRIVATE_DIRTY));
+	return sum_of(row, SEGMAP_FIGURE_PRIVATE_CLEAN, SEGMAP_FIGURE_PRIVATE_DIRTY);
 }
 
 static uint64_t amount_of_file(const struct row *row, int32_t figure)

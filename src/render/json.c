@@ -563,17 +563,28 @@ static struct json_object *outcome_of(struct writer *writer, const struct segmap
 	return object;
 }
 
+/* What a call is about, and why it is made: the sentence is in the writer's reason. */
+static void add_subject(struct writer *writer, struct json_object *object,
+			const struct segmap_layout *layout, int32_t image, int32_t segment)
+{
+	const struct segmap_segment *found = segment_at(layout, image, segment);
+
+	add(writer, object, "image", image < 0 ? NULL : number_of(writer, (uint64_t)image));
+	add(writer, object, "segment", found ? number_of(writer, found->index) : NULL);
+	add(writer, object, "reason", text_of(writer, writer->reason.bytes, writer->reason.size));
+	writer->reason.size = 0;
+}
+
 /* One of the calls that are predicted, in the addresses of the image that it is about. */
 static struct json_object *call_of(struct writer *writer, const struct segmap_layout *layout,
 				   const struct segmap_call *call)
 {
-	const struct segmap_segment *segment = segment_at(layout, call->image, call->segment);
 	uint64_t origin = segmap_layout_call_placement(layout, call).origin;
 	bool has_place = segmap_call_has_place(call);
-	bool protects = call->reason != SEGMAP_REASON_AREAS && call->name != SEGMAP_CALL_ZERO && call->name != SEGMAP_CALL_MUNMAP;
+	bool protects = call->reason != SEGMAP_REASON_AREAS && call->name != SEGMAP_CALL_ZERO &&
+			call->name != SEGMAP_CALL_MUNMAP;
 	bool has_off = protects && !call->anonymous && call->name != SEGMAP_CALL_MPROTECT;
 	struct json_object *object = new_object(writer);
-	struct segmap_text *text = &writer->reason;
 
 	add(writer, object, "actor", string_of(writer, segmap_actor_word(call->actor)));
 	add(writer, object, "name", string_of(writer, segmap_call_word(call->name)));
@@ -583,12 +594,8 @@ static struct json_object *call_of(struct writer *writer, const struct segmap_la
 	add(writer, object, "offset", has_off ? number_of(writer, call->off) : NULL);
 	add(writer, object, "result",
 	    call->errnum ? string_of(writer, strerror(call->errnum)) : NULL);
-	add(writer, object, "image",
-	    call->image < 0 ? NULL : number_of(writer, (uint64_t)call->image));
-	add(writer, object, "segment", segment ? number_of(writer, segment->index) : NULL);
-	text->size = 0;
-	append_reason(text, layout, call);
-	add(writer, object, "reason", text_of(writer, text->bytes, text->size));
+	append_reason(&writer->reason, layout, call);
+	add_subject(writer, object, layout, call->image, call->segment);
 	add(writer, object, "source", string_of(writer, call->source));
 	return object;
 }
@@ -616,12 +623,10 @@ static struct json_object *result_of(struct writer *writer, const struct segmap_
 static struct json_object *traced_of(struct writer *writer, const struct segmap_layout *layout,
 				     const struct segmap_traced *call)
 {
-	const struct segmap_segment *segment = segment_at(layout, call->image, call->segment);
 	const struct segmap_layout *predicted = layout->trace->prediction;
 	bool maps = call->name == SEGMAP_CALL_MMAP;
 	bool has_range = call->name != SEGMAP_CALL_EXECVE;
 	struct json_object *object = new_object(writer);
-	struct segmap_text *text = &writer->reason;
 
 	add(writer, object, "actor", string_of(writer, segmap_actor_word(call->actor)));
 	add(writer, object, "name", string_of(writer, segmap_call_word(call->name)));
@@ -633,12 +638,8 @@ static struct json_object *traced_of(struct writer *writer, const struct segmap_
 	add(writer, object, "offset",
 	    maps && !call->anonymous ? number_of(writer, call->off) : NULL);
 	add(writer, object, "result", result_of(writer, call));
-	add(writer, object, "image",
-	    call->image < 0 ? NULL : number_of(writer, (uint64_t)call->image));
-	add(writer, object, "segment", segment ? number_of(writer, segment->index) : NULL);
-	text->size = 0;
-	append_purpose(text, layout, call);
-	add(writer, object, "reason", text_of(writer, text->bytes, text->size));
+	append_purpose(&writer->reason, layout, call);
+	add_subject(writer, object, layout, call->image, call->segment);
 	if (call->predicted >= 0)
 		add(writer, object, "source",
 		    string_of(writer, predicted->prediction->calls[call->predicted].source));
