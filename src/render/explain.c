@@ -333,6 +333,8 @@ static void tell_result(struct story *story)
 		if (layout->images[i].role == SEGMAP_ROLE_VDSO)
 			continue;
 		count = count_vmas(layout, (int32_t)i);
+		if (!count.of_file && !count.without)
+			continue; /* it did not get that far */
 		say_image_name(text, layout, (int32_t)i);
 		say(text, ": %u PT_LOAD%s become%s %u VMA%s of the file", count.loads,
 		    count.loads == 1 ? "" : "s", count.loads == 1 ? "s" : "", count.of_file,
