@@ -18,6 +18,7 @@
 #include <segmap/memory.h>
 #include <segmap/page_state.h>
 #include <segmap/piece.h>
+#include <segmap/predict.h>
 #include <segmap/process.h>
 #include <segmap/run.h>
 #include <segmap/saved.h>
@@ -27,5 +28,6 @@
 #include <segmap/text.h>
 #include <segmap/trace.h>
 #include <segmap/vma.h>
+#include <segmap/world.h>
 
 #endif

@@ -7,9 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Every option once: getopt's tables and --help are made from this. */
+/* Every option once: getopt's tables and --help are made from this. The manual (docs/segmap.1) and
+ * the completions (completions/) have them too, and a test says which they lack. */
 struct option_row {
-	int value; /* its letter, or an OPTION_ if it has none */
+	int value; /* its letter, or an OPTION_ if it has none; 0: a heading, which is in help */
 	const char *name; /* NULL if it has none */
 	int has_arg;
 	const char *arg; /* as --help shows it */
@@ -38,6 +39,7 @@ enum {
 };
 
 static const struct option_row rows[] = {
+	{ .help = "Which map:" },
 	{ OPTION_ALL, "all", no_argument, "",
 	  "every process: one summary of them; with -J, -x, -X or -S each" },
 	{ OPTION_RUN, "run", no_argument, "",
@@ -63,12 +65,14 @@ static const struct option_row rows[] = {
 	  "with --explain, --run: without address randomization" },
 	{ OPTION_PAGE_SIZE, "page-size", required_argument, " BYTES",
 	  "with --explain, --maps, --core: of the machine in question" },
+	{ .help = "What of it:" },
 	{ OPTION_AT, "at", required_argument, " ADDRESS",
 	  "what is at this address, symbol, image!symbol, image+0xoff, .section" },
 	{ 'S', "sections", no_argument, "",
 	  "a row for each section, header, padding and spill under its VMA" },
-	{ 'x', "extended", no_argument, "", "memory use, with -S of each section" },
-	{ 'X', NULL, no_argument, "", "the columns of pmap -X; -XX: all that smaps has" },
+	{ 'x', "extended", no_argument, "",
+	  "memory use: Rss, Pss, Dirty, Anonymous, Swap; with -S of each section" },
+	{ 'X', NULL, no_argument, "", "memory use, the columns of pmap -X; -XX: all that smaps has" },
 	{ OPTION_SUMMARY, "summary", no_argument, "",
 	  "what the memory is made of: a row for each file and use" },
 	{ OPTION_SORT, "sort", required_argument, " COLUMN", "with --summary: by this column" },
@@ -78,10 +82,12 @@ static const struct option_row rows[] = {
 	{ 'p', "show-path", no_argument, "", "full paths instead of base names" },
 	{ 'A', "range", required_argument, " LOW[,HIGH]",
 	  "only VMAs that overlap these addresses (hexadecimal, HIGH included)" },
+	{ .help = "In which form:" },
 	{ 'q', "quiet", no_argument, "", "no header and footer lines" },
 	{ 'n', "noheadings", no_argument, "", "no line with the names of the columns" },
 	{ 'b', "bytes", no_argument, "", "exact sizes in bytes" },
-	{ OPTION_COLOUR, "color", optional_argument, "[=WHEN]", "auto, always or never" },
+	{ OPTION_COLOUR, "color", optional_argument, "[=WHEN]",
+	  "in colour: auto (the default: on a terminal), always, never" },
 	{ 'r', "raw", no_argument, "", "one record a line, fields separated by one blank" },
 	{ 'J', "json", no_argument, "", "one JSON document a line for each process" },
 	{ OPTION_OUTPUT_FILE, "output-file", required_argument, " FILE", "write there, whole or not at all" },
@@ -422,6 +428,8 @@ static void make_getopt_tables(char *letters, struct option *names)
 	*letters++ = '-'; /* what is no option comes in its place: see take_word() */
 	*letters++ = ':'; /* tell a missing argument from an unknown option */
 	for (size_t i = 0; i < N_ROWS; i++) {
+		if (!rows[i].value)
+			continue;
 		if (rows[i].name)
 			*names++ = (struct option){ rows[i].name, rows[i].has_arg, NULL,
 						    rows[i].value };
@@ -695,42 +703,65 @@ void options_free(struct options *options)
 	options->asked = NULL;
 }
 
-void options_print_help(FILE *file)
+/* Words, in lines of the width of a terminal: those after the first begin at column @indent. */
+static void print_wrapped(FILE *file, const char *text, int indent)
+{
+	enum { WIDTH = 80 };
+	int column = indent;
+
+	while (*text) {
+		int size = (int)strcspn(text, " ");
+
+		if (column > indent && column + 1 + size > WIDTH)
+			column = fprintf(file, "\n%*s", indent, "") - 1;
+		else if (column > indent)
+			column += fprintf(file, " ");
+		column += fprintf(file, "%.*s", size, text);
+		text += size;
+		text += strspn(text, " ");
+	}
+	fputc('\n', file);
+}
+
+static void print_row(FILE *file, const struct option_row *row)
 {
 	enum { HELP_COLUMN = 28 };
+	int width = letter_of(row) ? fprintf(file, "  -%c", letter_of(row)) : fprintf(file, "    ");
 
+	if (row->name)
+		width += fprintf(file, "%s--%s%s", letter_of(row) ? ", " : "  ", row->name, row->arg);
+	fprintf(file, "%*s", width < HELP_COLUMN ? HELP_COLUMN - width : 2, "");
+	print_wrapped(file, row->help, HELP_COLUMN);
+}
+
+void options_print_help(FILE *file)
+{
 	fputs("Usage: segmap [options] TARGET...\n"
-	      "       segmap [options] --run [--] PROGRAM [ARG...]\n"
 	      "       segmap [options] --all\n"
+	      "       segmap [options] --run [--] PROGRAM [ARG...]\n"
 	      "       segmap [options] --explain [--] PROGRAM...\n"
 	      "       segmap [options] --maps FILE | --core FILE\n"
 	      "Show which sections of which ELF files the memory of a process is made of.\n"
 	      "\n"
-	      "TARGET is a pid, /proc/PID, or the name of processes. For each VMA there is a row\n"
-	      "with the names of its sections under it; > marks a section that begins in an\n"
-	      "earlier VMA or goes on in a later one.\n"
-	      "--all leaves out segmap itself, kernel threads, zombies and, unless run by root,\n"
-	      "processes of other users.\n"
-	      "With --explain the same map is predicted before a program runs; with --run the\n"
-	      "program is started, and shown before its first instruction. An ADDRESS is\n"
-	      "hexadecimal and begins with a digit; --at - reads one a line from standard input.\n"
-	      "\n",
+	      "TARGET is a pid, /proc/PID, or the name of processes. For each VMA there is a\n"
+	      "row with the names of its sections under it; > marks a section that begins in\n"
+	      "an earlier VMA or goes on in a later one.\n",
 	      file);
 	for (size_t i = 0; i < N_ROWS; i++) {
-		int width = letter_of(&rows[i]) ? fprintf(file, "  -%c", letter_of(&rows[i])) :
-						  fprintf(file, "    ");
-
-		if (rows[i].name)
-			width += fprintf(file, "%s--%s%s", letter_of(&rows[i]) ? ", " : "  ",
-					 rows[i].name, rows[i].arg);
-		fprintf(file, "%*s%s\n", width < HELP_COLUMN ? HELP_COLUMN - width : 2, "",
-			rows[i].help);
+		if (rows[i].value)
+			print_row(file, &rows[i]);
+		else
+			fprintf(file, "\n%s\n", rows[i].help);
 	}
 	fputs("\n"
-	      "Exit status: 0 all was shown; 1 nothing could be shown, or a program is predicted\n"
-	      "to be refused or killed; 2 wrong usage; 3 --verify has found a difference; 64 some\n"
-	      "targets were shown and some not. With --run: the program's own; 1 if it could not\n"
-	      "be started.\n",
+	      "An ADDRESS is hexadecimal and begins with a digit; --at - reads one a line from\n"
+	      "standard input. --all leaves out segmap itself, kernel threads, zombies and,\n"
+	      "unless run by root, processes of other users.\n"
+	      "\n"
+	      "Exit status: 0 all was shown; 1 nothing could be shown, or a program is\n"
+	      "predicted to be refused or killed; 2 wrong usage; 3 --verify has found a\n"
+	      "difference; 64 some targets were shown and some not. With --run: the program's\n"
+	      "own; 1 if it could not be started. The manual is segmap(1).\n",
 	      file);
 }
 

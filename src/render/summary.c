@@ -13,14 +13,13 @@ static const struct {
 	int figure; /* enum segmap_summary_figure; -1: it is none */
 } columns[] = {
 	{ "MAPPING", "file, or kind of memory that is of no loaded file", -1 },
-	{ "CLASS", "of a file: code, rodata, relro (relocated, then read-only), data, bss, other", -1 },
+	{ "CLASS", "of a file: code, rodata, relro (read-only once relocated), data, bss", -1 },
 	{ "PROCESSES", "how many processes have some of it", -1 },
 	{ "SIZE", "address space", SEGMAP_SUMMARY_SIZE },
 	{ "RSS", "in memory", SEGMAP_SUMMARY_RSS },
-	{ "PSS", "in memory, each page divided by the number of those that map it; empty where it "
-		 "is not known exactly", SEGMAP_SUMMARY_PSS },
-	{ "DIRTY", "written to and not saved; empty where it is not known exactly",
-	  SEGMAP_SUMMARY_DIRTY },
+	{ "PSS", "in memory, each page divided by the number of its users, if known",
+	  SEGMAP_SUMMARY_PSS },
+	{ "DIRTY", "written to and not saved, where that is known", SEGMAP_SUMMARY_DIRTY },
 	{ "ANONYMOUS", "in memory, and of no file: private copies too", SEGMAP_SUMMARY_ANONYMOUS },
 	{ "PRIVATE", "in memory and mapped by no other", SEGMAP_SUMMARY_PRIVATE },
 	{ "FILE", "in memory, pages of files", SEGMAP_SUMMARY_FILE },
