@@ -13,11 +13,11 @@ static const struct {
 	int figure; /* enum segmap_summary_figure; -1: it is none */
 } columns[] = {
 	{ "MAPPING", "file, or kind of memory that is of no loaded file", -1 },
-	{ "CLASS", "of a file: code, rodata, relro (read-only once relocated), data, bss", -1 },
+	{ "CLASS", "of a file: code, rodata, relro, data, bss, other", -1 },
 	{ "PROCESSES", "how many processes have some of it", -1 },
 	{ "SIZE", "address space", SEGMAP_SUMMARY_SIZE },
 	{ "RSS", "in memory", SEGMAP_SUMMARY_RSS },
-	{ "PSS", "in memory, each page divided by the number of its users, if known",
+	{ "PSS", "in memory, each page divided by its users, if that is known",
 	  SEGMAP_SUMMARY_PSS },
 	{ "DIRTY", "written to and not saved, where that is known", SEGMAP_SUMMARY_DIRTY },
 	{ "ANONYMOUS", "in memory, and of no file: private copies too", SEGMAP_SUMMARY_ANONYMOUS },

@@ -12,7 +12,8 @@ In Markdown a session is a block between ``` lines whose first word is "console"
 A line with "$ " is a command, "> " goes on with it, the lines below are what it
 writes. Without any line below it, what a command writes is not compared. A line
 "…" (or "...") stands for any number of lines, at the end of a line for the rest
-of it. A ```sh block is commands without "$ ": one a line, nothing is compared.
+of it. A ```sh block is commands without "$ ": one a line, with or without a comment
+behind it (two blanks, "# "); nothing is compared.
 Other blocks (c, json, text) are not run. An indented block with "$ " is an
 error, so that nothing is left out by accident.
 
@@ -39,7 +40,8 @@ own, so "sleep 600 &" and "segmap $!" need no pause in between. At the end they
 are killed and waited for. "segmap" is the program under test.
 
 What is shown is of Debian 12 on x86-64: other systems have other programs and
-libraries. There only "exact" and "columns" are compared, and "masked" by its headings.
+libraries. There only "exact" and "columns" are compared, and "masked" by its headings;
+and status 1 will do, since a grep can find nothing.
 """
 import contextlib
 import os
@@ -165,7 +167,7 @@ def examples(path):
         for number, line in enumerate(block, first):
             if words[0] == "sh":
                 if line.strip() and not line.startswith("#"):
-                    of_block.append(Example(path, number, line, words))
+                    of_block.append(Example(path, number, re.sub(r"\s{2,}# .*", "", line), words))
             elif line.startswith("$ "):
                 of_block.append(Example(path, number, line[2:], words))
             elif line.startswith("> ") and of_block and not of_block[-1].shown:
@@ -314,7 +316,8 @@ def check(path, only_shown=(), **options):
     wrong = []
     for example, status, output in run(chosen, **options):
         problem = difference(example, output)
-        if status not in example.statuses:
+        # Elsewhere a grep can find nothing.
+        if status not in example.statuses + ([] if is_reference_system() else [1]):
             wrong.append(f"{example}\n  status {status}, not {example.statuses}; it wrote:\n{output[:2000]}")
         elif problem:
             wrong.append(f"{example}\n  {problem}; it wrote:\n{output[:6000]}")
