@@ -2,6 +2,7 @@
 #include <segmap/core.h>
 #include "base/range.h"
 #include "base/scope.h"
+#include "read/auxv.h"
 #include "read/bytes.h"
 #include "read/elf.h"
 #include "read/files.h"
@@ -50,7 +51,7 @@ struct core {
 	size_t n_mappings, cap_mappings;
 	uint64_t missing; /* bytes that the headers promise behind the end of the file */
 	bool notes_missing;
-	uint64_t phdr, base, page_size, vdso, on_stack; /* of the auxiliary vector; 0: not there */
+	struct auxv auxv;
 };
 
 static void core_close(struct core *core)
@@ -291,33 +292,13 @@ static struct segmap_error *add_load(struct core *core, const GElf_Phdr *phdr)
 /* AT_PAGESZ is believed if it is one. */
 static void read_auxv(struct core *core, const char *desc, size_t size)
 {
-	size_t width = word_size(core);
+	uint64_t page_size;
 
-	for (; size >= 2 * width; desc += 2 * width, size -= 2 * width) {
-		uint64_t value = word_at(core, desc + width);
-
-		switch (word_at(core, desc)) {
-		case AT_NULL:
-			return;
-		case AT_PHDR:
-			core->phdr = value;
-			break;
-		case AT_BASE:
-			core->base = value;
-			break;
-		case AT_PAGESZ:
-			if (value >= SEGMAP_LEAST_PAGE_SIZE && value <= SEGMAP_MOST_PAGE_SIZE &&
-			    !(value & (value - 1)))
-				core->page_size = value;
-			break;
-		case AT_SYSINFO_EHDR:
-			core->vdso = value;
-			break;
-		case AT_RANDOM: /* the kernel puts these bytes on the stack: create_elf_tables() */
-			core->on_stack = value;
-			break;
-		}
-	}
+	core->auxv = auxv_parse(desc, size, word_size(core), core->swapped);
+	page_size = core->auxv.page_size;
+	if (page_size < SEGMAP_LEAST_PAGE_SIZE || page_size > SEGMAP_MOST_PAGE_SIZE ||
+	    (page_size & (page_size - 1)))
+		core->auxv.page_size = 0;
 }
 
 /*
@@ -580,8 +561,10 @@ static bool is_special(const struct segmap_vma *vma)
 static void name_areas(const struct core *core, struct segmap_layout *layout)
 {
 	const uint64_t vsyscall = 0xffffffffff600000; /* asm/vsyscall.h, on x86-64 */
-	int64_t vdso = core->vdso ? segmap_layout_find(layout, core->vdso) : -1;
-	int64_t stack = core->on_stack ? segmap_layout_find(layout, core->on_stack) : -1;
+	int64_t vdso = core->auxv.vdso ? segmap_layout_find(layout, core->auxv.vdso) : -1;
+	/* The kernel puts them on the stack: fs/binfmt_elf.c:create_elf_tables(). */
+	uint64_t on_stack = core->auxv.random;
+	int64_t stack = on_stack ? segmap_layout_find(layout, on_stack) : -1;
 	struct segmap_vma *vma;
 
 	if (stack >= 0 && !layout->vmas[stack].name[0])
@@ -589,7 +572,7 @@ static void name_areas(const struct core *core, struct segmap_layout *layout)
 	vma = &layout->vmas[layout->n_vmas - 1];
 	if (core->machine == EM_X86_64 && vma->start == vsyscall && !vma->name[0])
 		vma->name = "[vsyscall]";
-	if (vdso < 0 || layout->vmas[vdso].name[0] || layout->vmas[vdso].start != core->vdso)
+	if (vdso < 0 || layout->vmas[vdso].name[0] || layout->vmas[vdso].start != core->auxv.vdso)
 		return;
 	vma = &layout->vmas[vdso];
 	vma->name = "[vdso]";
@@ -749,9 +732,9 @@ static struct segmap_error *make_layout(struct core *core, struct segmap_layout 
 		return error;
 	if (!make_vmas(core, layout))
 		return segmap_error_no_memory();
-	layout->page_size = elsewhere->page_size ? elsewhere->page_size : core->page_size;
-	layout->auxv_phdr = core->phdr;
-	layout->auxv_base = core->base;
+	layout->page_size = elsewhere->page_size ? elsewhere->page_size : core->auxv.page_size;
+	layout->auxv_phdr = core->auxv.phdr;
+	layout->auxv_base = core->auxv.base;
 	layout->read_implies_exec = implies_exec(core);
 	name_areas(core, layout);
 	error = read_vdso(core, layout);

@@ -2,6 +2,7 @@
 #include <segmap/process.h>
 #include "base/scope.h"
 #include "model/memory.h"
+#include "read/auxv.h"
 #include "read/backing.h"
 #include "read/bytes.h"
 #include "read/query.h"
@@ -190,58 +191,28 @@ static struct segmap_error *read_names(struct segmap_layout *layout, int dir, co
 	return result < 0 ? read_error(-result, name, "read its command line") : NULL;
 }
 
-/* One word of the vector in the process's own size; false behind the last. */
-static bool auxv_word(const char *auxv, size_t size, size_t word, bool is_64, uint64_t *ret)
-{
-	size_t width = is_64 ? 8 : 4;
-
-	if ((word + 1) * width > size)
-		return false;
-	if (is_64) {
-		memcpy(ret, auxv + word * width, width);
-	} else {
-		uint32_t value;
-
-		memcpy(&value, auxv + word * width, width);
-		*ret = value;
-	}
-	return true;
-}
-
 /*
  * The auxiliary vector tells where the kernel put the program and its
- * interpreter. It is in the process's own word size: the one in which it ends
- * with AT_NULL and has a sane AT_PAGESZ.
+ * interpreter. It is in the process's own word size: the one in which it has a
+ * sane AT_PAGESZ.
  */
 static void read_auxv(struct segmap_layout *layout, int dir)
 {
-	scope_free char *auxv = NULL;
+	scope_free char *bytes = NULL;
 	size_t size;
 
-	if (read_whole(dir, "auxv", 65536, &auxv, &size) < 0)
+	if (read_whole(dir, "auxv", 65536, &bytes, &size) < 0)
 		return;
-	for (int is_64 = 1; is_64 >= 0; is_64--) {
-		uint64_t type, value, phdr = 0, base = 0, entry = 0, page_size = 0;
+	for (unsigned int width = 8; width >= 4; width /= 2) {
+		struct auxv auxv = auxv_parse(bytes, size, width, false);
 
-		for (size_t i = 0; auxv_word(auxv, size, i, is_64, &type) && type != AT_NULL &&
-				   auxv_word(auxv, size, i + 1, is_64, &value);
-		     i += 2) {
-			if (type == AT_PHDR)
-				phdr = value;
-			else if (type == AT_BASE)
-				base = value;
-			else if (type == AT_ENTRY)
-				entry = value;
-			else if (type == AT_PAGESZ)
-				page_size = value;
-		}
-		if (page_size == layout->page_size) {
-			layout->auxv_phdr = phdr;
-			layout->auxv_base = base;
-			layout->word_size = is_64 ? 8 : 4;
-			layout->auxv_entry = entry;
-			return;
-		}
+		if (auxv.page_size != layout->page_size)
+			continue;
+		layout->auxv_phdr = auxv.phdr;
+		layout->auxv_base = auxv.base;
+		layout->auxv_entry = auxv.entry;
+		layout->word_size = width;
+		return;
 	}
 }
 

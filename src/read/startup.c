@@ -2,6 +2,7 @@
 #include "read/startup.h"
 #include "base/range.h"
 #include "base/scope.h"
+#include "read/auxv.h"
 #include "read/bytes.h"
 #include <elf.h>
 #include <fcntl.h>
@@ -95,28 +96,19 @@ static void read_headers(int exe, uint64_t page_size, struct startup *startup)
 }
 
 /* AT_ENTRY and AT_BASE, from a vector in the program's own word size. */
-static void read_auxv(int auxv, struct startup *startup)
+static void read_auxv(int fd, struct startup *startup)
 {
 	unsigned char bytes[4096];
-	size_t word = startup->is_64 ? 8 : 4;
-	int64_t size = fd_read(auxv, bytes, sizeof(bytes), 0);
+	int64_t size = fd_read(fd, bytes, sizeof(bytes), 0);
+	struct auxv auxv = auxv_parse(bytes, size > 0 ? (size_t)size : 0, startup->is_64 ? 8 : 4,
+				      false);
 
-	for (size_t at = 0; (int64_t)(at + 2 * word) <= size; at += 2 * word) {
-		uint64_t type = word_at(bytes + at, startup->is_64);
-		uint64_t value = word_at(bytes + at + word, startup->is_64);
-
-		if (type == AT_NULL)
-			break;
-		if (type == AT_ENTRY)
-			startup->entry = value;
-		if (type == AT_BASE)
-			startup->has_linker = value;
-	}
+	startup->entry = auxv.entry;
+	startup->has_linker = auxv.base;
 }
 
-void startup_read(pid_t pid, uint64_t page_size, struct startup *ret)
+void startup_read_from(int exe, int auxv, uint64_t page_size, struct startup *ret)
 {
-	scope_close int exe = open_of(pid, "exe"), auxv = open_of(pid, "auxv");
 	struct startup startup = { 0 };
 	unsigned char class = 0;
 
@@ -126,6 +118,13 @@ void startup_read(pid_t pid, uint64_t page_size, struct startup *ret)
 		read_headers(exe, page_size, &startup);
 	}
 	*ret = startup;
+}
+
+void startup_read(pid_t pid, uint64_t page_size, struct startup *ret)
+{
+	scope_close int exe = open_of(pid, "exe"), auxv = open_of(pid, "auxv");
+
+	startup_read_from(exe, auxv, page_size, ret);
 }
 
 bool startup_is_relro(const struct startup *startup, const struct trace_place *place)

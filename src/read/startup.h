@@ -16,6 +16,9 @@ struct startup {
 /* What auxiliary vector and program headers tell; all is zero where they cannot be read. */
 void startup_read(pid_t pid, uint64_t page_size, struct startup *ret);
 
+/* The same of the executable and the auxiliary vector that are open as @exe and @auxv; -1: not. */
+void startup_read_from(int exe, int auxv, uint64_t page_size, struct startup *ret);
+
 /* The call is the mprotect of the program's RELRO. @place enters it. */
 bool startup_is_relro(const struct startup *startup, const struct trace_place *place);
 
