@@ -80,9 +80,9 @@ static bool add_images(struct predictor *predictor)
 	struct segmap_layout *layout = predictor->layout;
 	size_t n = n_shown(predictor);
 
-	/* One more for the vdso. */
+	/* One more for the vdso; and no array is of nothing, which calloc() may have no memory for. */
 	layout->images = calloc(n + 1, sizeof(*layout->images));
-	layout->backings = calloc(n, sizeof(*layout->backings));
+	layout->backings = calloc(n + 1, sizeof(*layout->backings));
 	layout->prediction->images = calloc(n + 1, sizeof(*layout->prediction->images));
 	if (!layout->images || !layout->backings || !layout->prediction->images)
 		return false;

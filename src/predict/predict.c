@@ -79,6 +79,9 @@ static struct segmap_error *note_unknowns(struct predictor *predictor)
 
 	if (predictor->fate.end != FATE_GOES_ON)
 		return NULL;
+	if (predictor->is_library && predictor->moment == SEGMAP_MOMENT_EXEC)
+		return segmap_layout_note(layout, "a library is mapped by the dynamic linker: right "
+						  "after execve there is nothing of it");
 	if (lacks_foreign_interpreter(predictor))
 		return segmap_layout_note(layout,
 					  "its interpreter %s is not here: the program alone is "

@@ -357,7 +357,9 @@ struct segmap_error *render_explanation(const struct segmap_layout *layout,
 	struct story story = { .layout = layout, .style = style };
 	bool failed;
 
-	tell_file(&story);
+	/* At exec there is nothing of a library to tell. */
+	if (layout->n_images)
+		tell_file(&story);
 	tell_calls(&story);
 	tell_result(&story);
 	failed = story.text.failed || story.sentence.failed;

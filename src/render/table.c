@@ -503,16 +503,17 @@ static void append_under(struct segmap_text *line, const struct table *table,
 /* "/bin/ls, before it runs: the map at its entry point". */
 static void append_prediction(struct segmap_text *line, const struct segmap_layout *layout)
 {
-	const char *path = segmap_layout_image_path(layout, 0);
+	/* Of a library there is no image at exec. */
+	const char *path = layout->n_images ? segmap_layout_image_path(layout, 0) : layout->target;
 
 	segmap_text_append_safe(line, path, strlen(path));
 	segmap_text_append_trusted(line, ", predicted: ");
 	if (layout->prediction->outcome.reason && layout->prediction->outcome.error[0])
 		segmap_text_append_trusted(line, "the map as far as it gets");
-	else if (layout->prediction->is_library)
-		segmap_text_append_trusted(line, "the map as the dynamic linker will make it");
 	else if (layout->moment == SEGMAP_MOMENT_EXEC)
 		segmap_text_append_trusted(line, "the map right after execve");
+	else if (layout->prediction->is_library)
+		segmap_text_append_trusted(line, "the map as the dynamic linker will make it");
 	else if (!layout->images[0].elf->interp)
 		segmap_text_append_trusted(line, "the map after its own start-up");
 	else

@@ -206,6 +206,16 @@ def a_library_is_explained_as_the_dynamic_linker_maps_it():
 
 
 @segtest.claim
+def right_after_execve_there_is_nothing_of_a_library():
+    library = LDSO
+    both = explain("--moment=exec,entry", "--as=library", library)
+    assert both.status == 0 and "right after execve there is nothing of it" in both.text, both.error_text
+    assert explain("--moment=exec", "-r", "-n", "--as=library", library).out == b""
+    at_exec = document("--moment=exec", "--as=library", library)
+    assert at_exec["images"] == [] and at_exec["vmas"] == [] and at_exec["notes"], at_exec
+
+
+@segtest.claim
 def a_script_says_what_its_line_runs():
     with tempfile.TemporaryDirectory() as directory:
         inner = write(os.path.join(directory, "inner"), f"#! {TRUE}  -x  y \n".encode())
