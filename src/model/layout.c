@@ -189,13 +189,12 @@ enum segmap_class segmap_piece_class(const struct segmap_layout *layout,
 bool segmap_vma_is_mixed(const struct segmap_layout *layout, size_t vma)
 {
 	const struct segmap_annotation *annotation = &layout->annotations[vma];
-	const struct segmap_piece *pieces = &layout->pieces[annotation->first_piece];
-
-	const struct segmap_piece *last = pieces + annotation->n_pieces - 1;
+	const struct segmap_piece *pieces = segmap_layout_pieces(layout, annotation), *last;
 	enum segmap_class first;
 
 	if (annotation->n_pieces < 2)
 		return false;
+	last = pieces + annotation->n_pieces - 1;
 	/* Mostly all are of one segment that cannot be written to: then it is that one's class. */
 	first = segmap_piece_class(layout, pieces);
 	if ((first == SEGMAP_CLASS_CODE || first == SEGMAP_CLASS_RODATA) &&
