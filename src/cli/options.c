@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 /* Every option once: getopt's tables and --help are made from this. The manual (docs/segmap.1) and
- * the completions (completions/) have them too, and a test says which they lack. */
+ * the completions (docs/completions/) have them too, and a test says which they lack. */
 struct option_row {
 	int value; /* its letter, or an OPTION_ if it has none; 0: a heading, which is in help */
 	const char *name; /* NULL if it has none */

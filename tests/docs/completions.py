@@ -10,7 +10,7 @@ import tempfile
 import segtest
 import shells
 
-FOLDER = os.path.join(segtest.SOURCE, "completions")
+FOLDER = os.path.join(segtest.SOURCE, "docs", "completions")
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -42,8 +42,8 @@ def options_are_those_of_help_and_no_others(shell):
         found = {word.rstrip("=") for word in complete("segmap --") | complete("segmap -")}
     there = options_of_help()
     missing, surplus = sorted(there - found), sorted(found - there)
-    assert not missing, f"completions/ of {shell} lack {missing}"
-    assert not surplus, f"completions/ of {shell} have {surplus}, which segmap has not"
+    assert not missing, f"docs/completions/ of {shell} lack {missing}"
+    assert not surplus, f"docs/completions/ of {shell} have {surplus}, which segmap has not"
 
 
 @segtest.parameters(*SHELLS)
