@@ -98,6 +98,7 @@ struct segmap_memory {
 
 	int pagemap; /* descriptor of the process's page map; -1: none */
 	int pagemap_problem; /* errno of opening it */
+	int kpagecount; /* descriptor: how often page frames are mapped, which only root is told; -1: none */
 	struct segmap_pages pages; /* those that were asked for */
 	struct segmap_piece_memory *pieces; /* of each of the layout's pieces; NULL: unknown */
 	uint64_t rollup_rss, rollup_pss; /* of all VMAs, from smaps_rollup; SEGMAP_NO_FIGURE */

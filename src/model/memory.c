@@ -36,7 +36,7 @@ struct segmap_memory *memory_new(void)
 		memory->known[i] = -1;
 	memcpy(memory->flag_words, flag_words, sizeof(flag_words));
 	memory->n_flag_words = sizeof(flag_words) / sizeof(flag_words[0]);
-	memory->pagemap = -1;
+	memory->pagemap = memory->kpagecount = -1;
 	memory->rollup_rss = memory->rollup_pss = SEGMAP_NO_FIGURE;
 	return memory;
 }
@@ -54,6 +54,8 @@ void segmap_memory_free(struct segmap_memory *memory)
 	free(memory->about);
 	if (memory->pagemap >= 0)
 		close(memory->pagemap);
+	if (memory->kpagecount >= 0)
+		close(memory->kpagecount);
 	free(memory);
 }
 

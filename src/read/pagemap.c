@@ -2,7 +2,6 @@
 #include "base/range.h"
 #include "base/scope.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <segmap/summary.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -50,7 +49,6 @@ struct reading {
 	struct scanned *scanned; /* SCANNED_AT_ONCE of them */
 	uint64_t *entries;	 /* ENTRIES_AT_ONCE of them */
 	uint64_t *counts;	 /* how often the page of each is mapped; 0: unknown */
-	int kpagecount;		 /* descriptor; -1: none */
 	bool can_scan, knows_guards;
 	int problem; /* errno of reading; 0: none */
 	struct scanned *zeros; /* pages of zeros in the stretch being read */
@@ -63,8 +61,6 @@ static void reading_free(struct reading *reading)
 	free(reading->scanned);
 	free(reading->entries);
 	free(reading->counts);
-	if (reading->kpagecount >= 0)
-		close(reading->kpagecount);
 	free(reading->zeros);
 }
 
@@ -175,7 +171,7 @@ static uint32_t flags_of_entry(uint64_t entry)
 static void count_sharers(struct reading *reading, size_t n)
 {
 	memset(reading->counts, 0, n * sizeof(*reading->counts));
-	for (size_t i = 0, end; i < n && reading->kpagecount >= 0; i = end) {
+	for (size_t i = 0, end; i < n && reading->memory->kpagecount >= 0; i = end) {
 		uint64_t entry = reading->entries[i], frame = entry & ENTRY_FRAME;
 		size_t size;
 
@@ -191,7 +187,7 @@ static void count_sharers(struct reading *reading, size_t n)
 		       (reading->entries[end] & ENTRY_FRAME) == frame + (end - i))
 			end++;
 		size = (end - i) * sizeof(*reading->counts);
-		if (pread(reading->kpagecount, &reading->counts[i], size,
+		if (pread(reading->memory->kpagecount, &reading->counts[i], size,
 			  (off_t)(frame * sizeof(*reading->counts))) != (ssize_t)size)
 			memset(&reading->counts[i], 0, size);
 	}
@@ -367,10 +363,6 @@ struct segmap_error *segmap_layout_read_pages(struct segmap_layout *layout,
 		.page_size = layout->page_size,
 		.can_scan = true,
 		.knows_guards = true,
-		/* A summary of many shares out what this would tell of one. */
-		.kpagecount = which == SEGMAP_PAGES_OF_MIXED ?
-				      -1 :
-				      open("/proc/kpagecount", O_RDONLY | O_CLOEXEC),
 	};
 	struct segmap_error *error;
 

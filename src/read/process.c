@@ -485,14 +485,18 @@ static void read_rollup(struct segmap_layout *layout, int dir)
 
 /*
  * The page map is read when it is known which pages matter; opened now, it
- * stays the same memory's whatever the process executes.
+ * stays the same memory's whatever the process executes, and nothing has to be
+ * opened any more once files are parsed.
  */
-static struct segmap_error *open_pagemap(struct segmap_layout *layout, int dir)
+static struct segmap_error *open_pagemap(struct segmap_layout *layout, int dir, unsigned int wanted)
 {
 	if (!layout->memory && !(layout->memory = memory_new()))
 		return segmap_error_no_memory();
 	layout->memory->pagemap = openat(dir, "pagemap", O_RDONLY | O_CLOEXEC);
 	layout->memory->pagemap_problem = layout->memory->pagemap < 0 ? errno : 0;
+	/* A summary of many shares out what this would tell of one. */
+	if (!(wanted & SEGMAP_WANT_BRIEF))
+		layout->memory->kpagecount = open("/proc/kpagecount", O_RDONLY | O_CLOEXEC);
 	return NULL;
 }
 
@@ -533,7 +537,7 @@ static struct segmap_error *read_once(struct segmap_layout *layout, int dir, con
 	if (!error && wanted->memory & SEGMAP_WANT_ROLLUP)
 		read_rollup(layout, dir);
 	if (!error && wanted->memory & SEGMAP_WANT_PAGES)
-		error = open_pagemap(layout, dir);
+		error = open_pagemap(layout, dir, wanted->memory);
 	if (!error && wanted->memory & SEGMAP_WANT_BRIEF)
 		return open_briefly(layout, dir, name, files);
 	if (!error)
