@@ -4,8 +4,23 @@
 
 #include <segmap/saved.h>
 
+/* A core dump that is open, and the directory below which its files are. */
+struct segmap_core;
+
 /*
- * Step one for the core dump @path, of the kernel or of a debugger, for any
+ * Open the core dump @path. Nothing is read of it yet: from here on only the files that it
+ * speaks of are opened, below @elsewhere's sysroot. @path must outlive @ret.
+ *
+ * Errors: SEGMAP_ERROR_SYSTEM where @path or the sysroot cannot be opened,
+ * SEGMAP_ERROR_FORMAT where @path is no regular file.
+ */
+SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
+segmap_core_open(const char *path, const struct segmap_elsewhere *elsewhere,
+		 struct segmap_core **ret);
+SEGMAP_API void segmap_core_free(struct segmap_core *core);
+
+/*
+ * Step one for a core dump, of the kernel or of a debugger, for any
  * machine: read its headers and notes and open the files that it speaks of. Step
  * two is segmap_files_parse(). @files must outlive @ret.
  *
@@ -16,11 +31,10 @@
  * with a note. What the dump leaves out, and what it should have and has not, is
  * in the layout's dumped and in notes.
  *
- * Errors: SEGMAP_ERROR_SYSTEM where a file or directory cannot be opened,
- * SEGMAP_ERROR_FORMAT where @path is no core dump or too short for its own headers.
+ * Errors: SEGMAP_ERROR_FORMAT where it is no core dump or too short for its own headers.
  */
 SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
-segmap_core_open(const char *path, const struct segmap_elsewhere *elsewhere,
-		 struct segmap_files *files, struct segmap_layout **ret);
+segmap_core_read(struct segmap_core *core, struct segmap_files *files,
+		 struct segmap_layout **ret);
 
 #endif

@@ -4,6 +4,12 @@
 
 #include <segmap/layout.h>
 
+/*
+ * Load libdw and keep it: for a process that will not be able to load anything when
+ * symbols are asked for. Errors: it is not there, and what to install.
+ */
+SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *segmap_symbols_preload(void);
+
 /* The symbols of the images of one layout; each image's are read when it is first asked for. */
 struct segmap_symbols;
 

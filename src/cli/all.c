@@ -3,7 +3,6 @@
 #include "cli/output.h"
 #include "cli/show.h"
 #include "cli/status.h"
-#include "render/json_c.h"
 #include <malloc.h>
 #include <segmap/segmap.h>
 #include <stdlib.h>
@@ -19,7 +18,6 @@ struct walk {
 	struct options *options;
 	struct segmap_files *files;
 	struct segmap_census *census; /* NULL: each process is shown by itself */
-	struct json_c json_c; /* loaded once for all documents */
 	struct output *output;
 	size_t most_open; /* files */
 	size_t n_shown, n_failed;
@@ -29,7 +27,6 @@ struct walk {
 
 static void walk_free(struct walk *walk)
 {
-	json_c_unload(&walk->json_c);
 	segmap_census_free(walk->census);
 	segmap_files_free(walk->files);
 }
@@ -53,8 +50,6 @@ static struct segmap_error *begin(struct walk *walk)
 				 &walk->files);
 	if (!error && options->summary)
 		error = segmap_census_new(&walk->census);
-	if (!error && options->form == FORM_JSON)
-		error = json_c_load(&walk->json_c);
 	return error;
 }
 
@@ -211,7 +206,10 @@ int show_all(struct options *options)
 	}
 	settle_style(options, output.file);
 	walk.output = &output;
-	shown = walk_all(&walk);
+	error = confine(options, &output, SANDBOX_PROCESSES, NULL);
+	if (error)
+		report(error);
+	shown = !error && walk_all(&walk);
 	error = output_commit(&output, shown);
 	if (error) {
 		report(error);

@@ -17,6 +17,7 @@
 struct run {
 	struct options options;
 	struct segmap_files *files;
+	struct segmap_core *core; /* --core: open, and not read before the sandbox is entered */
 	struct segmap_layout **layouts; /* one for each process to show; NULL once it was */
 	struct segmap_page_states **pages;	/* of each, for --at; NULL where they are of no use */
 	size_t n_layouts;
@@ -73,8 +74,7 @@ static void open_file(struct run *run)
 	struct segmap_error *error =
 		options->maps ? segmap_maps_open(options->maps, &options->elsewhere, run->files,
 						 &layout) :
-				segmap_core_open(options->core, &options->elsewhere, run->files,
-						 &layout);
+				segmap_core_read(run->core, run->files, &layout);
 
 	if (!error)
 		error = add_layout(run, layout, NULL, options->maps ? options->maps : options->core);
@@ -200,18 +200,67 @@ static void show(struct run *run, struct output *output)
 	}
 }
 
-static int show_targets(struct run *run)
+static void open_all(struct run *run)
 {
-	size_t n_asked;
-	struct segmap_error *error;
-	struct output output;
-
 	if (run->options.n_sources)
 		open_file(run);
 	for (int i = 0; i < run->options.n_targets; i++)
 		open_target(run, run->options.targets[i]);
-	n_asked = run->n_layouts + run->n_failed;
-	if (!run->n_layouts)
+}
+
+/*
+ * A core dump has to be parsed to know which files it is of, and where only the images of
+ * some addresses are read, so have their files: what is opened then is opened in a sandbox.
+ */
+static bool parses_to_open(const struct options *options)
+{
+	uint64_t addrs[QUESTIONS_FEW];
+
+	return options->core || questions_few(&options->questions, addrs);
+}
+
+static struct segmap_error *open_confined(struct run *run, struct output *output)
+{
+	const struct options *options = &run->options;
+	const char *root = options->elsewhere.sysroot ? options->elsewhere.sysroot : "/";
+	struct segmap_error *error = NULL;
+
+	if (options->core)
+		error = segmap_core_open(options->core, &options->elsewhere, &run->core);
+	if (!error)
+		error = confine(options, output,
+				options->core ? SANDBOX_BELOW : SANDBOX_PROCESSES, root);
+	if (!error)
+		open_all(run);
+	return error;
+}
+
+/* From here on nothing is opened, but debug files where symbols are asked for. */
+static struct segmap_error *confine_parsing(struct run *run, struct output *output)
+{
+	const char *sysroot = run->options.elsewhere.sysroot;
+	struct segmap_error *error;
+	char *debug_files;
+
+	if (!run->options.n_asked)
+		return confine(&run->options, output, SANDBOX_OPENED, NULL);
+	if (asprintf(&debug_files, "%s/usr/lib/debug", sysroot ? sysroot : "") < 0)
+		return segmap_error_no_memory();
+	error = confine(&run->options, output, SANDBOX_BELOW, debug_files);
+	free(debug_files);
+	return error;
+}
+
+static int show_targets(struct run *run)
+{
+	bool late = parses_to_open(&run->options);
+	struct segmap_error *error;
+	struct output output;
+	size_t n_asked;
+
+	if (!late)
+		open_all(run);
+	if (!late && !run->n_layouts)
 		return STATUS_NOT_SHOWN;
 	error = output_open(run->options.output_file, &output);
 	if (error) {
@@ -219,7 +268,17 @@ static int show_targets(struct run *run)
 		return STATUS_NOT_SHOWN;
 	}
 	settle_style(&run->options, output.file);
-	show(run, &output);
+	if (late)
+		error = open_confined(run, &output);
+	n_asked = run->n_layouts + run->n_failed;
+	if (!error && run->n_layouts)
+		error = confine_parsing(run, &output);
+	if (error) {
+		report(error);
+		n_asked = run->n_failed = 1;
+	} else {
+		show(run, &output);
+	}
 	error = output_commit(&output, run->n_failed < n_asked);
 	if (error) {
 		report(error);
@@ -238,6 +297,7 @@ static void run_free(struct run *run)
 	}
 	free(run->layouts);
 	free(run->pages);
+	segmap_core_free(run->core);
 	segmap_files_free(run->files);
 	options_free(&run->options);
 }
@@ -261,6 +321,7 @@ static int print_and_check(void (*print)(FILE *file))
 static void print_version(FILE *file)
 {
 	fputs("segmap " SEGMAP_VERSION "\n", file);
+	sandbox_describe(file);
 }
 
 int main(int argc, char **argv)

@@ -36,6 +36,7 @@ enum {
 	OPTION_RUN,
 	OPTION_TRACE,
 	OPTION_ALL,
+	OPTION_NO_SANDBOX,
 };
 
 static const struct option_row rows[] = {
@@ -91,6 +92,7 @@ static const struct option_row rows[] = {
 	{ 'r', "raw", no_argument, "", "one record a line, fields separated by one blank" },
 	{ 'J', "json", no_argument, "", "one JSON document a line for each process" },
 	{ OPTION_OUTPUT_FILE, "output-file", required_argument, " FILE", "write there, whole or not at all" },
+	{ OPTION_NO_SANDBOX, "no-sandbox", no_argument, "", "give up no privileges, for debugging segmap" },
 	{ 'h', "help", no_argument, "", "show this help" },
 	{ 'V', "version", no_argument, "", "show the version" },
 };
@@ -406,6 +408,9 @@ static struct segmap_error *apply(struct options *options, int value, const char
 		return parse_colour(arg, &options->colour);
 	case OPTION_ALL:
 		options->all = true;
+		break;
+	case OPTION_NO_SANDBOX:
+		options->no_sandbox = true;
 		break;
 	case OPTION_SUMMARY:
 		options->summary = true;

@@ -51,6 +51,7 @@ struct options {
 	size_t n_moments;
 	bool verify;	  /* run the programs, and compare */
 	bool all_moments; /* to be compared, since none was named: only entry is shown as a table */
+	bool no_sandbox; /* for debugging segmap */
 	bool help, version, list_columns;
 	unsigned int wanted; /* SEGMAP_WANT_…: what the columns shown need */
 };

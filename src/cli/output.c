@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /*
@@ -82,7 +84,7 @@ static int open_nameless(const char *target)
 
 struct segmap_error *output_open(const char *path, struct output *ret)
 {
-	struct output output = { .file = stdout, .name = "standard output" };
+	struct output output = { .file = stdout, .name = "standard output", .delegate = -1 };
 	struct stat stat_of_path;
 	int fd;
 
@@ -178,29 +180,101 @@ static bool give_name(int fd, char *temporary)
 	return true;
 }
 
-static struct segmap_error *replace_target(struct output *output)
+/* How replacing went. */
+struct replaced {
+	int problem;   /* an errno value; 0: it is done */
+	bool renaming; /* the problem is with the last step */
+};
+
+static struct replaced replace_target(const struct output *output)
 {
-	struct segmap_error *error = NULL;
+	struct replaced replaced = { 0 };
 	char *directory = directory_of(output->target), *temporary = NULL;
 	sigset_t all, before;
 
 	if (!directory || asprintf(&temporary, "%s/.segmap-XXXXXX", directory) < 0) {
 		free(directory);
-		return segmap_error_no_memory();
+		return (struct replaced){ .problem = ENOMEM };
 	}
 	take_over_mode(fileno(output->file), output->target);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
 	if (!give_name(fileno(output->file), temporary)) {
-		error = system_error(output->name, "write");
+		replaced.problem = errno;
 	} else if (rename(temporary, output->target)) {
-		error = system_error(output->name, "replace");
+		replaced = (struct replaced){ .problem = errno, .renaming = true };
 		unlink(temporary);
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	free(temporary);
 	free(directory);
-	return error;
+	return replaced;
+}
+
+/* ---- a process that does it ---- */
+
+/* Replace the file when told to, and end with whoever could tell. */
+static _Noreturn void serve(const struct output *output, int channel)
+{
+	struct replaced replaced = { 0 };
+	char word;
+	ssize_t got;
+
+	do {
+		got = read(channel, &word, 1);
+	} while (got < 0 && errno == EINTR);
+	if (got == 1) {
+		replaced = replace_target(output);
+		(void)!write(channel, &replaced, sizeof(replaced));
+	}
+	_exit(0);
+}
+
+struct segmap_error *output_delegate(struct output *output)
+{
+	int ends[2];
+
+	if (!output->target || output->delegate >= 0)
+		return NULL;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		return system_error(output->name, "make a process that replaces it");
+	output->delegate = ends[0];
+	output->delegate_pid = fork();
+	if (output->delegate_pid < 0) {
+		close(ends[1]);
+		return system_error(output->name, "make a process that replaces it");
+	}
+	if (output->delegate_pid == 0) {
+		close(ends[0]);
+		serve(output, ends[1]);
+	}
+	close(ends[1]);
+	return NULL;
+}
+
+static struct replaced have_replaced(const struct output *output)
+{
+	struct replaced replaced;
+	ssize_t got = -1;
+
+	if (write(output->delegate, "", 1) == 1) {
+		do {
+			got = read(output->delegate, &replaced, sizeof(replaced));
+		} while (got < 0 && errno == EINTR);
+	}
+	/* Without an answer it has died. */
+	return got == sizeof(replaced) ? replaced : (struct replaced){ .problem = ECHILD };
+}
+
+static struct segmap_error *put_in_place(const struct output *output)
+{
+	struct replaced replaced = output->delegate < 0 ? replace_target(output) :
+							  have_replaced(output);
+
+	if (!replaced.problem)
+		return NULL;
+	return segmap_error_system(replaced.problem, output->name,
+				   replaced.renaming ? "replace" : "write");
 }
 
 bool output_failed(struct output *output)
@@ -218,10 +292,14 @@ struct segmap_error *output_commit(struct output *output, bool keep)
 	if (output_failed(output))
 		error = segmap_error_system(output->problem, output->name, "write");
 	else if (output->target && keep)
-		error = replace_target(output);
+		error = put_in_place(output);
 	/* NFS and quotas report what went wrong only now. */
 	if (fclose(output->file) && !error && !output->target)
 		error = system_error(output->name, "write");
+	if (output->delegate >= 0) {
+		close(output->delegate);
+		waitpid(output->delegate_pid, NULL, 0);
+	}
 	free(output->target);
 	return error;
 }

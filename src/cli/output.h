@@ -5,12 +5,15 @@
 #include <segmap/error.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 struct output {
 	FILE *file;
 	const char *name; /* for errors */
 	char *target;	  /* the file to replace, links followed; NULL: written through */
 	int problem;	  /* errno of the write that failed; 0: none has */
+	int delegate;	  /* channel to the process that replaces the file; -1: this one does */
+	pid_t delegate_pid;
 };
 
 /*
@@ -18,6 +21,13 @@ struct output {
  * absent file is not touched before output_commit().
  */
 SEGMAP_MUST_CHECK struct segmap_error *output_open(const char *path, struct output *ret);
+
+/*
+ * Make a process that will put the file in its place when output_commit() asks for it:
+ * for one that is about to give up the right to. It ends with this one, without having
+ * done anything, if it is not asked. Nothing is made where there is no file to replace.
+ */
+SEGMAP_MUST_CHECK struct segmap_error *output_delegate(struct output *output);
 
 /* Whether writing has failed. To be asked after each piece of work, while errno still says why. */
 bool output_failed(struct output *output);

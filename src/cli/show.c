@@ -2,12 +2,15 @@
 #include "cli/show.h"
 #include "render/at.h"
 #include "render/json.h"
+#include "render/json_c.h"
 #include <bsd/stdlib.h>
 #include <langinfo.h>
+#include <segmap/symbols.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 void report(struct segmap_error *error)
@@ -159,6 +162,30 @@ void report_missed(const struct segmap_layout *layout)
 						is_hex ? "; an address begins with a digit: 0x" : "",
 						is_hex ? asked : ""));
 	}
+}
+
+struct segmap_error *confine(const struct options *options, struct output *output,
+			     enum sandbox what, const char *directory)
+{
+	struct segmap_error *error = NULL;
+	struct json_c json_c;
+	struct tm utc;
+
+	if (options->form == FORM_JSON) {
+		error = json_c_load(&json_c); /* for good: who loads it again finds it */
+		gmtime_r(&(time_t){ 0 }, &utc); /* reads the time zone's file when first called */
+	}
+	if (error)
+		return error;
+	/* Without it there are answers still, and a note that says why they have no symbols. */
+	if (options->n_asked)
+		segmap_error_free(segmap_symbols_preload());
+	if (options->no_sandbox)
+		return NULL;
+	error = output_delegate(output);
+	if (!error)
+		sandbox_enter(what, directory);
+	return error;
 }
 
 struct segmap_error *examine(const struct options *options, struct segmap_files *files,

@@ -3,6 +3,8 @@
 #define CLI_SHOW_H
 
 #include "cli/options.h"
+#include "cli/output.h"
+#include "cli/sandbox.h"
 #include <segmap/process.h>
 
 /* "segmap: WHAT: WHY" on standard error, and free @error. */
@@ -18,6 +20,14 @@ SEGMAP_MUST_CHECK struct segmap_error *show_layout(const struct options *options
 /* The same for a summary of many processes. */
 SEGMAP_MUST_CHECK struct segmap_error *show_census(const struct options *options,
 						   struct segmap_census *census, FILE *file);
+
+/*
+ * Load what is otherwise loaded on demand, and enter the sandbox, unless --no-sandbox says
+ * not to: @what and @directory are sandbox_enter()'s. @output can still be committed then.
+ * Errors: something needed cannot be loaded, or no process made.
+ */
+SEGMAP_MUST_CHECK struct segmap_error *confine(const struct options *options, struct output *output,
+					       enum sandbox what, const char *directory);
 
 /* Parse what @layout's VMAs map, find out what they are, and what is wanted of their memory. */
 SEGMAP_MUST_CHECK struct segmap_error *examine(const struct options *options,

@@ -37,7 +37,7 @@ struct mapping {
 	const char *path;    /* the layout's */
 };
 
-struct core {
+struct segmap_core {
 	const char *name; /* for errors */
 	int fd;
 	uint64_t size, on_disk; /* bytes */
@@ -52,23 +52,29 @@ struct core {
 	uint64_t missing; /* bytes that the headers promise behind the end of the file */
 	bool notes_missing;
 	struct auxv auxv;
+	struct sysroot sysroot;
+	uint64_t page_size_told; /* 0: what the dump tells counts */
 };
 
-static void core_close(struct core *core)
+void segmap_core_free(struct segmap_core *core)
 {
+	if (!core)
+		return;
 	if (core->fd >= 0)
 		close(core->fd);
+	sysroot_close(&core->sysroot);
 	free(core->loads);
 	free(core->mappings);
+	free(core);
 }
 
-static struct segmap_error *format_error(const struct core *core, const char *problem)
+static struct segmap_error *format_error(const struct segmap_core *core, const char *problem)
 {
 	return segmap_error_new(SEGMAP_ERROR_FORMAT, core->name, "%s", problem);
 }
 
 /* Open a regular file; anything else is not even opened for reading. */
-static struct segmap_error *open_dump(struct core *core)
+static struct segmap_error *open_dump(struct segmap_core *core)
 {
 	scope_close int path_fd = open(core->name, O_PATH | O_CLOEXEC);
 	struct stat stat;
@@ -85,7 +91,7 @@ static struct segmap_error *open_dump(struct core *core)
 	return NULL;
 }
 
-static bool read_exactly(const struct core *core, void *buffer, uint64_t size, uint64_t off)
+static bool read_exactly(const struct segmap_core *core, void *buffer, uint64_t size, uint64_t off)
 {
 	uint64_t end;
 
@@ -112,7 +118,7 @@ static const char *compressor_of(const unsigned char *start)
 }
 
 /* What the ELF header says, of either class and byte order. */
-static struct segmap_error *read_ehdr(struct core *core, GElf_Ehdr *ret)
+static struct segmap_error *read_ehdr(struct segmap_core *core, GElf_Ehdr *ret)
 {
 	union {
 		unsigned char ident[EI_NIDENT];
@@ -164,7 +170,7 @@ static struct segmap_error *read_ehdr(struct core *core, GElf_Ehdr *ret)
 }
 
 /* A number of 4 or, in a 64-bit core, 8 bytes. */
-static uint64_t word_at(const struct core *core, const char *bytes)
+static uint64_t word_at(const struct segmap_core *core, const char *bytes)
 {
 	uint64_t word_64;
 	uint32_t word_32;
@@ -177,12 +183,12 @@ static uint64_t word_at(const struct core *core, const char *bytes)
 	return core->swapped ? __builtin_bswap32(word_32) : word_32;
 }
 
-static size_t word_size(const struct core *core)
+static size_t word_size(const struct segmap_core *core)
 {
 	return core->class == ELFCLASS64 ? 8 : 4;
 }
 
-static uint32_t number_at(const struct core *core, const char *bytes)
+static uint32_t number_at(const struct segmap_core *core, const char *bytes)
 {
 	uint32_t number;
 
@@ -191,7 +197,7 @@ static uint32_t number_at(const struct core *core, const char *bytes)
 }
 
 /* How many program headers: gABI, 65535 means that sh_info of section header 0 has it. */
-static bool count_phdrs(const struct core *core, const GElf_Ehdr *ehdr, uint64_t *ret)
+static bool count_phdrs(const struct segmap_core *core, const GElf_Ehdr *ehdr, uint64_t *ret)
 {
 	size_t at = core->class == ELFCLASS64 ? offsetof(Elf64_Shdr, sh_info) :
 						offsetof(Elf32_Shdr, sh_info);
@@ -207,7 +213,7 @@ static bool count_phdrs(const struct core *core, const GElf_Ehdr *ehdr, uint64_t
 }
 
 /* The program headers in the machine's byte order; the caller frees *@ret. */
-static struct segmap_error *read_phdrs(const struct core *core, const GElf_Ehdr *ehdr,
+static struct segmap_error *read_phdrs(const struct segmap_core *core, const GElf_Ehdr *ehdr,
 				       void **ret, size_t *n_ret)
 {
 	size_t entry = core->class == ELFCLASS64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr);
@@ -244,7 +250,7 @@ static struct segmap_error *read_phdrs(const struct core *core, const GElf_Ehdr 
 	return NULL;
 }
 
-static GElf_Phdr phdr_at(const struct core *core, const void *table, size_t index)
+static GElf_Phdr phdr_at(const struct segmap_core *core, const void *table, size_t index)
 {
 	const Elf32_Phdr *phdr;
 
@@ -259,7 +265,7 @@ static GElf_Phdr phdr_at(const struct core *core, const void *table, size_t inde
 }
 
 /* How many of the @size bytes at @off are in the file; the others are counted as missing. */
-static uint64_t held(struct core *core, uint64_t off, uint64_t size)
+static uint64_t held(struct segmap_core *core, uint64_t off, uint64_t size)
 {
 	uint64_t there = off < core->size ? min_u64(size, core->size - off) : 0;
 
@@ -267,7 +273,7 @@ static uint64_t held(struct core *core, uint64_t off, uint64_t size)
 	return there;
 }
 
-static struct segmap_error *add_load(struct core *core, const GElf_Phdr *phdr)
+static struct segmap_error *add_load(struct segmap_core *core, const GElf_Phdr *phdr)
 {
 	struct load *load = &core->loads[core->n_loads];
 	uint64_t end;
@@ -290,7 +296,7 @@ static struct segmap_error *add_load(struct core *core, const GElf_Phdr *phdr)
 }
 
 /* AT_PAGESZ is believed if it is one. */
-static void read_auxv(struct core *core, const char *desc, size_t size)
+static void read_auxv(struct segmap_core *core, const char *desc, size_t size)
 {
 	uint64_t page_size;
 
@@ -306,7 +312,8 @@ static void read_auxv(struct core *core, const char *desc, size_t size)
  * first members, and ends the same everywhere: pid, ppid, pgrp and sid, then 16
  * bytes of name and 80 of arguments, which blanks part.
  */
-static struct segmap_error *read_prpsinfo(const struct core *core, struct segmap_layout *layout,
+static struct segmap_error *read_prpsinfo(const struct segmap_core *core,
+					  struct segmap_layout *layout,
 					  const char *desc, size_t size)
 {
 	enum { ARGUMENTS = 80, NAME = 16, IDS = 16 };
@@ -336,7 +343,7 @@ static struct segmap_error *read_prpsinfo(const struct core *core, struct segmap
  * its start, its end and its offset in pages, then the paths, each with its NUL. @desc
  * is the layout's and ends in a NUL.
  */
-static struct segmap_error *read_mappings(struct core *core, const char *desc, size_t size)
+static struct segmap_error *read_mappings(struct segmap_core *core, const char *desc, size_t size)
 {
 	size_t width = word_size(core);
 	uint64_t count, unit;
@@ -369,7 +376,7 @@ static struct segmap_error *read_mappings(struct core *core, const char *desc, s
 }
 
 /* The @size bytes at @off of the dump with a NUL behind them, in the layout's memory for names. */
-static struct segmap_error *read_desc(const struct core *core, struct segmap_layout *layout,
+static struct segmap_error *read_desc(const struct segmap_core *core, struct segmap_layout *layout,
 				      uint64_t off, size_t size, const char **ret)
 {
 	struct segmap_names *block = malloc(sizeof(*block) + size + 1);
@@ -386,7 +393,7 @@ static struct segmap_error *read_desc(const struct core *core, struct segmap_lay
 }
 
 /* A note's contents, if they are of interest. */
-static struct segmap_error *read_note(struct core *core, struct segmap_layout *layout,
+static struct segmap_error *read_note(struct segmap_core *core, struct segmap_layout *layout,
 				      uint32_t type, uint64_t off, size_t size)
 {
 	struct segmap_error *error;
@@ -408,7 +415,7 @@ static struct segmap_error *read_note(struct core *core, struct segmap_layout *l
 }
 
 /* Walk the notes; those of very many threads are passed over unread. */
-static struct segmap_error *read_notes(struct core *core, struct segmap_layout *layout,
+static struct segmap_error *read_notes(struct segmap_core *core, struct segmap_layout *layout,
 				       const GElf_Phdr *phdr)
 {
 	/* namesz, descsz, type, and what is of interest has the name "CORE". */
@@ -455,7 +462,7 @@ static int compare_mappings(const void *a, const void *b)
 }
 
 /* Program headers and notes of the whole file. */
-static struct segmap_error *read_headers(struct core *core, struct segmap_layout *layout)
+static struct segmap_error *read_headers(struct segmap_core *core, struct segmap_layout *layout)
 {
 	scope_free void *phdrs = NULL;
 	size_t n_phdrs = 0;
@@ -515,7 +522,7 @@ static bool add_vma(struct segmap_layout *layout, size_t *cap_dumped, uint64_t s
 
 /* The union of both lists; where ranges of one list overlap, which no dumper writes, the first has
  * the addresses. */
-static bool make_vmas(const struct core *core, struct segmap_layout *layout)
+static bool make_vmas(const struct segmap_core *core, struct segmap_layout *layout)
 {
 	const struct load *load = core->loads, *loads_end = load + core->n_loads;
 	const struct mapping *mapping = core->mappings,
@@ -558,7 +565,7 @@ static bool is_special(const struct segmap_vma *vma)
  * Names that follow from the auxiliary vector and from what the kernel does. What
  * the heap is, it does not tell.
  */
-static void name_areas(const struct core *core, struct segmap_layout *layout)
+static void name_areas(const struct segmap_core *core, struct segmap_layout *layout)
 {
 	const uint64_t vsyscall = 0xffffffffff600000; /* asm/vsyscall.h, on x86-64 */
 	int64_t vdso = core->auxv.vdso ? segmap_layout_find(layout, core->auxv.vdso) : -1;
@@ -592,7 +599,7 @@ static void name_areas(const struct core *core, struct segmap_layout *layout)
 }
 
 /* Where the dumped bytes of VMA @index begin in the file. */
-static uint64_t dump_off(const struct core *core, const struct segmap_vma *vma)
+static uint64_t dump_off(const struct segmap_core *core, const struct segmap_vma *vma)
 {
 	size_t low = 0, high = core->n_loads;
 
@@ -607,7 +614,7 @@ static uint64_t dump_off(const struct core *core, const struct segmap_vma *vma)
 	return core->loads[low].off + (vma->start - core->loads[low].start);
 }
 
-static struct segmap_error *read_vdso(const struct core *core, struct segmap_layout *layout)
+static struct segmap_error *read_vdso(const struct segmap_core *core, struct segmap_layout *layout)
 {
 	enum { MAX_VDSO = 1 << 20 };
 	const struct segmap_vma *vma;
@@ -632,7 +639,7 @@ static struct segmap_error *read_vdso(const struct core *core, struct segmap_lay
 }
 
 /* Without a stack that says otherwise the kernel makes all that is readable executable, in 32 bits. */
-static bool implies_exec(const struct core *core)
+static bool implies_exec(const struct segmap_core *core)
 {
 	bool any = false;
 
@@ -647,7 +654,8 @@ static bool implies_exec(const struct core *core)
 }
 
 /* What the dump holds of @backing's file, to be read like the file. */
-static struct segmap_error *open_dumped(const struct core *core, const struct segmap_layout *layout,
+static struct segmap_error *open_dumped(const struct segmap_core *core, const
+					struct segmap_layout *layout,
 					struct segmap_files *files, struct segmap_backing *backing)
 {
 	struct file_memory *memory = file_memory_new(
@@ -665,9 +673,8 @@ static struct segmap_error *open_dumped(const struct core *core, const struct se
 	return files_add_memory(files, memory, &backing->file);
 }
 
-static struct segmap_error *open_backing(const struct core *core, struct segmap_layout *layout,
-					 struct sysroot *sysroot, struct segmap_files *files,
-					 struct segmap_backing *backing)
+static struct segmap_error *open_backing(struct segmap_core *core, struct segmap_layout *layout,
+					 struct segmap_files *files, struct segmap_backing *backing)
 {
 	struct segmap_error *error = open_dumped(core, layout, files, backing);
 	scope_close int fd = -1;
@@ -676,7 +683,7 @@ static struct segmap_error *open_backing(const struct core *core, struct segmap_
 
 	if (error)
 		return error;
-	fd = backing->path[0] == '/' ? sysroot_find(sysroot, backing, &stat, &deleted) : -1;
+	fd = backing->path[0] == '/' ? sysroot_find(&core->sysroot, backing, &stat, &deleted) : -1;
 	if (backing->path[0] == '/' && deleted)
 		backing->status = SEGMAP_STATUS_DELETED;
 	if (fd >= 0)
@@ -690,14 +697,15 @@ static struct segmap_error *open_backing(const struct core *core, struct segmap_
 	} else if (fd < 0) {
 		backing->error = segmap_error_new(SEGMAP_ERROR_SYSTEM, backing->path,
 						  "it is not there%s%s",
-						  sysroot->name[0] ? " below " : "",
-						  sysroot->name);
+						  core->sysroot.name[0] ? " below " : "",
+						  core->sysroot.name);
 	}
 	return NULL;
 }
 
 /* What the dump does not hold. */
-static struct segmap_error *note_left_out(const struct core *core, struct segmap_layout *layout)
+static struct segmap_error *note_left_out(const struct segmap_core *core,
+					  struct segmap_layout *layout)
 {
 	uint64_t size = 0, dumped = 0;
 	struct segmap_error *error = NULL;
@@ -722,9 +730,8 @@ static struct segmap_error *note_left_out(const struct core *core, struct segmap
 				  (uintmax_t)dumped / 1024, (uintmax_t)size / 1024);
 }
 
-static struct segmap_error *make_layout(struct core *core, struct segmap_layout *layout,
-					const struct segmap_elsewhere *elsewhere,
-					struct sysroot *sysroot, struct segmap_files *files)
+static struct segmap_error *make_layout(struct segmap_core *core, struct segmap_layout *layout,
+					struct segmap_files *files)
 {
 	struct segmap_error *error = read_headers(core, layout);
 
@@ -732,7 +739,7 @@ static struct segmap_error *make_layout(struct core *core, struct segmap_layout 
 		return error;
 	if (!make_vmas(core, layout))
 		return segmap_error_no_memory();
-	layout->page_size = elsewhere->page_size ? elsewhere->page_size : core->auxv.page_size;
+	layout->page_size = core->page_size_told ? core->page_size_told : core->auxv.page_size;
 	layout->auxv_phdr = core->auxv.phdr;
 	layout->auxv_base = core->auxv.base;
 	layout->read_implies_exec = implies_exec(core);
@@ -741,7 +748,7 @@ static struct segmap_error *make_layout(struct core *core, struct segmap_layout 
 	if (!error)
 		error = maps_group(layout, GROUP_BY_NAME);
 	for (size_t i = 0; i < layout->n_backings && !error; i++)
-		error = open_backing(core, layout, sysroot, files, &layout->backings[i]);
+		error = open_backing(core, layout, files, &layout->backings[i]);
 	return error ? error : note_left_out(core, layout);
 }
 
@@ -751,24 +758,38 @@ static void scope_layout_free(struct segmap_layout **layout)
 }
 
 struct segmap_error *segmap_core_open(const char *path, const struct segmap_elsewhere *elsewhere,
-				      struct segmap_files *files, struct segmap_layout **ret)
+				      struct segmap_core **ret)
+{
+	struct segmap_core *core = calloc(1, sizeof(*core));
+	struct segmap_error *error;
+
+	if (!core)
+		return segmap_error_no_memory();
+	core->name = path;
+	core->fd = -1;
+	core->page_size_told = elsewhere->page_size;
+	core->sysroot.ladder = (struct ladder){ .map_files = -1, .root = -1, .exe = -1 };
+	error = open_dump(core);
+	if (!error)
+		error = sysroot_open(elsewhere, &core->sysroot);
+	if (error)
+		segmap_core_free(core);
+	else
+		*ret = core;
+	return error;
+}
+
+struct segmap_error *segmap_core_read(struct segmap_core *core, struct segmap_files *files,
+				      struct segmap_layout **ret)
 {
 	__attribute__((cleanup(scope_layout_free))) struct segmap_layout *layout = NULL;
-	__attribute__((cleanup(sysroot_close))) struct sysroot sysroot = {
-		.ladder = { .map_files = -1, .root = -1, .exe = -1 },
-	};
-	__attribute__((cleanup(core_close))) struct core core = { .name = path, .fd = -1 };
-	struct segmap_error *error = open_dump(&core);
+	struct segmap_error *error = segmap_layout_new(&layout);
 
-	if (!error)
-		error = sysroot_open(elsewhere, &sysroot);
-	if (!error)
-		error = segmap_layout_new(&layout);
 	if (error)
 		return error;
 	elf_version(EV_CURRENT);
 	layout->source = SEGMAP_SOURCE_CORE;
-	error = make_layout(&core, layout, elsewhere, &sysroot, files);
+	error = make_layout(core, layout, files);
 	if (error)
 		return error;
 	*ret = return_ptr(layout);

@@ -83,6 +83,13 @@ static struct segmap_error *libdw_load(struct libdw *ret)
 	return NULL;
 }
 
+struct segmap_error *segmap_symbols_preload(void)
+{
+	struct libdw libdw;
+
+	return libdw_load(&libdw); /* it is never unloaded: handles are counted */
+}
+
 static const struct segmap_backing *backing_of(const struct segmap_symbols *symbols, size_t image)
 {
 	int32_t backing = symbols->layout->images[image].backing;

@@ -539,12 +539,13 @@ static struct json_object *time_of(struct writer *writer, const struct timespec 
 {
 	char text[64];
 	struct tm utc;
-	size_t size;
 
 	if ((!time->tv_sec && !time->tv_nsec) || !gmtime_r(&time->tv_sec, &utc))
 		return NULL;
-	size = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
-	snprintf(text + size, sizeof(text) - size, ".%03dZ", (int)(time->tv_nsec / 1000000));
+	/* Not by strftime(3), which looks for the time zone: no file can be opened any more. */
+	snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", utc.tm_year + 1900,
+		 utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+		 (int)(time->tv_nsec / 1000000));
 	return string_of(writer, text);
 }
 

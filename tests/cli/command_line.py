@@ -85,7 +85,7 @@ def every_option_of_help_is_known_and_no_other_is():
                 short = ["-" + letter] + ([value] if argument else [])
                 assert segtest.segmap(*short, process.pid).status == 0, short
     for name in ("svg", "html",
-                 "audit", "diff", "watch", "quiz", "no-sandbox", "legend", "nonsense"):
+                 "audit", "diff", "watch", "quiz", "legend", "nonsense"):
         assert f"--{name}" in check_usage_error(f"--{name}", "1")
     for letter in "wZ":
         assert f"-{letter}" in check_usage_error(f"-{letter}", "1")
@@ -379,7 +379,8 @@ def table_is_never_wider_than_the_terminal(columns):
 
 @segtest.claim
 def version_is_the_one_of_the_build():
-    assert re.fullmatch(r"segmap \d+\.\d+\.\d+\n", segtest.segmap("--version").text)
+    assert re.fullmatch(r"segmap \d+\.\d+\.\d+\nsandbox: .*seccomp.*, .*Landlock.*\n",
+                        segtest.segmap("--version").text)
 
 
 segtest.main()
