@@ -73,6 +73,11 @@ struct segmap_world {
 /* This machine. @files opens and parses what is asked for; it must outlive the world. */
 SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *segmap_world_new(struct segmap_files *files,
 								   struct segmap_world **ret);
+/*
+ * The same machine with other files, which can be for pages of another size. What it was found
+ * to be stays, whatever privileges there are now to ask for it: only /proc/self/maps is read again.
+ */
+SEGMAP_API void segmap_world_use(struct segmap_world *world, struct segmap_files *files);
 SEGMAP_API void segmap_world_free(struct segmap_world *world);
 
 /* The value of NAME in the world's environment; NULL if it is not there. */

@@ -1,5 +1,6 @@
 /* src/cli/explain.c - segmap --explain: the maps of programs before they run. */
 #include "cli/explain.h"
+#include "cli/apart.h"
 #include "cli/output.h"
 #include "cli/show.h"
 #include "cli/status.h"
@@ -13,16 +14,22 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What has come of the programs so far. */
+struct tally {
+	size_t n_shown, n_failed, n_refused;
+	size_t n_unreached; /* programs that ended before --verify could look at them */
+	size_t n_differ;    /* programs of which --verify has found a difference */
+	bool wrong_usage;   /* a library was to be verified */
+};
+
 /* One run of --explain. */
 struct explaining {
 	struct options *options;
 	struct segmap_files *files;
 	struct segmap_world *world;
 	uint64_t page_size; /* of files and world */
-	size_t n_shown, n_failed, n_refused;
-	size_t n_unreached; /* programs that ended before --verify could look at them */
-	size_t n_differ; /* programs of which --verify has found a difference */
-	bool wrong_usage; /* a library was to be verified */
+	const struct apart *runner; /* with --verify: the process that runs programs */
+	struct tally tally;
 };
 
 /* One program and its maps. */
@@ -43,22 +50,27 @@ static void close_world(struct explaining *explaining)
 {
 	segmap_world_free(explaining->world);
 	segmap_files_free(explaining->files);
-	explaining->world = NULL;
-	explaining->files = NULL;
 }
 
 /* Files and world for pages of @page_size bytes: ELF files are rounded when they are parsed. */
 static struct segmap_error *open_world(struct explaining *explaining, uint64_t page_size)
 {
+	struct segmap_files *files;
 	struct segmap_error *error;
 
 	if (explaining->world && explaining->page_size == page_size)
 		return NULL;
-	close_world(explaining);
+	error = segmap_files_new(page_size, SEGMAP_WANT_SONAME | SEGMAP_WANT_LINKING, &files);
+	if (error)
+		return error;
 	explaining->page_size = page_size;
-	error = segmap_files_new(page_size, SEGMAP_WANT_SONAME | SEGMAP_WANT_LINKING,
-				 &explaining->files);
-	return error ? error : segmap_world_new(explaining->files, &explaining->world);
+	if (explaining->world)
+		segmap_world_use(explaining->world, files);
+	else
+		error = segmap_world_new(files, &explaining->world);
+	segmap_files_free(explaining->files);
+	explaining->files = files;
+	return error;
 }
 
 /* The first file in PATH that execvp() would take. */
@@ -227,7 +239,7 @@ static struct segmap_error *show_explained(struct explaining *explaining,
 	for (size_t i = 0; i < options->n_moments && !error; i++)
 		if (options->form == FORM_TABLE && options->style.frame)
 			error = render_verdict(explained->layouts[i], &options->style, output->file);
-	explaining->n_refused += refused && !error;
+	explaining->tally.n_refused += refused && !error;
 	return error;
 }
 
@@ -241,21 +253,21 @@ static struct segmap_error *verify_explained(struct explaining *explaining,
 	struct segmap_error *error;
 
 	if (first->prediction->is_library) {
-		explaining->wrong_usage = true;
+		explaining->tally.wrong_usage = true;
 		return segmap_error_new(SEGMAP_ERROR_FORMAT, first->target,
 					"--verify: a library cannot be run");
 	}
 	if (first->n_images && first->images[0].elf->foreign)
 		return segmap_error_new(SEGMAP_ERROR_FORMAT, first->target,
 					"--verify: it is for another machine");
-	error = verify(options, explained->path, explaining->files, explained->layouts,
-		       options->n_moments);
+	error = verify(explaining->runner, explained->path, explaining->files,
+		       explained->layouts, options->n_moments);
 	for (size_t i = 0; i < options->n_moments && !error; i++) {
 		differs |= explained->layouts[i]->comparison->n_changes > 0;
 		unreached |= explained->layouts[i]->comparison->unreached != NULL;
 	}
-	explaining->n_differ += differs;
-	explaining->n_unreached += unreached;
+	explaining->tally.n_differ += differs;
+	explaining->tally.n_unreached += unreached;
 	return error;
 }
 
@@ -273,7 +285,7 @@ static struct segmap_error *explain_one(struct explaining *explaining, const cha
 		error = verify_explained(explaining, &explained);
 	if (error)
 		return error;
-	if (explaining->n_shown && explaining->options->form == FORM_TABLE &&
+	if (explaining->tally.n_shown && explaining->options->form == FORM_TABLE &&
 	    explaining->options->style.frame)
 		fputc('\n', output->file);
 	return show_explained(explaining, &explained, output);
@@ -285,24 +297,77 @@ static void explain_all(struct explaining *explaining, struct output *output)
 		struct segmap_error *error =
 			explain_one(explaining, explaining->options->targets[i], output);
 
-		explaining->n_failed += error != NULL;
-		explaining->n_shown += !error;
+		explaining->tally.n_failed += error != NULL;
+		explaining->tally.n_shown += !error;
 		if (error)
 			report(error);
 	}
-	if (explaining->wrong_usage)
+	if (explaining->tally.wrong_usage)
 		fputs("Try 'segmap --help'\n", stderr);
+}
+
+/* What the process that parses tells at its end. */
+struct told {
+	struct tally tally;
+	int problem; /* of writing */
+};
+
+/* In a process of its own, for --verify: it parses, and asks @explaining->runner to run programs. */
+static _Noreturn void explain_apart(struct explaining *explaining, struct output *output)
+{
+	struct segmap_error *error =
+		confine(explaining->options, NULL, SANDBOX_PROCESSES, NULL);
+	struct told told;
+
+	if (error) {
+		report(error);
+		explaining->tally.n_failed++;
+	} else {
+		explain_all(explaining, output);
+	}
+	fflush(output->file);
+	output_failed(output);
+	told = (struct told){ .tally = explaining->tally, .problem = output->problem };
+	verify_end(explaining->runner);
+	apart_tell(explaining->runner, &told, sizeof(told));
+	_exit(0);
+}
+
+/*
+ * --verify: what runs a program parses nothing, and what parses is in a sandbox, of which
+ * nothing gets to the program.
+ */
+static struct segmap_error *verify_all(struct explaining *explaining, struct output *output)
+{
+	struct told told = { 0 };
+	struct apart apart;
+	struct segmap_error *error = apart_begin("--verify", &apart);
+
+	if (error)
+		return error;
+	if (!apart.pid) {
+		explaining->runner = &apart;
+		explain_apart(explaining, output);
+	}
+	if (verify_serve(explaining->options, &apart) && apart_hear(&apart, &told, sizeof(told))) {
+		explaining->tally = told.tally;
+		output->problem = told.problem;
+	} else {
+		explaining->tally.n_failed++; /* it was ended; by its sandbox, then it has said so */
+	}
+	apart_end(&apart);
+	return NULL;
 }
 
 static int status_of(const struct explaining *explaining)
 {
-	if (explaining->wrong_usage)
+	if (explaining->tally.wrong_usage)
 		return STATUS_USAGE;
-	if (explaining->n_differ)
+	if (explaining->tally.n_differ)
 		return STATUS_DIFFERS;
-	if (explaining->n_failed && explaining->n_shown)
+	if (explaining->tally.n_failed && explaining->tally.n_shown)
 		return STATUS_SOME;
-	return explaining->n_failed || explaining->n_refused || explaining->n_unreached ?
+	return explaining->tally.n_failed || explaining->tally.n_refused || explaining->tally.n_unreached ?
 		       STATUS_NOT_SHOWN :
 		       STATUS_SHOWN;
 }
@@ -324,8 +389,15 @@ int explain(struct options *options)
 	}
 	settle_style(options, output.file);
 	options->predict.traced = options->verify && !segmap_run_keeps_privileges();
-	explain_all(&explaining, &output);
-	error = output_commit(&output, explaining.n_shown > 0);
+	error = options->verify ? verify_all(&explaining, &output) :
+				  confine(options, &output, SANDBOX_PROGRAMS, "/");
+	if (error) {
+		report(error);
+		explaining.tally.n_failed++;
+	} else if (!options->verify) {
+		explain_all(&explaining, &output);
+	}
+	error = output_commit(&output, explaining.tally.n_shown > 0);
 	if (error) {
 		report(error);
 		return STATUS_NOT_SHOWN;

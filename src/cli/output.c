@@ -8,9 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /*
@@ -84,7 +82,7 @@ static int open_nameless(const char *target)
 
 struct segmap_error *output_open(const char *path, struct output *ret)
 {
-	struct output output = { .file = stdout, .name = "standard output", .delegate = -1 };
+	struct output output = { .file = stdout, .name = "standard output" };
 	struct stat stat_of_path;
 	int fd;
 
@@ -214,62 +212,47 @@ static struct replaced replace_target(const struct output *output)
 /* ---- a process that does it ---- */
 
 /* Replace the file when told to, and end with whoever could tell. */
-static _Noreturn void serve(const struct output *output, int channel)
+static _Noreturn void serve(const struct output *output)
 {
-	struct replaced replaced = { 0 };
+	struct replaced replaced;
 	char word;
-	ssize_t got;
 
-	do {
-		got = read(channel, &word, 1);
-	} while (got < 0 && errno == EINTR);
-	if (got == 1) {
+	if (apart_hear(&output->delegate, &word, sizeof(word))) {
 		replaced = replace_target(output);
-		(void)!write(channel, &replaced, sizeof(replaced));
+		apart_tell(&output->delegate, &replaced, sizeof(replaced));
 	}
 	_exit(0);
 }
 
 struct segmap_error *output_delegate(struct output *output)
 {
-	int ends[2];
+	struct segmap_error *error;
 
-	if (!output->target || output->delegate >= 0)
+	if (!output->target || output->has_delegate)
 		return NULL;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
-		return system_error(output->name, "make a process that replaces it");
-	output->delegate = ends[0];
-	output->delegate_pid = fork();
-	if (output->delegate_pid < 0) {
-		close(ends[1]);
-		return system_error(output->name, "make a process that replaces it");
-	}
-	if (output->delegate_pid == 0) {
-		close(ends[0]);
-		serve(output, ends[1]);
-	}
-	close(ends[1]);
+	error = apart_begin(output->name, &output->delegate);
+	if (error)
+		return error;
+	if (!output->delegate.pid)
+		serve(output);
+	output->has_delegate = true;
 	return NULL;
 }
 
 static struct replaced have_replaced(const struct output *output)
 {
 	struct replaced replaced;
-	ssize_t got = -1;
 
-	if (write(output->delegate, "", 1) == 1) {
-		do {
-			got = read(output->delegate, &replaced, sizeof(replaced));
-		} while (got < 0 && errno == EINTR);
-	}
-	/* Without an answer it has died. */
-	return got == sizeof(replaced) ? replaced : (struct replaced){ .problem = ECHILD };
+	if (apart_tell(&output->delegate, "", 1) &&
+	    apart_hear(&output->delegate, &replaced, sizeof(replaced)))
+		return replaced;
+	return (struct replaced){ .problem = ECHILD };
 }
 
 static struct segmap_error *put_in_place(const struct output *output)
 {
-	struct replaced replaced = output->delegate < 0 ? replace_target(output) :
-							  have_replaced(output);
+	struct replaced replaced = output->has_delegate ? have_replaced(output) :
+								 replace_target(output);
 
 	if (!replaced.problem)
 		return NULL;
@@ -296,10 +279,8 @@ struct segmap_error *output_commit(struct output *output, bool keep)
 	/* NFS and quotas report what went wrong only now. */
 	if (fclose(output->file) && !error && !output->target)
 		error = system_error(output->name, "write");
-	if (output->delegate >= 0) {
-		close(output->delegate);
-		waitpid(output->delegate_pid, NULL, 0);
-	}
+	if (output->has_delegate)
+		apart_end(&output->delegate);
 	free(output->target);
 	return error;
 }

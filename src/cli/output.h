@@ -2,18 +2,18 @@
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H
 
+#include "cli/apart.h"
 #include <segmap/error.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <sys/types.h>
 
 struct output {
 	FILE *file;
 	const char *name; /* for errors */
 	char *target;	  /* the file to replace, links followed; NULL: written through */
 	int problem;	  /* errno of the write that failed; 0: none has */
-	int delegate;	  /* channel to the process that replaces the file; -1: this one does */
-	pid_t delegate_pid;
+	bool has_delegate;
+	struct apart delegate; /* the process that replaces the file, if it has one */
 };
 
 /*
@@ -25,7 +25,8 @@ SEGMAP_MUST_CHECK struct segmap_error *output_open(const char *path, struct outp
 /*
  * Make a process that will put the file in its place when output_commit() asks for it:
  * for one that is about to give up the right to. It ends with this one, without having
- * done anything, if it is not asked. Nothing is made where there is no file to replace.
+ * done anything, if it is not asked. Nothing is made where there is no file to replace,
+ * or where it is made already.
  */
 SEGMAP_MUST_CHECK struct segmap_error *output_delegate(struct output *output);
 

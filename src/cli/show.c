@@ -182,7 +182,8 @@ struct segmap_error *confine(const struct options *options, struct output *outpu
 		segmap_error_free(segmap_symbols_preload());
 	if (options->no_sandbox)
 		return NULL;
-	error = output_delegate(output);
+	if (output)
+		error = output_delegate(output);
 	if (!error)
 		sandbox_enter(what, directory);
 	return error;

@@ -23,7 +23,8 @@ SEGMAP_MUST_CHECK struct segmap_error *show_census(const struct options *options
 
 /*
  * Load what is otherwise loaded on demand, and enter the sandbox, unless --no-sandbox says
- * not to: @what and @directory are sandbox_enter()'s. @output can still be committed then.
+ * not to: @what and @directory are sandbox_enter()'s. @output can still be committed then (NULL: another
+ * process does that).
  * Errors: something needed cannot be loaded, or no process made.
  */
 SEGMAP_MUST_CHECK struct segmap_error *confine(const struct options *options, struct output *output,

@@ -38,6 +38,7 @@ struct segmap_files {
 	struct elf_scratch scratch;
 	uid_t uid;   /* the effective one */
 	int own_fds; /* directory of segmap's own descriptors; -1 not yet */
+	pid_t own_pid; /* whose they are: a process that was forked has others */
 	struct entry **entries; /* each on its own: layouts point to them */
 	size_t n_entries, capacity;
 	size_t n_open; /* that are open */
@@ -120,6 +121,17 @@ uint64_t files_page_size(const struct segmap_files *files)
 	return files->page_size;
 }
 
+static int open_own_fds(struct segmap_files *files)
+{
+	if (files->own_fds >= 0 && files->own_pid == getpid())
+		return files->own_fds;
+	if (files->own_fds >= 0)
+		close(files->own_fds);
+	files->own_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	files->own_pid = getpid();
+	return files->own_fds;
+}
+
 /* From a descriptor that names a regular file to one that reads it. */
 static int open_for_reading(struct segmap_files *files, int path_fd, const struct stat *stat)
 {
@@ -129,9 +141,7 @@ static int open_for_reading(struct segmap_files *files, int path_fd, const struc
 	/* Looking should not change the time of the last access; only the owner may ask that. */
 	if (files->uid == 0 || files->uid == stat->st_uid)
 		flags |= O_NOATIME;
-	if (files->own_fds < 0)
-		files->own_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (files->own_fds < 0)
+	if (open_own_fds(files) < 0)
 		return -1;
 	snprintf(number, sizeof(number), "%d", path_fd);
 	for (;;) {

@@ -29,6 +29,7 @@ struct here {
 	struct segmap_world world; /* first: the context of its own calls */
 	struct segmap_files *files; /* borrowed */
 	struct segmap_elf *vdso;
+	bool no_new_privileges; /* before segmap has given up its own */
 	char *directory;
 	char **paths; /* that were given away */
 	size_t n_paths, cap_paths;
@@ -121,11 +122,12 @@ static bool gives_capabilities(const char *link)
  * group, or gains capabilities (fs/exec.c:bprm_fill_uid,
  * security/commoncap.c:cap_bprm_creds_from_file).
  */
-static bool is_secure(int path_fd, const char *link, const struct stat *stat)
+static bool is_secure(const struct here *here, int path_fd, const char *link,
+		      const struct stat *stat)
 {
 	struct statvfs fs;
 
-	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ||
+	if (here->no_new_privileges ||
 	    (fstatvfs(path_fd, &fs) == 0 && (fs.f_flag & ST_NOSUID)))
 		return false;
 	if ((stat->st_mode & S_ISUID) && stat->st_uid != getuid())
@@ -151,7 +153,7 @@ static int open_program(void *context, const char *path, struct segmap_world_fil
 		return errno;
 	errnum = take_file(context, fd, &stat, path, ret);
 	if (!errnum)
-		ret->secure = is_secure(fd, link, &stat);
+		ret->secure = is_secure(context, fd, link, &stat);
 	return errnum;
 }
 
@@ -396,13 +398,26 @@ static void ask_own_maps(struct here *here)
 
 /* ---- the whole ---- */
 
+void segmap_world_use(struct segmap_world *world, struct segmap_files *files)
+{
+	struct here *here = (struct here *)world; /* its first member */
+
+	here->files = files;
+	segmap_elf_free(here->vdso);
+	here->vdso = NULL;
+	world->vdso = NULL;
+	world->n_areas = 0;
+	world->page_size = files_page_size(files);
+	if (world->page_size == (uint64_t)sysconf(_SC_PAGESIZE))
+		ask_own_maps(here);
+}
+
 struct segmap_error *segmap_world_new(struct segmap_files *files, struct segmap_world **ret)
 {
 	struct here *here = calloc(1, sizeof(*here));
 
 	if (!here)
 		return segmap_error_no_memory();
-	here->files = files;
 	here->directory = getcwd(NULL, 0);
 	here->world = (struct segmap_world){
 		.context = here,
@@ -416,12 +431,11 @@ struct segmap_error *segmap_world_new(struct segmap_files *files, struct segmap_
 		.hwcaps = here->hwcaps,
 		.legacy_hwcaps = here->legacy_hwcaps,
 		.platform = (const char *)(uintptr_t)getauxval(AT_PLATFORM),
-		.page_size = files_page_size(files),
 	};
+	here->no_new_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 	ask_processor(here);
 	ask_kernel(here);
-	if (here->world.page_size == (uint64_t)sysconf(_SC_PAGESIZE))
-		ask_own_maps(here);
+	segmap_world_use(&here->world, files);
 	*ret = &here->world;
 	return NULL;
 }
