@@ -1,5 +1,6 @@
 /* src/cli/run.c - segmap --run: a program at defined moments of its life. */
 #include "cli/run.h"
+#include "cli/apart.h"
 #include "cli/output.h"
 #include "cli/show.h"
 #include "cli/status.h"
@@ -12,17 +13,36 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The tracer's work. */
+/* The program as it stood still: all of it is open, and nothing parsed. */
+struct sight {
+	struct segmap_layout *layout; /* NULL: it has not got there */
+	struct segmap_stop stop;
+	struct segmap_page_states *pages; /* for --at */
+	enum segmap_moment moment;
+	bool ends_early; /* with --trace: it is about to end before its entry point */
+};
+
+/*
+ * The tracer's work. It parses nothing: each sight is looked at in a process of its own,
+ * which is in a sandbox (struct view).
+ */
 struct running {
 	struct options *options;
 	struct segmap_launch *launch;
 	struct segmap_files *files;
-	struct segmap_world *world;   /* with --trace */
-	struct segmap_layout *layouts[MOST_MOMENTS]; /* as options->moments; NULL: not there yet */
+	bool traced; /* the program runs without privileges that it would have otherwise */
+	struct view {
+		bool there;
+		struct apart apart;
+	} views[MOST_MOMENTS]; /* as options->moments, until they were shown */
 	size_t n_shown; /* of them, from the first on, or passed over */
 	bool any_shown;
-	struct segmap_comparison *at_exec; /* with --trace: prediction and reality; NULL: none */
+	struct sight exec; /* with --trace: to be compared with the prediction */
 	struct output output;
+
+	/* Of a process that looks. */
+	struct segmap_world *world;	   /* with --trace */
+	struct segmap_comparison *at_exec; /* with --trace: prediction and reality; NULL: none */
 };
 
 static const char *name_of(const struct running *running)
@@ -53,11 +73,9 @@ static struct segmap_error *note_circumstances(struct segmap_layout *layout,
 }
 
 /* Figures of memory page by page, and answers to --at, where they are asked for. */
-static struct segmap_error *look_closer(const struct running *running, int pid,
-					struct segmap_layout *layout)
+static struct segmap_error *look_closer(const struct options *options, const struct sight *sight)
 {
-	const struct options *options = running->options;
-	struct segmap_page_states *pages;
+	struct segmap_layout *layout = sight->layout;
 	struct segmap_error *error = NULL;
 	size_t n_missed;
 
@@ -70,17 +88,15 @@ static struct segmap_error *look_closer(const struct running *running, int pid,
 	}
 	if (error || !options->n_asked)
 		return error;
-	pages = segmap_page_states_open(pid);
-	error = questions_answer(&options->questions, layout, pages, NULL, &n_missed);
-	segmap_page_states_close(pages);
+	error = questions_answer(&options->questions, layout, sight->pages, NULL, &n_missed);
 	if (!error && n_missed)
 		report_missed(layout);
 	return error;
 }
 
-/* The map of the program, which stands still at @moment. */
-static struct segmap_error *read_map(struct running *running, const struct segmap_stop *stop,
-				     enum segmap_moment moment, struct segmap_layout **ret)
+/* The map of the program, which stands still at @moment, with its files open. */
+static struct segmap_error *open_sight(struct running *running, const struct segmap_stop *stop,
+				       enum segmap_moment moment, struct sight *ret)
 {
 	struct segmap_layout *layout;
 	struct segmap_error *error = segmap_process_open_memory(
@@ -91,21 +107,20 @@ static struct segmap_error *read_map(struct running *running, const struct segma
 	layout->source = SEGMAP_SOURCE_RUN;
 	layout->moment = moment;
 	layout->target = strdup(name_of(running));
-	if (!layout->target)
-		error = segmap_error_no_memory();
-	if (!error)
-		error = segmap_files_parse(running->files, layout);
-	if (!error)
-		error = segmap_layout_correlate(layout);
-	if (!error)
-		error = look_closer(running, stop->pid, layout);
-	if (!error)
-		error = note_circumstances(layout, stop);
-	if (error)
+	if (!layout->target) {
 		segmap_layout_free(layout);
-	else
-		*ret = layout;
-	return error;
+		return segmap_error_no_memory();
+	}
+	*ret = (struct sight){ .layout = layout, .stop = *stop, .moment = moment };
+	if (running->options->n_asked)
+		ret->pages = segmap_page_states_open(stop->pid);
+	return NULL;
+}
+
+static void sight_close(struct sight *sight)
+{
+	segmap_layout_free(sight->layout);
+	segmap_page_states_close(sight->pages);
 }
 
 /* ---- with --trace: what was predicted ---- */
@@ -125,19 +140,16 @@ static struct segmap_error *predict(struct running *running, const struct segmap
 	struct segmap_predict_options options = {
 		.as = SEGMAP_AS_PROGRAM,
 		.no_aslr = running->options->predict.no_aslr,
-		.traced = !segmap_run_keeps_privileges(),
+		.traced = running->traced,
 	};
 	const char *path = program_path(real);
 	struct segmap_layout *layout;
-	struct segmap_error *error = NULL;
+	struct segmap_error *error;
 
 	if (!path)
 		return segmap_error_new(SEGMAP_ERROR_FORMAT, name_of(running),
 					"its map has no program in it");
-	if (!running->world)
-		error = segmap_world_new(running->files, &running->world);
-	if (!error)
-		error = segmap_predict(running->world, path, &options, moment, &layout);
+	error = segmap_predict(running->world, path, &options, moment, &layout);
 	if (error)
 		return error;
 	error = segmap_layout_correlate(layout);
@@ -149,15 +161,19 @@ static struct segmap_error *predict(struct running *running, const struct segmap
 }
 
 /* The kernel's own mappings are no system calls: the map at exec is compared. */
-static struct segmap_error *compare_exec(struct running *running, const struct segmap_stop *stop,
-					 const struct segmap_layout *real)
+static struct segmap_error *compare_exec(struct running *running)
 {
-	struct segmap_layout *predicted;
-	struct segmap_error *error = predict(running, real, SEGMAP_MOMENT_EXEC, &predicted);
+	struct segmap_layout *predicted, *real = running->exec.layout;
+	struct segmap_error *error = segmap_files_parse(running->files, real);
 
+	if (!error)
+		error = segmap_layout_correlate(real);
+	if (!error)
+		error = predict(running, real, SEGMAP_MOMENT_EXEC, &predicted);
 	if (error)
 		return error;
-	error = segmap_compare_prediction(predicted, real, stop, &running->at_exec);
+	error = segmap_compare_prediction(predicted, real, &running->exec.stop,
+					  &running->at_exec);
 	segmap_layout_free(predicted);
 	return error;
 }
@@ -283,22 +299,130 @@ static struct segmap_error *show_one(struct running *running, const struct segma
 	return NULL;
 }
 
-/* Show what is there, in the order that was asked for; with @all what comes behind a gap, too. */
-static struct segmap_error *show_ready(struct running *running, bool all)
+/* ---- a process that looks ---- */
+
+/* To be shown now. */
+struct turn {
+	bool any_shown; /* another map before it */
+	bool heading;
+};
+
+/* How that went. */
+struct told {
+	bool shown;
+	int problem; /* of writing */
+};
+
+/* What is needed from here on is to read what is open; with more to look at, to open that. */
+static struct segmap_error *confine_view(struct running *running)
 {
+	const struct options *options = running->options;
 	struct segmap_error *error = NULL;
 
-	for (size_t i = running->n_shown; i < running->options->n_moments && !error; i++) {
-		if (!running->layouts[i] && !all)
+	if (options->trace) {
+		error = segmap_world_new(running->files, &running->world);
+		return error ? error : confine(options, NULL, SANDBOX_PROGRAMS, "/");
+	}
+	return options->n_asked ? confine(options, NULL, SANDBOX_BELOW, "/usr/lib/debug") :
+				  confine(options, NULL, SANDBOX_OPENED, NULL);
+}
+
+static struct segmap_error *look(struct running *running, const struct sight *sight)
+{
+	struct segmap_layout *layout = sight->layout;
+	struct segmap_error *error = confine_view(running);
+
+	if (!error)
+		error = segmap_files_parse(running->files, layout);
+	if (!error)
+		error = segmap_layout_correlate(layout);
+	if (!error)
+		error = look_closer(running->options, sight);
+	if (!error)
+		error = note_circumstances(layout, &sight->stop);
+	if (!error && sight->ends_early)
+		error = segmap_layout_note(layout, "it ends before its entry point");
+	if (!error && running->exec.layout && sight->moment != SEGMAP_MOMENT_EXEC)
+		error = compare_exec(running);
+	if (!error && (sight->ends_early || sight->moment == SEGMAP_MOMENT_ENTRY))
+		error = take_trace(running, layout);
+	return error;
+}
+
+/* Look while the program stands still, then wait for the turn to show what was seen. */
+static _Noreturn void view(struct running *running, const struct sight *sight,
+			   const struct apart *apart)
+{
+	struct segmap_error *error = look(running, sight);
+	struct told told = { 0 };
+	bool ready = !error;
+	struct turn turn;
+
+	if (apart_tell(apart, &ready, sizeof(ready)) && ready &&
+	    apart_hear(apart, &turn, sizeof(turn))) {
+		running->any_shown = turn.any_shown;
+		running->options->style.heading = turn.heading;
+		error = show_one(running, sight->layout);
+		fflush(running->output.file);
+		output_failed(&running->output);
+		told = (struct told){ .shown = !error, .problem = running->output.problem };
+		apart_tell(apart, &told, sizeof(told));
+	}
+	if (error)
+		report(error);
+	_exit(0);
+}
+
+/* Have a process look at @sight, which it has done when this returns. *@ret: it could. */
+static struct segmap_error *begin_view(struct running *running, const struct sight *sight,
+				       struct view *view_of_it)
+{
+	struct segmap_error *error = apart_begin(name_of(running), &view_of_it->apart);
+
+	if (error)
+		return error;
+	if (!view_of_it->apart.pid)
+		view(running, sight, &view_of_it->apart);
+	if (!apart_hear(&view_of_it->apart, &view_of_it->there, sizeof(view_of_it->there)))
+		view_of_it->there = false; /* it was ended; by its sandbox, then it has said so */
+	if (!view_of_it->there)
+		apart_end(&view_of_it->apart);
+	return NULL;
+}
+
+static void end_view(struct view *view_of_it)
+{
+	if (view_of_it->there)
+		apart_end(&view_of_it->apart);
+	view_of_it->there = false;
+}
+
+static void show_view(struct running *running, struct view *view_of_it)
+{
+	struct options *options = running->options;
+	struct turn turn = { running->any_shown, options->style.heading };
+	struct told told = { 0 };
+
+	if (apart_tell(&view_of_it->apart, &turn, sizeof(turn)) &&
+	    apart_hear(&view_of_it->apart, &told, sizeof(told))) {
+		running->any_shown |= told.shown;
+		running->output.problem = told.problem;
+	}
+	if (told.shown && options->form == FORM_RAW)
+		options->style.heading = false;
+	end_view(view_of_it);
+}
+
+/* Show what is there, in the order that was asked for; with @all what comes behind a gap, too. */
+static void show_ready(struct running *running, bool all)
+{
+	for (size_t i = running->n_shown; i < running->options->n_moments; i++) {
+		if (!running->views[i].there && !all)
 			break;
-		if (running->layouts[i])
-			error = show_one(running, running->layouts[i]);
+		if (running->views[i].there)
+			show_view(running, &running->views[i]);
 		running->n_shown++;
 	}
-	/* Before the program goes on and writes itself. */
-	fflush(running->output.file);
-	output_failed(&running->output);
-	return error;
 }
 
 /* ---- the program's way ---- */
@@ -340,28 +464,46 @@ static void report_end(const struct running *running, const struct segmap_stop *
  */
 static struct segmap_error *show_early_end(struct running *running, struct segmap_stop *stop)
 {
-	struct segmap_layout *layout;
-	struct segmap_error *error = read_map(running, stop, SEGMAP_MOMENT_EXIT, &layout);
+	struct view view_of_it = { 0 };
+	struct sight sight;
+	struct segmap_error *error = open_sight(running, stop, SEGMAP_MOMENT_EXIT, &sight);
 
 	if (error)
 		return error;
-	error = segmap_layout_note(layout, "it ends before its entry point");
-	if (!error)
-		error = take_trace(running, layout);
-	if (!error)
-		error = show_one(running, layout);
-	segmap_layout_free(layout);
-	fflush(running->output.file);
-	output_failed(&running->output);
+	sight.ends_early = true;
+	error = begin_view(running, &sight, &view_of_it);
+	if (!error && view_of_it.there)
+		show_view(running, &view_of_it);
+	sight_close(&sight);
 	return error ? error : segmap_launch_to(running->launch, SEGMAP_MOMENT_ENTRY, stop);
 }
 
-/* Let it go on to @moment, and read it there. *@ret: it has got there. */
+/* It stands still at @moment: have a process look at it. *@ret: it could. */
+static struct segmap_error *take_sight(struct running *running, const struct segmap_stop *stop,
+				       enum segmap_moment moment, bool *ret)
+{
+	size_t index = index_of(running->options, moment);
+	struct sight sight;
+	struct segmap_error *error = open_sight(running, stop, moment, &sight);
+
+	if (error)
+		return error;
+	if (index < running->options->n_moments) {
+		error = begin_view(running, &sight, &running->views[index]);
+		*ret = running->views[index].there;
+	}
+	if (!error && running->options->trace && moment == SEGMAP_MOMENT_EXEC)
+		running->exec = sight;
+	else
+		sight_close(&sight);
+	if (!error)
+		show_ready(running, false);
+	return error;
+}
+
+/* Let it go on to @moment, and look at it there. *@ret: it has got there. */
 static struct segmap_error *reach(struct running *running, enum segmap_moment moment, bool *ret)
 {
-	const struct options *options = running->options;
-	size_t index = index_of(options, moment);
-	struct segmap_layout *layout;
 	struct segmap_stop stop;
 	struct segmap_error *error = segmap_launch_to(running->launch, moment, &stop);
 
@@ -370,22 +512,10 @@ static struct segmap_error *reach(struct running *running, enum segmap_moment mo
 	if (error)
 		return error;
 	*ret = stop.state == SEGMAP_RUN_STOPPED;
-	if (!*ret) {
-		report_end(running, &stop, moment);
-		return NULL;
-	}
-	error = read_map(running, &stop, moment, &layout);
-	if (!error && options->trace && moment == SEGMAP_MOMENT_EXEC)
-		error = compare_exec(running, &stop, layout);
-	if (!error && moment == SEGMAP_MOMENT_ENTRY)
-		error = take_trace(running, layout);
-	if (error)
-		return error;
-	if (index < options->n_moments)
-		running->layouts[index] = layout;
-	else
-		segmap_layout_free(layout);
-	return show_ready(running, false);
+	if (*ret)
+		return take_sight(running, &stop, moment, ret);
+	report_end(running, &stop, moment);
+	return NULL;
 }
 
 static bool is_wanted(const struct options *options, enum segmap_moment moment)
@@ -406,7 +536,9 @@ static struct segmap_error *go_through(struct running *running)
 		if (error || !alive)
 			break;
 	}
-	return error ? error : show_ready(running, true);
+	if (!error)
+		show_ready(running, true);
+	return error;
 }
 
 /* ---- two sides ---- */
@@ -414,7 +546,8 @@ static struct segmap_error *go_through(struct running *running)
 static void running_free(struct running *running)
 {
 	for (size_t i = 0; i < MOST_MOMENTS; i++)
-		segmap_layout_free(running->layouts[i]);
+		end_view(&running->views[i]);
+	sight_close(&running->exec);
 	segmap_comparison_free(running->at_exec);
 	segmap_launch_free(running->launch);
 	segmap_world_free(running->world);
@@ -480,7 +613,8 @@ static _Noreturn void become_program(struct running *running, void (*pipe_handle
 
 int run_program(struct options *options, void (*pipe_handler)(int))
 {
-	__attribute__((cleanup(running_free))) struct running running = { .options = options };
+	__attribute__((cleanup(running_free))) struct running running = { .options = options,
+							  .traced = !segmap_run_keeps_privileges() };
 	struct segmap_launch_options launch_options = {
 		.arguments = options->targets,
 		.no_aslr = options->predict.no_aslr,
