@@ -15,8 +15,8 @@ struct segmap_core;
  * SEGMAP_ERROR_FORMAT where @path is no regular file.
  */
 SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
-segmap_core_open(const char *path, const struct segmap_elsewhere *elsewhere,
-		 struct segmap_core **ret);
+segmap_core_begin(const char *path, const struct segmap_elsewhere *elsewhere,
+		  struct segmap_core **ret);
 SEGMAP_API void segmap_core_free(struct segmap_core *core);
 
 /*
@@ -36,5 +36,10 @@ SEGMAP_API void segmap_core_free(struct segmap_core *core);
 SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
 segmap_core_read(struct segmap_core *core, struct segmap_files *files,
 		 struct segmap_layout **ret);
+
+/* Both at once. */
+SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
+segmap_core_open(const char *path, const struct segmap_elsewhere *elsewhere,
+		 struct segmap_files *files, struct segmap_layout **ret);
 
 #endif

@@ -226,7 +226,7 @@ static struct segmap_error *open_confined(struct run *run, struct output *output
 	struct segmap_error *error = NULL;
 
 	if (options->core)
-		error = segmap_core_open(options->core, &options->elsewhere, &run->core);
+		error = segmap_core_begin(options->core, &options->elsewhere, &run->core);
 	if (!error)
 		error = confine(options, output,
 				options->core ? SANDBOX_BELOW : SANDBOX_PROCESSES, root);

@@ -757,8 +757,8 @@ static void scope_layout_free(struct segmap_layout **layout)
 	segmap_layout_free(*layout);
 }
 
-struct segmap_error *segmap_core_open(const char *path, const struct segmap_elsewhere *elsewhere,
-				      struct segmap_core **ret)
+struct segmap_error *segmap_core_begin(const char *path, const struct segmap_elsewhere *elsewhere,
+				       struct segmap_core **ret)
 {
 	struct segmap_core *core = calloc(1, sizeof(*core));
 	struct segmap_error *error;
@@ -794,4 +794,17 @@ struct segmap_error *segmap_core_read(struct segmap_core *core, struct segmap_fi
 		return error;
 	*ret = return_ptr(layout);
 	return NULL;
+}
+
+struct segmap_error *segmap_core_open(const char *path, const struct segmap_elsewhere *elsewhere,
+				      struct segmap_files *files, struct segmap_layout **ret)
+{
+	struct segmap_core *core;
+	struct segmap_error *error = segmap_core_begin(path, elsewhere, &core);
+
+	if (error)
+		return error;
+	error = segmap_core_read(core, files, ret);
+	segmap_core_free(core);
+	return error;
 }
