@@ -43,8 +43,8 @@ def check_same(there, told, what, where):
 def options_of_help():
     """{"--name" or "-x": whether it takes an argument} of every option that --help tells of."""
     found = {}
-    for letter, name, argument in re.findall(r"^  (?:-(\w)(?:, )?|    )(?:  )?(?:--([\w-]+))?(\[=\w+\]| [A-Z]\S*)?  ",
-                                             segtest.segmap("--help").text, re.MULTILINE):
+    row = r"^  (?:-(\w)(?:, )?|    )(?:  )?(?:--([\w-]+))?((?:\[=| )[A-Z]\S*(?: [A-Z]\S*)*)?  "
+    for letter, name, argument in re.findall(row, segtest.segmap("--help").text, re.MULTILINE):
         for word in (["-" + letter] if letter else []) + (["--" + name] if name else []):
             found[word] = bool(argument)
     assert len(found) > 30, found

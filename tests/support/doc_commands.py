@@ -264,7 +264,7 @@ def _check_needs(chosen):
             segtest.need_root() if need == "root" else segtest.which(need)
 
 
-def run(chosen, directory=None, timeout=240, **environment):
+def run(chosen, directory=None, timeout=150, **environment):
     """Run these examples in one shell that begins in @directory; yield (example, status, output).
 
     Without a directory it is an empty one of its own. Skip, if a need is missing.
