@@ -182,16 +182,26 @@ def examples(path):
     return found
 
 
+NUMBERS = (
+    r"\b0x[0-9a-f]+\b",
+    r"\b[0-9a-f]{8,}\b",
+    r"\b(?=[a-f]*[0-9])[0-9a-f]{4,}\b",
+    r"[0-9][0-9a-f]*[0-9](?![0-9A-Za-z])",
+    r"[0-9][0-9,.]*[0-9]",
+    r"[0-9]",
+)
+
+
 def mask(line):
     """The line with what differs from run to run taken out: numbers and runs of blanks.
 
     Addresses, numbers with or without 0x, commas and a point become "#"; their
     unit stays. A word of eight hexadecimal digits is a number too, and one of four or
-    more if one of them is decimal.
+    more if one of them is decimal. What stays is which PT_LOAD it is: "LOAD 5".
     """
-    line = re.sub(r"\b(?:0x[0-9a-f]+|[0-9a-f]{8,}|(?=[a-f]*[0-9])[0-9a-f]{4,})\b", "#", line)
-    line = re.sub(r"[0-9][0-9a-f]*[0-9](?![0-9A-Za-z])|[0-9][0-9,.]*[0-9]|[0-9]", "#", line)
-    return re.sub(r"\s+", " ", line).strip()
+    parts = re.split(r"(\bLOAD [0-9]+(?:\+[0-9]+)*)", line)
+    parts[::2] = [re.sub("|".join(NUMBERS), "#", part) for part in parts[::2]]
+    return re.sub(r"\s+", " ", "".join(parts)).strip()
 
 
 def _same(shown, line, comparison):
