@@ -139,6 +139,7 @@ _segmap()
             --moment
             --no-aslr
             --no-deps
+            --no-sandbox
             --noheadings -n
             --output -o
             --output-file

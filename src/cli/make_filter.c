@@ -266,6 +266,8 @@ static void print_filters(const struct machine *machine, uint32_t arch, bool is_
 
 		if (!filter.context)
 			fail("begin a filter", ENOMEM);
+		/* The kernel walks a filter for every call when it takes it: a tree is walked faster. */
+		seccomp_attr_set(filter.context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 		if (arch != seccomp_arch_native()) {
 			seccomp_arch_remove(filter.context, SCMP_ARCH_NATIVE);
 			filter.problem = seccomp_arch_add(filter.context, arch);

@@ -246,11 +246,11 @@ static bool is_resident(const struct segmap_layout *layout, int dir, const struc
 /*
  * The vdso is an ELF object that no file holds: the kernel has put it into the
  * process, headers and all. Where the process's memory cannot be read, segmap's
- * own is the same one, if it has the same size. So it is where figures are
- * wanted and reading would change them: a page that is read becomes resident.
+ * own is the same one, if it has the same size. So it is where reading would change
+ * the process: a page that is read becomes resident.
  */
 static const void *find_vdso(const struct segmap_layout *layout, int dir, uint64_t size,
-			     bool careful, void *buffer, enum segmap_opened *opened)
+			     void *buffer, enum segmap_opened *opened)
 {
 	const struct segmap_vma *vma = &layout->vmas[layout->vdso_vma];
 	scope_close int mem = openat(dir, "mem", O_RDONLY | O_CLOEXEC);
@@ -260,7 +260,7 @@ static const void *find_vdso(const struct segmap_layout *layout, int dir, uint64
 	size_t maps_size;
 
 	*opened = SEGMAP_OPENED_MEMORY;
-	if ((!careful || is_resident(layout, dir, vma)) && mem >= 0 && fd_read(mem, buffer, size, vma->start) == (int64_t)size)
+	if (is_resident(layout, dir, vma) && mem >= 0 && fd_read(mem, buffer, size, vma->start) == (int64_t)size)
 		return buffer;
 	*opened = SEGMAP_OPENED_SELF;
 	if ((layout->word_size && layout->word_size != sizeof(void *)) || read_whole(AT_FDCWD, "/proc/self/maps", 1 << 20, &own_maps, &maps_size) < 0)
@@ -274,7 +274,7 @@ static const void *find_vdso(const struct segmap_layout *layout, int dir, uint64
 }
 
 /* Keep the vdso's bytes; they are parsed with the files. */
-static struct segmap_error *read_vdso(struct segmap_layout *layout, int dir, bool careful)
+static struct segmap_error *read_vdso(struct segmap_layout *layout, int dir)
 {
 	/* The kernel's are of one to four pages; believe no more than this. */
 	enum { MAX_VDSO = 1 << 20 };
@@ -289,7 +289,7 @@ static struct segmap_error *read_vdso(struct segmap_layout *layout, int dir, boo
 	bytes = malloc(size);
 	if (!bytes)
 		return segmap_error_no_memory();
-	if (find_vdso(layout, dir, size, careful, bytes, &layout->vdso_opened)) {
+	if (find_vdso(layout, dir, size, bytes, &layout->vdso_opened)) {
 		layout->vdso_bytes = return_ptr(bytes);
 		layout->vdso_size = size;
 	}
@@ -552,7 +552,7 @@ static struct segmap_error *read_once(struct segmap_layout *layout, int dir, con
 		if (error)
 			return error;
 	}
-	error = read_vdso(layout, dir, wanted->memory & SEGMAP_WANT_FIGURES);
+	error = read_vdso(layout, dir);
 	return error ? error : backings_open(layout, dir, files);
 }
 

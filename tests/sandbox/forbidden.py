@@ -1,0 +1,111 @@
+"""From inside each sandbox: what it is not for ends the process with a message that names the call."""
+import os
+import re
+import subprocess
+import tempfile
+
+import segtest
+
+FORBIDDEN = os.environ.get("FORBIDDEN", "")
+REFUSED = "not allowed here; --no-sandbox leaves the sandbox out (please report this)"
+
+# What comes back instead: an errno's text, or "nothing" where it succeeds.
+DENIED = "Permission denied"
+READS = {"read_only": "nothing", "look_up": "nothing"}
+ANSWERS = {
+    "opened": {},
+    # openat2(2) keeps its flags in memory, where a filter cannot see them: Landlock can.
+    "below": {**READS, "openat2_to_read": "nothing", "openat2_to_write": DENIED},
+    "programs": {**READS, "openat2_to_read": "nothing", "openat2_to_write": DENIED},
+    # In a Landlock domain no process outside of it could be read.
+    "processes": {**READS, "openat2_to_read": "Function not implemented",
+                  "openat2_to_write": "Function not implemented"},
+}
+
+
+def need_sandbox():
+    offered = segtest.segmap("--version").text
+    if "no seccomp" in offered or "no Landlock" in offered:
+        raise segtest.Skip("needs a kernel with seccomp and Landlock; " + offered.splitlines()[-1])
+
+
+def try_call(sandbox, directory, call):
+    return subprocess.run([FORBIDDEN, sandbox, directory, call], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=60, check=False)
+
+
+def all_calls():
+    return subprocess.run([FORBIDDEN], capture_output=True, text=True, check=True).stdout.split()
+
+
+@segtest.parameters(*ANSWERS)
+def every_call_that_is_not_needed_is_named_and_ends_it(sandbox):
+    need_sandbox()
+    with tempfile.TemporaryDirectory(prefix="segmap-forbidden-") as directory:
+        with open(os.path.join(directory, "file"), "w", encoding="ascii") as file:
+            file.write("as it was")
+        for call in all_calls():
+            result = try_call(sandbox, directory, call)
+            expected = ANSWERS[sandbox].get(call)
+            if expected is not None:
+                assert (result.returncode, result.stdout) == (0, f"done: {expected}"), (call, result)
+                continue
+            assert result.returncode == 1 and result.stdout == "", (call, result)
+            assert result.stderr.startswith("segmap: sandbox: system call ") and \
+                result.stderr.endswith(REFUSED + "\n") and result.stderr.count("\n") == 1, (call, result)
+        assert os.listdir(directory) == ["file"]
+        with open(os.path.join(directory, "file"), encoding="ascii") as file:
+            assert file.read() == "as it was"
+
+
+@segtest.claim
+def the_name_is_that_of_the_call():
+    need_sandbox()
+    for call in ("socket", "execve", "ptrace", "kill", "process_vm_writev", "setns", "bpf"):
+        line = try_call("opened", "", call).stderr
+        assert re.match(rf"segmap: sandbox: system call {call} \(\d+\) is not", line), line
+
+
+@segtest.parameters("below", "programs")
+def outside_of_its_directory_nothing_can_be_read(sandbox):
+    need_sandbox()
+    with tempfile.TemporaryDirectory(prefix="segmap-forbidden-") as directory:
+        inside = os.path.join(directory, "inside")
+        os.mkdir(inside)
+        for name in (directory, inside):
+            with open(os.path.join(name, "file"), "w", encoding="ascii"):
+                pass
+        os.symlink("../file", os.path.join(inside, "link"))
+        os.unlink(os.path.join(inside, "file"))
+        os.rename(os.path.join(inside, "link"), os.path.join(inside, "file"))
+        for call in ("read_only", "openat2_to_read"):
+            assert try_call(sandbox, inside, call).stdout == f"done: {DENIED}", call
+            assert try_call(sandbox, directory, call).stdout == "done: nothing", call
+
+
+def status_of(pid):
+    with open(f"/proc/{pid}/status", encoding="latin-1") as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file)
+
+
+# capabilities(7): DAC_OVERRIDE 1, DAC_READ_SEARCH 2, FOWNER 3, SYS_PTRACE 19, SYS_ADMIN 21,
+# CHECKPOINT_RESTORE 40.
+KEPT = {"opened": 0, "below": 1 << 2 | 1 << 3, "programs": 1 << 1 | 1 << 2 | 1 << 3,
+        "processes": 1 << 2 | 1 << 3 | 1 << 19 | 1 << 21 | 1 << 40}
+
+
+@segtest.parameters(*KEPT)
+def what_is_given_up_can_be_seen_from_outside(sandbox):
+    need_sandbox()
+    had = int(status_of("self")["CapPrm"], 16)
+    with subprocess.Popen([FORBIDDEN, sandbox, "/tmp", "wait"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"ready\n"
+        status = status_of(process.pid)
+        process.communicate()
+    assert (status["Seccomp"], status["NoNewPrivs"]) == ("2", "1"), status
+    assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == had & KEPT[sandbox], status
+    assert int(status["CapInh"], 16) == 0, status
+
+
+segtest.main()
