@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 #include <seccomp.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,15 +98,6 @@ static const char *const looking[] = {
 static const char *const confining[] = {
 	"seccomp",	"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self",
 	"capset",
-};
-
-/* What a sanitizer does at the end of a program that is built with it. */
-static const char *const instrumented[] = {
-	"clone",	"clone3",	"ptrace",	"wait4",	"prctl",
-	"openat",	"readlink",	"readlinkat",	"getdents64",	"sigaltstack",
-	"rt_sigaction", "sched_yield",	"getppid",	"pipe",		"pipe2",
-	"newfstatat",	"stat",		"statx",	"set_robust_list", "rseq",
-	"tgkill",	"process_vm_readv", "mprotect",
 };
 
 struct filter {
@@ -249,7 +239,7 @@ static void print_filter(const struct filter *filter, const char *name)
 	fclose(file);
 }
 
-static void print_filters(const struct machine *machine, uint32_t arch, bool is_instrumented)
+static void print_filters(const struct machine *machine, uint32_t arch)
 {
 	static const struct {
 		const char *name;
@@ -273,8 +263,6 @@ static void print_filters(const struct machine *machine, uint32_t arch, bool is_
 			filter.problem = seccomp_arch_add(filter.context, arch);
 		}
 		filters[i].make(&filter);
-		if (is_instrumented)
-			ALLOW_ALL(&filter, instrumented);
 		if (filter.problem)
 			fail(filters[i].name, -filter.problem);
 		print_filter(&filter, filters[i].name);
@@ -305,20 +293,19 @@ static void print_names(uint32_t arch)
 
 int main(int argc, char **argv)
 {
-	bool is_instrumented = argc == 3 && strcmp(argv[2], "instrumented") == 0;
 	const struct machine *machine = NULL;
 	uint32_t arch;
 
-	for (size_t i = 0; argc >= 2 && i < sizeof(machines) / sizeof(machines[0]); i++)
+	for (size_t i = 0; argc == 2 && i < sizeof(machines) / sizeof(machines[0]); i++)
 		if (strcmp(argv[1], machines[i].name) == 0)
 			machine = &machines[i];
 	arch = machine ? seccomp_arch_resolve_name(machine->seccomp) : 0;
 	if (!arch) {
-		fputs("make_filter: MACHINE [instrumented]: this machine is not known\n", stderr);
+		fputs("make_filter: MACHINE: this machine is not known\n", stderr);
 		return 1;
 	}
 	printf("/* Made by make_filter for %s. */\n", machine->name);
-	print_filters(machine, arch, is_instrumented);
+	print_filters(machine, arch);
 	print_names(arch);
 	return fflush(stdout) || ferror(stdout);
 }

@@ -103,6 +103,39 @@ bool ladder_root_is_ours(struct ladder *ladder)
 	       (ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino);
 }
 
+/*
+ * The same where there is no openat2(2): before Linux 5.6, and in a sandbox that does without it. Links
+ * are not followed, which maps' paths have no need of.
+ */
+static int walk_below(int dir, const char *path, int flags)
+{
+	scope_close int at = fcntl(dir, F_DUPFD_CLOEXEC, 0);
+	char name[NAME_MAX + 1];
+
+	for (;;) {
+		size_t size;
+		bool is_last;
+		int next;
+
+		path += strspn(path, "/");
+		size = strcspn(path, "/");
+		is_last = !path[size + strspn(path + size, "/")];
+		if (at < 0 || !size || size > NAME_MAX)
+			return -1;
+		memcpy(name, path, size);
+		name[size] = '\0';
+		if (strcmp(name, "..") == 0)
+			return -1;
+		next = openat(at, name,
+			      O_PATH | O_NOFOLLOW | O_CLOEXEC | (is_last ? flags : O_DIRECTORY));
+		if (is_last)
+			return next;
+		close(at);
+		at = next;
+		path += size;
+	}
+}
+
 /* One openat2() below @dir, which links cannot lead out of. */
 static int open_below(int dir, const char *path, int flags)
 {
@@ -112,9 +145,7 @@ static int open_below(int dir, const char *path, int flags)
 	};
 	int fd = (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
 
-	if (fd < 0 && errno == ENOSYS) /* before Linux 5.6 */
-		fd = openat(dir, path + strspn(path, "/"), O_PATH | O_CLOEXEC | flags);
-	return fd;
+	return fd < 0 && errno == ENOSYS ? walk_below(dir, path, flags) : fd;
 }
 
 bool ladder_stat_root(struct ladder *ladder, const char *path, struct stat *stat)

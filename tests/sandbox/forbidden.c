@@ -4,7 +4,8 @@
  *     forbidden SANDBOX DIRECTORY CALL    SANDBOX: opened, below, programs, processes; "" no directory
  *
  * Says "done" and why not, if the call comes back at all. CALL "wait" says "ready" and
- * waits for standard input to end. Without arguments it lists the calls.
+ * waits for standard input to end. Without arguments it lists the calls; with "describe" it says
+ * what there is of a sandbox.
  */
 #include "cli/sandbox.h"
 #include <errno.h>
@@ -184,8 +185,10 @@ int main(int argc, char **argv)
 
 	for (size_t i = 0; argc == 1 && i < N_CALLS; i++)
 		puts(calls[i].name);
+	if (argc == 2 && strcmp(argv[1], "describe") == 0)
+		sandbox_describe(stdout);
 	if (argc != 4)
-		return argc != 1;
+		return argc > 2;
 	directory = argv[2][0] ? argv[2] : NULL;
 	snprintf(path, sizeof(path), "%s/file", directory ? directory : "");
 	parent = getppid();

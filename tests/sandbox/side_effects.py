@@ -26,6 +26,7 @@ def trace(*arguments, expect=(0,)):
     strace = segtest.which("strace")
     with tempfile.TemporaryDirectory(prefix="segmap-effects-") as directory:
         log = os.path.join(directory, "log")
+        # What a sanitizer does at the end it cannot do under a tracer.
         asan = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
         result = subprocess.run(
             [strace, "-f", "-y", "-s", "64", "-o", log, segtest.SEGMAP, *map(str, arguments)],
