@@ -76,8 +76,10 @@ SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *segmap_world_new(struct segmap
 /*
  * The same machine with other files, which can be for pages of another size. What it was found
  * to be stays, whatever privileges there are now to ask for it: only /proc/self/maps is read again.
+ * The error is for memory alone; the world then has the other files all the same.
  */
-SEGMAP_API void segmap_world_use(struct segmap_world *world, struct segmap_files *files);
+SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *segmap_world_use(struct segmap_world *world,
+								   struct segmap_files *files);
 SEGMAP_API void segmap_world_free(struct segmap_world *world);
 
 /* The value of NAME in the world's environment; NULL if it is not there. */

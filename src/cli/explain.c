@@ -65,7 +65,7 @@ static struct segmap_error *open_world(struct explaining *explaining, uint64_t p
 		return error;
 	explaining->page_size = page_size;
 	if (explaining->world)
-		segmap_world_use(explaining->world, files);
+		error = segmap_world_use(explaining->world, files);
 	else
 		error = segmap_world_new(files, &explaining->world);
 	segmap_files_free(explaining->files);
@@ -85,15 +85,19 @@ static struct segmap_error *find_in_path(const struct segmap_world *world, const
 	for (const char *at = path;; at++) {
 		size_t size = strcspn(at, ":");
 		char *candidate;
+		int errnum;
 
 		/* An empty element is the working directory. */
 		if (asprintf(&candidate, "%.*s%s%s", (int)size, at, size ? "/" : "./", name) < 0)
 			return segmap_error_no_memory();
-		if (!world->open_program(world->context, candidate, &file)) {
+		errnum = world->open_program(world->context, candidate, &file);
+		if (!errnum) {
 			*ret = candidate;
 			return NULL;
 		}
 		free(candidate);
+		if (errnum == ENOMEM)
+			return segmap_error_no_memory();
 		at += size;
 		if (!*at)
 			return NULL;
@@ -106,6 +110,7 @@ static struct segmap_error *find_program(const struct segmap_world *world, const
 {
 	struct segmap_world_file file;
 	struct segmap_error *error;
+	int errnum;
 
 	if (strchr(name, '/')) {
 		ret->path = strdup(name);
@@ -114,7 +119,10 @@ static struct segmap_error *find_program(const struct segmap_world *world, const
 	error = find_in_path(world, name, &ret->path);
 	if (error || ret->path)
 		return error;
-	if (!name[0] || world->open(world->context, name, &file))
+	errnum = name[0] ? world->open(world->context, name, &file) : ENOENT;
+	if (errnum == ENOMEM)
+		return segmap_error_no_memory();
+	if (errnum)
 		return segmap_error_new(SEGMAP_ERROR_SYSTEM, name,
 					"there is no such program in PATH, and no such file in the "
 					"working directory");
@@ -152,8 +160,14 @@ static struct segmap_error *choose_page_size(struct explaining *explaining, cons
 	uint64_t asked = explaining->options->predict.page_size;
 	uint64_t own = (uint64_t)sysconf(_SC_PAGESIZE);
 	struct segmap_world_file file;
+	int errnum;
 
-	if (asked || explaining->world->open(explaining->world->context, path, &file) || !file.elf)
+	if (asked)
+		return NULL;
+	errnum = explaining->world->open(explaining->world->context, path, &file);
+	if (errnum == ENOMEM)
+		return segmap_error_no_memory();
+	if (errnum || !file.elf)
 		return NULL;
 	return open_world(explaining,
 			  file.elf->foreign ? segmap_usual_page_size(file.elf->machine) : own);

@@ -335,6 +335,10 @@ int main(int argc, char **argv)
 	/* A closed pipe ends segmap silently, even where the parent ignores the signal. */
 	pipe_handler = signal(SIGPIPE, SIG_DFL);
 	error = options_parse(argc, argv, &run.options);
+	if (error && error->code == SEGMAP_ERROR_NO_MEMORY) {
+		report(error);
+		return STATUS_NOT_SHOWN;
+	}
 	if (error) {
 		report(error);
 		fputs("Try 'segmap --help'\n", stderr);

@@ -399,11 +399,9 @@ static void make_paths(struct planner *planner)
 /* elf/dl-load.c:open_verify, and what _dl_map_object_from_fd refuses without a look at segments. */
 static enum try_result try_file(struct planner *planner, const char *path, struct attempt *attempt)
 {
-	const struct segmap_world *world = planner->world;
 	const struct segmap_elf *elf;
 
-	attempt->errnum = world->open(world->context, path, &attempt->file);
-	planner->failed |= attempt->errnum == ENOMEM;
+	attempt->errnum = planner_open(planner, path, &attempt->file);
 	elf = attempt->errnum ? NULL : attempt->file.elf;
 	if (attempt->errnum == EISDIR)
 		attempt->why = planner_format(planner, "%s is a directory", path);

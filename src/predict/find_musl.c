@@ -52,7 +52,6 @@ static const char *system_path(struct planner *planner, const char **what)
 {
 	const char *interp = planner->elf->interp ? planner->elf->interp : "/lib/ld-musl";
 	const char *last = strrchr(interp, '/'), *prefix_end = interp;
-	const struct segmap_world *world = planner->world;
 	struct segmap_world_file file;
 	const char *path;
 	size_t size;
@@ -65,7 +64,7 @@ static const char *system_path(struct planner *planner, const char **what)
 	path = planner_format(planner, "%.*s/etc/ld-musl-%s.path", (int)(prefix_end - interp),
 			      interp, planner->linker.arch ? planner->linker.arch : "unknown");
 	*what = "default directory";
-	errnum = world->open(world->context, path, &file);
+	errnum = planner_open(planner, path, &file);
 	if (errnum == ENOENT)
 		return "/lib:/usr/local/lib:/usr/lib";
 	*what = path;
@@ -87,7 +86,6 @@ static enum try_result try_path(struct planner *planner, const char *file_name,
 				const char *path, const char *what, const char *of,
 				struct attempt *attempt)
 {
-	const struct segmap_world *world = planner->world;
 
 	for (path += strspn(path, ":\n"); *path; path += strspn(path, ":\n")) {
 		int length = (int)strcspn(path, ":\n");
@@ -96,8 +94,7 @@ static enum try_result try_path(struct planner *planner, const char *file_name,
 						   of ? " of " : "", of ? of : "");
 
 		path += length;
-		attempt->errnum = world->open(world->context, name, &attempt->file);
-		planner->failed |= attempt->errnum == ENOMEM;
+		attempt->errnum = planner_open(planner, name, &attempt->file);
 		attempt->realname = name;
 		attempt->found = place;
 		if (!attempt->errnum)
@@ -142,7 +139,6 @@ static enum try_result search_name(struct planner *planner, int32_t loader, cons
 static enum try_result try_name(struct planner *planner, int32_t loader, const char *name,
 				struct attempt *attempt)
 {
-	const struct segmap_world *world = planner->world;
 
 	if (strlen(name) > NAME_MAX && !strchr(name, '/')) {
 		attempt->why = "its name is too long";
@@ -150,7 +146,7 @@ static enum try_result try_name(struct planner *planner, int32_t loader, const c
 	}
 	if (!strchr(name, '/'))
 		return search_name(planner, loader, name, attempt);
-	attempt->errnum = world->open(world->context, name, &attempt->file);
+	attempt->errnum = planner_open(planner, name, &attempt->file);
 	attempt->realname = planner_format(planner, "%s", name);
 	attempt->found = "its name has a slash";
 	if (attempt->errnum)

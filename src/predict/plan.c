@@ -187,6 +187,14 @@ const char *planner_getenv(const struct planner *planner, const char *name)
 	return planner->has_environment ? segmap_world_getenv(planner->world, name) : NULL;
 }
 
+int planner_open(struct planner *planner, const char *path, struct segmap_world_file *ret)
+{
+	int errnum = planner->world->open(planner->world->context, path, ret);
+
+	planner->failed |= errnum == ENOMEM;
+	return errnum;
+}
+
 char *planner_read_file(struct planner *planner, const char *path, size_t *size)
 {
 	const struct segmap_world *world = planner->world;
@@ -194,7 +202,7 @@ char *planner_read_file(struct planner *planner, const char *path, size_t *size)
 	scope_free char *bytes = NULL;
 	int64_t got;
 
-	if (world->open(world->context, path, &file) || !file.file || !file.file->size ||
+	if (planner_open(planner, path, &file) || !file.file || !file.file->size ||
 	    file.file->size > SEGMAP_MAX_LINKER_BYTES)
 		return NULL;
 	bytes = malloc(file.file->size + 1);
@@ -302,7 +310,7 @@ static void read_linker_of_library(struct planner *planner)
 	const char *path = linker_of_library(planner);
 	struct segmap_world_file file;
 
-	if (path && world->open(world->context, path, &file) == 0 && file.elf &&
+	if (path && planner_open(planner, path, &file) == 0 && file.elf &&
 	    file.elf->machine == planner->elf->machine && file.elf->class == planner->elf->class)
 		planner->failed |= !linker_read(world, &file, &planner->linker);
 	if (planner->linker.libc != PLAN_LIBC_GLIBC && planner->linker.libc != PLAN_LIBC_MUSL) {
@@ -320,6 +328,7 @@ static void open_interpreter(struct planner *planner, int *errnum)
 
 	/* The kernel opens it as a program (fs/binfmt_elf.c, open_exec). */
 	*errnum = world->open_program(world->context, path, &file);
+	planner->failed |= *errnum == ENOMEM;
 	planner->linker.libc = PLAN_LIBC_UNKNOWN;
 	if (*errnum || !file.elf)
 		return;

@@ -112,6 +112,9 @@ void planner_tried(struct planner *planner, const char *format, ...) SEGMAP_PRIN
 /* "no file of this name in A, B"; of the planner. */
 const char *planner_not_found(struct planner *planner, const struct attempt *attempt);
 
+/* The world's open(). That there is no memory is no answer, but fails the plan. */
+int planner_open(struct planner *planner, const char *path, struct segmap_world_file *ret);
+
 /* All of the file at @path, if it can be read and is not larger than is believed; NUL-terminated
  * and the caller's. NULL: there is none. */
 char *planner_read_file(struct planner *planner, const char *path, size_t *size);

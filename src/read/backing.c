@@ -124,6 +124,7 @@ static bool find_path(struct ladder *ladder, struct segmap_backing *backing, str
 	size_t mark = sizeof(deleted_mark) - 1;
 	bool marked = path_is_marked(backing->path);
 
+	ladder->failed |= !decoded && strstr(backing->path, "\\012");
 	if (marked && (look_at(ladder, backing, search, backing->path) ||
 		       (decoded && look_at(ladder, backing, search, decoded))))
 		return true;
@@ -296,6 +297,8 @@ struct segmap_error *backings_open(struct segmap_layout *layout, int process_dir
 		struct segmap_error *error =
 			open_backing(layout, &ladder, files, &layout->backings[i]);
 
+		if (!error && ladder.failed)
+			error = segmap_error_no_memory();
 		if (error)
 			return error;
 	}

@@ -582,6 +582,15 @@ static struct segmap_error *walk_notes(Elf_Data *data, struct segmap_elf *elf)
 	return NULL;
 }
 
+/* @size bytes at @at of what libelf was given; NULL where it finds no sense in them. */
+static struct segmap_error *read_chunk(Elf *libelf, size_t at, uint64_t size, Elf_Type type,
+				       Elf_Data **ret)
+{
+	errno = 0;
+	*ret = elf_getdata_rawchunk(libelf, (int64_t)at, size, type);
+	return !*ret && errno == ENOMEM ? segmap_error_no_memory() : NULL;
+}
+
 /*
  * The notes of a PT_NOTE. Where it is aligned to 8 bytes, so should each of them
  * be; mold puts those that are aligned to 4 behind a property note all the same.
@@ -589,19 +598,20 @@ static struct segmap_error *walk_notes(Elf_Data *data, struct segmap_elf *elf)
 static struct segmap_error *parse_notes(struct window *window, Elf *libelf, const GElf_Phdr *phdr,
 					struct segmap_elf *elf)
 {
+	static const Elf_Type types[] = { ELF_T_NHDR8, ELF_T_NHDR };
 	struct segmap_error *error;
+	Elf_Data *data;
 	size_t at;
 
 	if (phdr->p_filesz > SEGMAP_MAX_NOTES_BYTES ||
 	    !is_there(window, phdr->p_offset, phdr->p_filesz))
 		return NULL;
 	error = window_read(window, phdr->p_offset, phdr->p_filesz, &at);
-	if (!error && phdr->p_align == 8)
-		error = walk_notes(elf_getdata_rawchunk(libelf, (int64_t)at, phdr->p_filesz,
-							ELF_T_NHDR8), elf);
-	if (!error)
-		error = walk_notes(elf_getdata_rawchunk(libelf, (int64_t)at, phdr->p_filesz,
-							ELF_T_NHDR), elf);
+	for (size_t i = phdr->p_align != 8; i < sizeof(types) / sizeof(types[0]) && !error; i++) {
+		error = read_chunk(libelf, at, phdr->p_filesz, types[i], &data);
+		if (!error)
+			error = walk_notes(data, elf);
+	}
 	return error;
 }
 
@@ -650,9 +660,7 @@ static struct segmap_error *read_dynamic(struct window *window, Elf *libelf,
 	    !is_there(window, phdr->p_offset, phdr->p_filesz))
 		return NULL;
 	error = window_read(window, phdr->p_offset, phdr->p_filesz, &at);
-	if (!error)
-		*ret = elf_getdata_rawchunk(libelf, (int64_t)at, phdr->p_filesz, ELF_T_DYN);
-	return error;
+	return error ? error : read_chunk(libelf, at, phdr->p_filesz, ELF_T_DYN, ret);
 }
 
 /* The value of the last entry with @tag; false if there is none. */
@@ -932,6 +940,19 @@ static struct segmap_error *parse_parts(struct window *window, Elf *libelf, size
 	return NULL;
 }
 
+/* Have libelf read what the window has of headers. Its number for a lack of memory is not public. */
+static struct segmap_error *open_libelf(const struct window *window, Elf **ret)
+{
+	elf_version(EV_CURRENT);
+	errno = 0;
+	*ret = elf_memory((char *)window->scratch->memory, window->scratch->size);
+	if (*ret && elf_kind(*ret) == ELF_K_ELF)
+		return NULL;
+	return errno == ENOMEM ? segmap_error_no_memory() :
+				 segmap_error_new(SEGMAP_ERROR_FORMAT, window->bytes->name,
+						  "libelf: %s", elf_errmsg(-1));
+}
+
 static struct segmap_error *parse_window(struct window *window, uint64_t page_size,
 					 unsigned int wants, struct segmap_elf **ret)
 {
@@ -970,11 +991,9 @@ static struct segmap_error *parse_window(struct window *window, uint64_t page_si
 	ehdr.e_shoff = ehdr.e_shnum = ehdr.e_shstrndx = 0;
 	if (!encode_ehdr(window, &ehdr))
 		return format_error(window, "its byte order is unknown");
-	elf_version(EV_CURRENT);
-	libelf = elf_memory((char *)window->scratch->memory, window->scratch->size);
-	if (!libelf || elf_kind(libelf) != ELF_K_ELF)
-		return segmap_error_new(SEGMAP_ERROR_FORMAT, window->bytes->name, "libelf: %s",
-					elf_errmsg(-1));
+	error = open_libelf(window, &libelf);
+	if (error)
+		return error;
 	error = parse_segments(window, libelf, ehdr.e_phnum, page_size, elf);
 	if (!error)
 		error = parse_properties(window, libelf, ehdr.e_phnum, wants, elf);

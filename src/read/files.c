@@ -188,14 +188,12 @@ static void open_again(struct segmap_files *files, struct entry *entry, int path
 struct segmap_error *files_open(struct segmap_files *files, int path_fd, const struct stat *stat,
 				const char *name, struct segmap_file **ret)
 {
-	uint32_t index, fresh = (uint32_t)files->n_entries;
 	struct segmap_error *error;
 	struct entry *entry = NULL;
 	struct segmap_file *file;
+	uint32_t index;
 
-	if (!idmap_find_or_add(&files->by_id, stat->st_dev, stat->st_ino, fresh, &index))
-		return segmap_error_no_memory();
-	if (index != fresh) {
+	if (idmap_find(&files->by_id, stat->st_dev, stat->st_ino, &index)) {
 		open_again(files, files->entries[index], path_fd, stat);
 		*ret = &files->entries[index]->file;
 		return NULL;
@@ -203,6 +201,12 @@ struct segmap_error *files_open(struct segmap_files *files, int path_fd, const s
 	error = add_entry(files, &entry);
 	if (error)
 		return error;
+	if (!idmap_find_or_add(&files->by_id, stat->st_dev, stat->st_ino,
+			       (uint32_t)files->n_entries - 1, &index)) {
+		files->n_entries--;
+		free(entry);
+		return segmap_error_no_memory();
+	}
 	file = &entry->file;
 	file->st_dev = stat->st_dev;
 	file->st_ino = stat->st_ino;
@@ -425,10 +429,13 @@ static struct segmap_error *parse_embedded(struct segmap_files *files,
 struct segmap_error *files_parse_start(struct segmap_files *files, struct segmap_file *file,
 				       const char *name)
 {
+	struct segmap_error *error;
+
 	if (file->parsed || !is_readable(file))
 		return NULL;
-	file->parsed = true;
-	return parse_at(files, file, name, 0);
+	error = parse_at(files, file, name, 0);
+	file->parsed = !error; /* what there was no memory for can be asked for again */
+	return error;
 }
 
 /* Parse @file, once, and what else @backing has mapped of it (NULL: only its beginning). */
@@ -568,9 +575,8 @@ static struct segmap_error *judge(struct segmap_layout *layout, struct segmap_ba
 	return segmap_layout_note(layout, "%s: %s", backing->path, backing->file->error->why);
 }
 
-/* One that cannot be parsed is only a VMA without sections. */
-static struct segmap_error *parse_vdso_bytes(struct segmap_files *files, const void *memory,
-					     uint64_t size, struct segmap_elf **ret)
+struct segmap_error *files_parse_vdso(struct segmap_files *files, const void *memory,
+				      uint64_t size, struct segmap_elf **ret)
 {
 	struct bytes bytes = {
 		.read = bytes_read_buffer,
@@ -585,19 +591,11 @@ static struct segmap_error *parse_vdso_bytes(struct segmap_files *files, const v
 	return error && error->code == SEGMAP_ERROR_NO_MEMORY ? return_ptr(error) : NULL;
 }
 
-struct segmap_elf *files_parse_vdso(struct segmap_files *files, const void *memory, uint64_t size)
-{
-	struct segmap_elf *elf = NULL;
-
-	segmap_error_free(parse_vdso_bytes(files, memory, size, &elf));
-	return elf;
-}
-
 static struct segmap_error *parse_vdso(struct segmap_files *files, struct segmap_layout *layout)
 {
 	if (!layout->vdso_bytes || layout->vdso)
 		return NULL;
-	return parse_vdso_bytes(files, layout->vdso_bytes, layout->vdso_size, &layout->vdso);
+	return files_parse_vdso(files, layout->vdso_bytes, layout->vdso_size, &layout->vdso);
 }
 
 /* Look for the ELF files' machine: one that all of them are for, and that is not this one. */

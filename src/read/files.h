@@ -23,8 +23,13 @@ SEGMAP_MUST_CHECK struct segmap_error *files_parse_start(struct segmap_files *fi
 							 struct segmap_file *file,
 							 const char *name);
 
-/* Parse the vdso of segmap itself, @size bytes at @memory; NULL where it cannot be. */
-struct segmap_elf *files_parse_vdso(struct segmap_files *files, const void *memory, uint64_t size);
+/*
+ * Parse the vdso that is the @size bytes at @memory. One that cannot be parsed
+ * is only a VMA without sections: *@ret is then NULL, and there is no error.
+ */
+SEGMAP_MUST_CHECK struct segmap_error *files_parse_vdso(struct segmap_files *files,
+							const void *memory, uint64_t size,
+							struct segmap_elf **ret);
 
 /* Bytes of a page that ELF objects are parsed for. */
 uint64_t files_page_size(const struct segmap_files *files);

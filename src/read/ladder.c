@@ -199,6 +199,7 @@ static void list_fds(struct ladder *ladder)
 		return;
 	dir = fdopendir(fd);
 	if (!dir) {
+		ladder->failed |= errno == ENOMEM;
 		close(fd);
 		return;
 	}
@@ -208,8 +209,10 @@ static void list_fds(struct ladder *ladder)
 		if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
 			continue;
 		if (!grow(&ladder->fds, &ladder->fds_capacity, ladder->n_fds,
-			  sizeof(*ladder->fds)))
+			  sizeof(*ladder->fds))) {
+			ladder->failed = true;
 			return;
+		}
 		open_fd = &ladder->fds[ladder->n_fds];
 		if (fstatat(fd, entry->d_name, &open_fd->stat, 0) == 0 &&
 		    S_ISREG(open_fd->stat.st_mode)) {

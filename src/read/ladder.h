@@ -25,6 +25,7 @@ struct ladder {
 	} *fds;
 	size_t n_fds, fds_capacity;
 	bool fds_listed;
+	bool failed; /* there was no memory to look everywhere */
 };
 
 void ladder_close(struct ladder *ladder);

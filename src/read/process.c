@@ -247,10 +247,11 @@ static bool is_resident(const struct segmap_layout *layout, int dir, const struc
  * The vdso is an ELF object that no file holds: the kernel has put it into the
  * process, headers and all. Where the process's memory cannot be read, segmap's
  * own is the same one, if it has the same size. So it is where reading would change
- * the process: a page that is read becomes resident.
+ * the process: a page that is read becomes resident. 0, ENOMEM, or ENOENT where there
+ * is none to be had.
  */
-static const void *find_vdso(const struct segmap_layout *layout, int dir, uint64_t size,
-			     void *buffer, enum segmap_opened *opened)
+static int find_vdso(const struct segmap_layout *layout, int dir, uint64_t size,
+		     void *buffer, enum segmap_opened *opened)
 {
 	const struct segmap_vma *vma = &layout->vmas[layout->vdso_vma];
 	scope_close int mem = openat(dir, "mem", O_RDONLY | O_CLOEXEC);
@@ -258,19 +259,26 @@ static const void *find_vdso(const struct segmap_layout *layout, int dir, uint64
 	const char *line;
 	uint64_t start, end;
 	size_t maps_size;
+	int result;
 
 	*opened = SEGMAP_OPENED_MEMORY;
-	if (is_resident(layout, dir, vma) && mem >= 0 && fd_read(mem, buffer, size, vma->start) == (int64_t)size)
-		return buffer;
+	if (is_resident(layout, dir, vma) && mem >= 0 &&
+	    fd_read(mem, buffer, size, vma->start) == (int64_t)size)
+		return 0;
 	*opened = SEGMAP_OPENED_SELF;
-	if ((layout->word_size && layout->word_size != sizeof(void *)) || read_whole(AT_FDCWD, "/proc/self/maps", 1 << 20, &own_maps, &maps_size) < 0)
-		return NULL;
+	if (layout->word_size && layout->word_size != sizeof(void *))
+		return ENOENT;
+	result = read_whole(AT_FDCWD, "/proc/self/maps", 1 << 20, &own_maps, &maps_size);
+	if (result < 0)
+		return result == -ENOMEM ? ENOMEM : ENOENT;
 	for (line = own_maps; line && *line; line = strchr(line, '\n'), line += line != NULL) {
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) == 2 &&
-		    start == getauxval(AT_SYSINFO_EHDR) && end - start == size)
-			return memcpy(buffer, (const void *)(uintptr_t)start, size);
+		    start == getauxval(AT_SYSINFO_EHDR) && end - start == size) {
+			memcpy(buffer, (const void *)(uintptr_t)start, size);
+			return 0;
+		}
 	}
-	return NULL;
+	return ENOENT;
 }
 
 /* Keep the vdso's bytes; they are parsed with the files. */
@@ -280,6 +288,7 @@ static struct segmap_error *read_vdso(struct segmap_layout *layout, int dir)
 	enum { MAX_VDSO = 1 << 20 };
 	scope_free void *bytes = NULL;
 	uint64_t size;
+	int problem;
 
 	if (layout->vdso_vma < 0)
 		return NULL;
@@ -289,10 +298,11 @@ static struct segmap_error *read_vdso(struct segmap_layout *layout, int dir)
 	bytes = malloc(size);
 	if (!bytes)
 		return segmap_error_no_memory();
-	if (find_vdso(layout, dir, size, bytes, &layout->vdso_opened)) {
-		layout->vdso_bytes = return_ptr(bytes);
-		layout->vdso_size = size;
-	}
+	problem = find_vdso(layout, dir, size, bytes, &layout->vdso_opened);
+	if (problem)
+		return problem == ENOMEM ? segmap_error_no_memory() : NULL;
+	layout->vdso_bytes = return_ptr(bytes);
+	layout->vdso_size = size;
 	return NULL;
 }
 
@@ -334,9 +344,11 @@ static struct segmap_error *read_threads(struct segmap_layout *layout, int dir)
 	struct dirent *entry;
 
 	if (!list) {
+		bool no_memory = errno == ENOMEM;
+
 		if (tasks >= 0)
 			close(tasks);
-		return NULL;
+		return no_memory ? segmap_error_no_memory() : NULL;
 	}
 	while ((entry = readdir(list)) && layout->n_threads < MOST_THREADS) {
 		struct segmap_thread thread = { .tid = atoi(entry->d_name) };
@@ -347,6 +359,8 @@ static struct segmap_error *read_threads(struct segmap_layout *layout, int dir)
 		problem = read_stack_pointer(tasks, entry->d_name, &thread.sp);
 		if (problem == EPERM || problem == EACCES)
 			break;
+		if (problem == ENOMEM)
+			return segmap_error_no_memory();
 		if (problem)
 			continue;
 		if (!grow(&layout->threads, &capacity, layout->n_threads, sizeof(thread)))
@@ -557,6 +571,16 @@ static struct segmap_error *read_once(struct segmap_layout *layout, int dir, con
 }
 
 /*
+ * Whether @error can come of rows of two moments: maps goes on behind the last
+ * row that it gave out, in the middle of a VMA if two have become one since
+ * (fs/proc/task_mmu.c:m_start).
+ */
+static bool can_be_of_two_moments(const struct segmap_error *error)
+{
+	return error->code == SEGMAP_ERROR_FORMAT;
+}
+
+/*
  * Read the process until nothing has changed meanwhile; if it never holds still,
  * say so.
  */
@@ -579,25 +603,24 @@ static struct segmap_error *read_until_still(int dir, const char *name, struct s
 		error = read_once(layout, dir, name, files, wanted);
 		if (!error)
 			error = read_moment(dir, name, wanted->memory, &after);
-		if (error)
+		if (!error && is_same_moment(&before, &after))
 			break;
-		if (is_same_moment(&before, &after)) {
-			*ret = layout;
-			return NULL;
-		}
-		if (i == TRIES) {
+		if (error && (i == TRIES || !can_be_of_two_moments(error)))
+			break;
+		if (!error && i == TRIES) {
 			layout->changed = true;
 			error = segmap_layout_note(layout, "it changed while it was read, %d times "
 							   "over: rows can be of different moments",
 						   TRIES);
-			if (error)
-				break;
-			*ret = layout;
-			return NULL;
+			break;
 		}
+		segmap_error_free(error);
 		segmap_layout_free(layout);
 	}
-	segmap_layout_free(layout);
+	if (error)
+		segmap_layout_free(layout);
+	else
+		*ret = layout;
 	return error;
 }
 

@@ -3,6 +3,7 @@
 #include "base/scope.h"
 #include "read/bytes.h"
 #include <dlfcn.h>
+#include <errno.h>
 #include <elfutils/libdwfl.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -64,8 +65,12 @@ struct segmap_symbols {
 
 static struct segmap_error *libdw_load(struct libdw *ret)
 {
-	struct libdw libdw = { .handle = dlopen("libdw.so.1", RTLD_NOW | RTLD_LOCAL) };
+	struct libdw libdw;
 
+	errno = 0;
+	libdw.handle = dlopen("libdw.so.1", RTLD_NOW | RTLD_LOCAL);
+	if (!libdw.handle && errno == ENOMEM)
+		return segmap_error_no_memory();
 	if (!libdw.handle)
 		return segmap_error_new(SEGMAP_ERROR_SYSTEM, "libdw",
 					"%s; symbols need the library of elfutils: install libdw "

@@ -351,15 +351,16 @@ static bool is_area(const char *name)
 	       strcmp(name, "[vectors]") == 0;
 }
 
-static void add_area(struct here *here, const struct segmap_vma *vma)
+static struct segmap_error *add_area(struct here *here, const struct segmap_vma *vma)
 {
 	struct segmap_world *world = &here->world;
 	struct segmap_area *area = &world->areas[world->n_areas];
+	struct segmap_error *error = NULL;
 	bool fixed = strcmp(vma->name, "[vsyscall]") == 0 || strcmp(vma->name, "[vectors]") == 0;
 
 	if (!is_area(vma->name) || world->n_areas == SEGMAP_MAX_AREAS ||
 	    strlen(vma->name) >= sizeof(area->name))
-		return;
+		return NULL;
 	*area = (struct segmap_area){
 		.size = segmap_vma_size(vma),
 		.start = fixed ? vma->start : 0,
@@ -368,37 +369,46 @@ static void add_area(struct here *here, const struct segmap_vma *vma)
 	strcpy(area->name, vma->name);
 	world->n_areas++;
 	if (strcmp(vma->name, "[vdso]") == 0 && vma->start == getauxval(AT_SYSINFO_EHDR))
-		here->vdso = files_parse_vdso(here->files, (const void *)(uintptr_t)vma->start,
-					      segmap_vma_size(vma));
+		error = files_parse_vdso(here->files, (const void *)(uintptr_t)vma->start,
+					 segmap_vma_size(vma), &here->vdso);
 	world->vdso = here->vdso;
+	return error;
 }
 
-/* The areas of segmap's own process. */
-static void ask_own_maps(struct here *here)
+/* The areas of segmap's own process. The error is for memory alone. */
+static struct segmap_error *ask_own_maps(struct here *here)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
+	struct segmap_error *error = NULL;
 	scope_free char *line = NULL;
 	size_t capacity = 0;
 	ssize_t length;
 
 	if (!maps)
-		return;
-	while ((length = getline(&line, &capacity, maps)) > 0) {
-		scope_error struct segmap_error *error = NULL;
+		return errno == ENOMEM ? segmap_error_no_memory() : NULL;
+	errno = 0;
+	while (!error && (length = getline(&line, &capacity, maps)) > 0) {
 		struct segmap_vma vma;
 
 		if (line[length - 1] == '\n')
 			line[length - 1] = '\0';
 		error = segmap_vma_parse(line, &vma);
 		if (!error)
-			add_area(here, &vma);
+			error = add_area(here, &vma);
+		if (error && error->code != SEGMAP_ERROR_NO_MEMORY) {
+			segmap_error_free(error);
+			error = NULL;
+		}
 	}
+	if (!error && errno == ENOMEM)
+		error = segmap_error_no_memory();
 	fclose(maps);
+	return error;
 }
 
 /* ---- the whole ---- */
 
-void segmap_world_use(struct segmap_world *world, struct segmap_files *files)
+struct segmap_error *segmap_world_use(struct segmap_world *world, struct segmap_files *files)
 {
 	struct here *here = (struct here *)world; /* its first member */
 
@@ -409,16 +419,20 @@ void segmap_world_use(struct segmap_world *world, struct segmap_files *files)
 	world->n_areas = 0;
 	world->page_size = files_page_size(files);
 	if (world->page_size == (uint64_t)sysconf(_SC_PAGESIZE))
-		ask_own_maps(here);
+		return ask_own_maps(here);
+	return NULL;
 }
 
 struct segmap_error *segmap_world_new(struct segmap_files *files, struct segmap_world **ret)
 {
 	struct here *here = calloc(1, sizeof(*here));
+	struct segmap_error *error = NULL;
+	bool no_directory;
 
 	if (!here)
 		return segmap_error_no_memory();
 	here->directory = getcwd(NULL, 0);
+	no_directory = !here->directory && errno == ENOMEM;
 	here->world = (struct segmap_world){
 		.context = here,
 		.open = open_file,
@@ -435,9 +449,14 @@ struct segmap_error *segmap_world_new(struct segmap_files *files, struct segmap_
 	here->no_new_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 	ask_processor(here);
 	ask_kernel(here);
-	segmap_world_use(&here->world, files);
-	*ret = &here->world;
-	return NULL;
+	error = segmap_world_use(&here->world, files);
+	if (!error && no_directory)
+		error = segmap_error_no_memory();
+	if (error)
+		segmap_world_free(&here->world);
+	else
+		*ret = &here->world;
+	return error;
 }
 
 void segmap_world_free(struct segmap_world *world)

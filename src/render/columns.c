@@ -257,12 +257,12 @@ static void get_segment(const struct row *row, const struct style *style, struct
 	}
 }
 
-void sections_each(const struct row *row,
+bool sections_each(const struct row *row,
 		   void (*append)(void *context, const char *name, size_t size), void *context)
 {
 	const struct segmap_annotation *annotation = row->annotation;
 	const struct segmap_piece *pieces = segmap_layout_pieces(row->layout, annotation);
-	struct segmap_text name = { 0 };
+	__attribute__((cleanup(segmap_text_free))) struct segmap_text name = { 0 };
 
 	for (uint32_t i = 0; i < annotation->n_pieces; i++) {
 		const struct segmap_piece *piece = &pieces[i];
@@ -280,10 +280,11 @@ void sections_each(const struct row *row,
 		segmap_text_append_safe(&name, piece->name, strlen(piece->name));
 		if (pieces[i].goes_on)
 			segmap_text_append_char(&name, '>');
-		if (!name.failed)
-			append(context, name.bytes, name.size);
+		if (name.failed)
+			return false;
+		append(context, name.bytes, name.size);
 	}
-	segmap_text_free(&name);
+	return true;
 }
 
 struct list {
@@ -306,8 +307,8 @@ static void get_sections(const struct row *row, const struct style *style, struc
 	struct list list = { .cell = cell };
 
 	(void)style;
-	if (!row->piece)
-		sections_each(row, append_to_list, &list);
+	if (!row->piece && !sections_each(row, append_to_list, &list))
+		cell->failed = true;
 }
 
 static void get_kind(const struct row *row, const struct style *style, struct segmap_text *cell)

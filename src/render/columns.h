@@ -172,8 +172,11 @@ void append_name(struct segmap_text *cell, const char *name, const struct style 
 /* Append @bytes in KiB with a K, or as the style has it. */
 void append_size(struct segmap_text *text, const struct style *style, uint64_t bytes);
 
-/* Names of a VMA's sections, one call of @append for each: safe text with its marks. */
-void sections_each(const struct row *row, void (*append)(void *context, const char *name, size_t size),
+/*
+ * Names of a VMA's sections, one call of @append for each: safe text with its
+ * marks. False if there is no memory for one.
+ */
+bool sections_each(const struct row *row, void (*append)(void *context, const char *name, size_t size),
 		   void *context);
 
 #endif

@@ -5,6 +5,7 @@
 #include "render/trace.h"
 #include "render/words.h"
 #include <elf.h>
+#include <errno.h>
 #include <segmap/at.h>
 #include <segmap/compare.h>
 #include <stdlib.h>
@@ -14,11 +15,12 @@
 /*
  * json-c builds and writes every value; the writer only puts members and
  * elements one behind the other, so that a VMA is freed before the next is made.
+ * The document is handed on when it is whole: half of one is of use to nobody.
  */
 struct writer {
 	struct json_c json_c;
-	FILE *file;
-	struct segmap_text text; /* for strings being made valid, and for output */
+	struct segmap_text document;
+	struct segmap_text text; /* for strings being made valid */
 	struct segmap_text reason; /* a sentence in the making */
 	bool failed;		 /* out of memory */
 	bool begun;		 /* a comma is due before the next member or element */
@@ -29,6 +31,7 @@ struct writer {
 static void writer_free(struct writer *writer)
 {
 	json_c_unload(&writer->json_c);
+	segmap_text_free(&writer->document);
 	segmap_text_free(&writer->text);
 	segmap_text_free(&writer->reason);
 }
@@ -39,13 +42,19 @@ static struct json_object *checked(struct writer *writer, struct json_object *va
 	return value;
 }
 
+static void append_escaped(struct segmap_text *text, uint32_t character)
+{
+	segmap_text_append_trusted(text, "\\u");
+	segmap_text_append_hex(text, character, 4);
+}
+
 /*
  * Serialized JSON, with the characters that can act on a terminal written as
  * \u: json-c does so below U+0020 only. Outside of strings there are none.
  */
-static void write_escaped(struct writer *writer, const char *json)
+static void write_escaped(struct segmap_text *document, const char *json, size_t size)
 {
-	const char *end = json + strlen(json), *plain = json;
+	const char *end = json + size, *plain = json;
 
 	while (json < end) {
 		uint32_t character;
@@ -60,59 +69,81 @@ static void write_escaped(struct writer *writer, const char *json)
 			json += length ? length : 1;
 			continue;
 		}
-		fwrite(plain, 1, (size_t)(json - plain), writer->file);
-		if (character >= 0x10000)
-			fprintf(writer->file, "\\u%04x\\u%04x",
-				0xd800 + ((character - 0x10000) >> 10),
-				0xdc00 + ((character - 0x10000) & 0x3ff));
-		else
-			fprintf(writer->file, "\\u%04x", character);
+		segmap_text_append_bytes(document, plain, (size_t)(json - plain));
+		if (character >= 0x10000) {
+			append_escaped(document, 0xd800 + ((character - 0x10000) >> 10));
+			append_escaped(document, 0xdc00 + ((character - 0x10000) & 0x3ff));
+		} else {
+			append_escaped(document, character);
+		}
 		plain = json += length;
 	}
-	fwrite(plain, 1, (size_t)(end - plain), writer->file);
+	segmap_text_append_bytes(document, plain, (size_t)(end - plain));
+}
+
+/*
+ * Serialize @value. Where its buffer cannot grow, json-c 0.16 leaves out what
+ * has no room, and says nothing (printbuf_memappend); but malloc sets errno,
+ * and the other reason, 2 GiB of text, shows in the length.
+ */
+static void write_serialized(struct writer *writer, struct json_object *value)
+{
+	const char *json;
+	size_t size;
+
+	errno = 0;
+	json = writer->json_c.json_object_to_json_string_ext(
+		value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	size = json ? strlen(json) : 0;
+	if (!json || errno == ENOMEM || size > INT32_MAX / 2)
+		writer->failed = true;
+	else
+		write_escaped(&writer->document, json, size);
 }
 
 /* Write @value, which this takes, and forget it. */
 static void write_value(struct writer *writer, struct json_object *value)
 {
-	const char *json = value ? writer->json_c.json_object_to_json_string_ext(
-					   value, JSON_C_TO_STRING_PLAIN |
-							  JSON_C_TO_STRING_NOSLASHESCAPE) :
-				   "null";
-
-	if (json)
-		write_escaped(writer, json);
-	else
-		writer->failed = true;
 	if (value)
-		writer->json_c.json_object_put(value);
+		write_serialized(writer, value);
+	else
+		segmap_text_append_trusted(&writer->document, "null");
+	writer->json_c.json_object_put(value);
 }
 
 static void begin_next(struct writer *writer)
 {
 	if (writer->begun)
-		fputc(',', writer->file);
+		segmap_text_append_char(&writer->document, ',');
 	writer->begun = true;
 }
 
-/* A member of the document. @key is one of ours and needs no escapes. */
-static void write_member(struct writer *writer, const char *key, struct json_object *value)
+/* @key is one of ours and needs no escapes. */
+static void write_key(struct writer *writer, const char *key)
 {
 	begin_next(writer);
-	fprintf(writer->file, "\"%s\":", key);
+	segmap_text_append_char(&writer->document, '"');
+	segmap_text_append_trusted(&writer->document, key);
+	segmap_text_append_trusted(&writer->document, "\":");
+}
+
+/* A member of the document. */
+static void write_member(struct writer *writer, const char *key, struct json_object *value)
+{
+	write_key(writer, key);
 	write_value(writer, value);
 }
 
 static void open_list(struct writer *writer, const char *key)
 {
-	begin_next(writer);
-	fprintf(writer->file, "\"%s\":[", key);
+	write_key(writer, key);
+	segmap_text_append_char(&writer->document, '[');
 	writer->begun = false;
 }
 
 static void close_list(struct writer *writer)
 {
-	fputc(']', writer->file);
+	segmap_text_append_char(&writer->document, ']');
 	writer->begun = true;
 }
 
@@ -120,6 +151,21 @@ static void write_element(struct writer *writer, struct json_object *value)
 {
 	begin_next(writer);
 	write_value(writer, value);
+}
+
+static void open_document(struct writer *writer)
+{
+	segmap_text_append_char(&writer->document, '{');
+}
+
+/* End the document, and hand all of it to @file, or nothing. */
+static struct segmap_error *close_document(struct writer *writer, FILE *file)
+{
+	segmap_text_append_trusted(&writer->document, "}\n");
+	if (writer->failed || writer->document.failed)
+		return segmap_error_no_memory();
+	fwrite(writer->document.bytes, 1, writer->document.size, file);
+	return NULL;
 }
 
 /* Text of any bytes: what is not UTF-8 becomes U+FFFD. */
@@ -185,11 +231,15 @@ static struct json_object *dev_of(struct writer *writer, uint32_t major, uint32_
 	return string_of(writer, text);
 }
 
+/* @key must outlive @object: json-c, which would copy it, loses the copy where memory runs out. */
 static void add(struct writer *writer, struct json_object *object, const char *key,
 		struct json_object *value)
 {
-	if (object && writer->json_c.json_object_object_add(object, key, value))
-		writer->failed = true;
+	if (object && writer->json_c.json_object_object_add_ex(
+			      object, key, value, JSON_C_OBJECT_KEY_IS_CONSTANT) == 0)
+		return;
+	writer->failed = true;
+	writer->json_c.json_object_put(value);
 }
 
 static struct json_object *new_object(struct writer *writer)
@@ -204,8 +254,10 @@ static struct json_object *new_array(struct writer *writer)
 
 static void append(struct writer *writer, struct json_object *array, struct json_object *value)
 {
-	if (array && writer->json_c.json_object_array_add(array, value))
-		writer->failed = true;
+	if (array && writer->json_c.json_object_array_add(array, value) == 0)
+		return;
+	writer->failed = true;
+	writer->json_c.json_object_put(value);
 }
 
 static struct json_object *segment_of(struct writer *writer, const struct segmap_segment *segment)
@@ -772,8 +824,7 @@ static void write_answers(struct writer *writer, const struct segmap_layout *lay
 struct segmap_error *render_json(const struct segmap_layout *layout, const struct range *range,
 				 enum figures figures, FILE *file)
 {
-	__attribute__((cleanup(writer_free))) struct writer writer = { .file = file,
-								       .figures = figures };
+	__attribute__((cleanup(writer_free))) struct writer writer = { .figures = figures };
 	struct segmap_error *error = json_c_load(&writer.json_c);
 	uint32_t *listed = NULL;
 
@@ -781,7 +832,7 @@ struct segmap_error *render_json(const struct segmap_layout *layout, const struc
 		error = segmap_error_no_memory();
 	if (error)
 		return error;
-	fputc('{', file);
+	open_document(&writer);
 	write_head(&writer, layout);
 	open_list(&writer, "images");
 	for (size_t i = 0; i < layout->n_images && !writer.failed; i++)
@@ -807,8 +858,7 @@ struct segmap_error *render_json(const struct segmap_layout *layout, const struc
 		write_trace(&writer, layout);
 	if (layout->comparison)
 		write_differences(&writer, layout->comparison);
-	fputs("}\n", file);
-	return writer.failed ? segmap_error_no_memory() : NULL;
+	return close_document(&writer, file);
 }
 
 static struct json_object *figures_of_summary(struct writer *writer,
@@ -892,13 +942,13 @@ static void write_scope(struct writer *writer, const struct summary_view *view)
 
 struct segmap_error *render_summary_json(const struct summary_view *view, FILE *file)
 {
-	__attribute__((cleanup(writer_free))) struct writer writer = { .file = file };
+	__attribute__((cleanup(writer_free))) struct writer writer = { 0 };
 	const struct segmap_summary *summary = view->summary;
 	struct segmap_error *error = json_c_load(&writer.json_c);
 
 	if (error)
 		return error;
-	fputc('{', file);
+	open_document(&writer);
 	write_member(&writer, "segmap", number_of(&writer, 1));
 	write_member(&writer, "document", string_of(&writer, "summary"));
 	write_scope(&writer, view);
@@ -915,6 +965,5 @@ struct segmap_error *render_summary_json(const struct summary_view *view, FILE *
 	if (view->census)
 		write_notes(&writer, view->census->notes, view->census->n_notes);
 	close_list(&writer);
-	fputs("}\n", file);
-	return writer.failed ? segmap_error_no_memory() : NULL;
+	return close_document(&writer, file);
 }

@@ -1,6 +1,7 @@
 /* src/render/json_c.c - json-c, loaded when JSON is asked for. */
 #include "render/json_c.h"
 #include <dlfcn.h>
+#include <errno.h>
 #include <string.h>
 
 /* The soname of the headers that this was compiled with: 5 since json-c 0.15. */
@@ -11,9 +12,13 @@
 
 struct segmap_error *json_c_load(struct json_c *ret)
 {
-	struct json_c json_c = { .handle = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL) };
+	struct json_c json_c;
 	void *found;
 
+	errno = 0;
+	json_c.handle = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL);
+	if (!json_c.handle && errno == ENOMEM)
+		return segmap_error_no_memory();
 	if (!json_c.handle)
 		return segmap_error_new(SEGMAP_ERROR_SYSTEM, "JSON", "%s (install json-c)",
 					dlerror());

@@ -17,7 +17,7 @@
 	X(json_object_new_uint64)       \
 	X(json_object_new_int)          \
 	X(json_object_new_boolean)      \
-	X(json_object_object_add)       \
+	X(json_object_object_add_ex)    \
 	X(json_object_array_add)        \
 	X(json_object_to_json_string_ext) \
 	X(json_object_put)

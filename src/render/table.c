@@ -353,6 +353,8 @@ static inline size_t align_cell(struct segmap_text *line, size_t size, const str
 {
 	size_t columns = size;
 
+	if (line->failed)
+		return 0; /* the cell is not there, or not all of it */
 	if (!slot->column->ascii)
 		columns = segmap_text_columns(line->bytes + line->size - size, size);
 	if (columns > slot->width) {
@@ -494,8 +496,9 @@ static void append_under(struct segmap_text *line, const struct table *table,
 	struct wrapped wrapped = { line, indent, table->style->wrap, 0 };
 
 	for (size_t i = 0; i < table->fields->n; i++)
-		if (table->fields->array[i].column->under)
-			sections_each(row, append_wrapped, &wrapped);
+		if (table->fields->array[i].column->under &&
+		    !sections_each(row, append_wrapped, &wrapped))
+			line->failed = true;
 	if (wrapped.column)
 		segmap_text_append_char(line, '\n');
 }
@@ -693,10 +696,10 @@ static void append_footer(struct segmap_text *line, const struct table *table,
 	append_notes(line, layout);
 }
 
-/* Hand what is in @line to @file, and begin again. */
+/* Hand what is in @line to @file, and begin again. Nothing comes behind what has failed. */
 static void flush(struct segmap_text *line, FILE *file)
 {
-	if (line->size)
+	if (line->size && !line->failed)
 		fwrite(line->bytes, 1, line->size, file);
 	line->size = 0;
 }
