@@ -235,7 +235,8 @@ static struct segmap_error *make_vmas(struct query *query, struct segmap_layout 
 			vma->flags & QUERY_SHARED ? 's' : 'p', (uintmax_t)vma->off, vma->dev_major,
 			vma->dev_minor, (uintmax_t)vma->inode, vma->name);
 	}
-	if (fclose(file))
+	/* Where the text cannot be cut to its size, glibc frees it and says nothing. */
+	if (fclose(file) || !text)
 		return segmap_error_no_memory();
 	return segmap_layout_parse_maps(layout, "PROCMAP_QUERY", text, size, true, &taken);
 }

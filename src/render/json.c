@@ -26,6 +26,7 @@ struct writer {
 	bool begun;		 /* a comma is due before the next member or element */
 	enum figures figures;	 /* of memory, that were asked for */
 	uint64_t totals[SEGMAP_MAX_FIGURES]; /* of the figures that are written */
+	char keys[SEGMAP_MAX_FIGURES][64];   /* of smaps' figures; "" until one is needed */
 };
 
 static void writer_free(struct writer *writer)
@@ -368,19 +369,22 @@ static const struct segmap_segment *segment_at(const struct segmap_layout *layou
 		       &layout->images[image].elf->segments[segment];
 }
 
-/* The figure's key: "private_dirty". */
-static void add_figure(struct writer *writer, struct json_object *object, const char *name,
+static void add_figure(struct writer *writer, struct json_object *object, const char *key,
 		       uint64_t figure)
 {
-	char key[64];
-	size_t i;
+	if (figure != SEGMAP_NO_FIGURE)
+		add(writer, object, key, number_of(writer, figure));
+}
 
-	if (figure == SEGMAP_NO_FIGURE)
-		return;
-	for (i = 0; name[i] && i + 1 < sizeof(key); i++)
+/* The key of figure @index of smaps: "private_dirty". */
+static const char *key_of(struct writer *writer, const struct segmap_memory *memory, size_t index)
+{
+	const char *name = memory->figures[index].name;
+	char *key = writer->keys[index];
+
+	for (size_t i = key[0] ? strlen(name) : 0; name[i] && i + 1 < sizeof(writer->keys[0]); i++)
 		key[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 32 : name[i]);
-	key[i] = '\0';
-	add(writer, object, key, number_of(writer, figure));
+	return key;
 }
 
 static void add_to_total(uint64_t *total, uint64_t figure)
@@ -430,7 +434,7 @@ static struct json_object *memory_of_vma(struct writer *writer, const struct seg
 	}
 	for (size_t i = 0; i < memory->n_figures; i++) {
 		figure = segmap_memory_figure(memory, vma, (int32_t)i);
-		add_figure(writer, object, memory->figures[i].name, figure);
+		add_figure(writer, object, key_of(writer, memory, i), figure);
 		add_to_total(&writer->totals[i], figure);
 	}
 	return object;
@@ -449,7 +453,7 @@ static struct json_object *totals_of(struct writer *writer, const struct segmap_
 	}
 	for (size_t i = 0; i < memory->n_figures; i++)
 		if (memory->figures[i].sums)
-			add_figure(writer, object, memory->figures[i].name, writer->totals[i]);
+			add_figure(writer, object, key_of(writer, memory, i), writer->totals[i]);
 	return object;
 }
 

@@ -1,7 +1,7 @@
 """Out of memory at any request: a message and the right status, never a crash, a leak or half an answer.
 
 fixtures/faults/failing_memory.c makes the n-th request of the whole process fail, alone or with all
-that follow. Each n is a run of its own; short ways are walked step by step, long ones in strides (of
+that follow. Each n is a run of its own; the shortest way is walked in small steps, long ones in strides (of
 a prime number, so that no period of theirs is always missed). In a build with AddressSanitizer its
 malloc and its search for leaks are behind the requests that do not fail.
 """
@@ -88,21 +88,21 @@ def both(*values):
     return segtest.parameters(*[(lasting, *value) for value in values for lasting in (False, True)])
 
 
-@both((1,), (5, "-x"), (5, "-r", "-S"), (5, "--summary"), (5, "--at", "0x0"), (101, "-J"),
-      (211, "-S", "-J", "-x"))
+@both((2,), (7, "-x"), (11, "-r", "-S"), (7, "--summary"), (7, "--at", "0x0"), (211, "-J"),
+      (307, "-S", "-J", "-x"), (307, "-J", "-X"))
 def process_is_shown_or_memory_is_named(way):
     lasting, stride, *options = way
     with segtest.running(["sleep", "600"]) as process:
         walk(stride, lasting, *options, process.pid)
 
 
-@both((3, "/bin/true"), (5, "true"), (211, "-J", "/bin/true"))
+@both((7, "/bin/true"), (17, "true"), (307, "-J", "/bin/true"))
 def program_is_explained_or_memory_is_named(way):
     lasting, stride, *arguments = way
     walk(stride, lasting, "--explain", *arguments)
 
 
-@both((3, "--maps"), (5, "--maps", "--summary"))
+@both((7, "--maps"), (17, "--maps", "--summary"))
 def saved_map_is_shown_or_memory_is_named(way):
     lasting, stride, *options = way
     with segtest.running(["sleep", "600"]) as process, tempfile.NamedTemporaryFile() as saved:
@@ -118,7 +118,7 @@ def core_is_shown_or_memory_is_named(lasting):
         subprocess.run([segtest.which("gcore"), "-o", os.path.join(directory, "core"), str(process.pid)],
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL, check=True, timeout=60)
-        walk(7, lasting, "--core", os.path.join(directory, f"core.{process.pid}"))
+        walk(17, lasting, "--core", os.path.join(directory, f"core.{process.pid}"))
 
 
 @segtest.parameters(False, True)
@@ -138,7 +138,7 @@ def file_that_would_be_replaced_is_whole_whatever_happens(lasting):
         path = os.path.join(directory, "out")
         whole = segtest.segmap("-r", process.pid).out
         arguments = ["-r", "--output-file", path, process.pid]
-        stride = 3
+        stride = 7
         for n, result in steps(stride, lasting, *arguments):
             check(n, result, b"")
             with open(path, "rb") if os.path.exists(path) else open(os.devnull, "rb") as file:

@@ -143,7 +143,7 @@ static void explain_in(struct place *place)
 					    SEGMAP_WANT_SONAME | SEGMAP_WANT_LINKING,
 					    &place->files)));
 	if (vdso)
-		elf = files_parse_vdso(place->files, vdso->bytes, vdso->size);
+		FUZZ_CHECK(fuzz_ok(files_parse_vdso(place->files, vdso->bytes, vdso->size, &elf)));
 	world.vdso = elf;
 	explain(&world, SEGMAP_MOMENT_EXEC);
 	explain(&world, SEGMAP_MOMENT_ENTRY);
