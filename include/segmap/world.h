@@ -67,6 +67,7 @@ struct segmap_world {
 	struct segmap_area areas[SEGMAP_MAX_AREAS]; /* of a 64-bit process on this machine, if
 						       its pages are of that size */
 	size_t n_areas;
+	int areas_errnum; /* why they are not known, or not all; 0 if they are */
 	const struct segmap_elf *vdso; /* of a process of segmap's own class; NULL if unknown */
 };
 

@@ -194,6 +194,26 @@ static int open_target(struct predictor *predictor, const char *path,
 	return errnum;
 }
 
+/* What the prediction is without, or would be for another tracer. */
+static struct segmap_error *note_limits(const struct predictor *predictor, const char *path,
+					bool secure)
+{
+	const struct segmap_world *world = predictor->world;
+	struct segmap_error *error = NULL;
+
+	if (world->areas_errnum && !predictor->foreign)
+		error = segmap_layout_note(predictor->layout,
+					   "the kernel's own pages ([vdso] and the like) are not known, "
+					   "or not all: /proc/self/maps: %s",
+					   strerror(world->areas_errnum));
+	if (!error && secure && predictor->options->traced)
+		error = segmap_layout_note(predictor->layout,
+					   "%s would have other privileges than its user (set-user-ID, "
+					   "set-group-ID or capabilities): under a tracer it has not, but "
+					   "the dynamic linker is as careful as if it had", path);
+	return error;
+}
+
 struct segmap_error *segmap_predict(const struct segmap_world *world, const char *path,
 				    const struct segmap_predict_options *options,
 				    enum segmap_moment moment, struct segmap_layout **ret)
@@ -228,11 +248,8 @@ struct segmap_error *segmap_predict(const struct segmap_world *world, const char
 		error = replay(&predictor, interp_errnum);
 	if (!error)
 		error = make_layout(&predictor);
-	if (!error && file.secure && options->traced)
-		error = segmap_layout_note(predictor.layout,
-					   "%s would have other privileges than its user (set-user-ID, "
-					   "set-group-ID or capabilities): under a tracer it has not, but "
-					   "the dynamic linker is as careful as if it had", path);
+	if (!error)
+		error = note_limits(&predictor, path, file.secure);
 	if (!error)
 		error = script_note(&script, predictor.layout);
 	if (!error)

@@ -630,11 +630,11 @@ static struct segmap_error *read_vdso(const struct segmap_core *core, struct seg
 	bytes = malloc(size);
 	if (!bytes)
 		return segmap_error_no_memory();
-	if (read_exactly(core, bytes, size, dump_off(core, vma))) {
-		layout->vdso_bytes = return_ptr(bytes);
-		layout->vdso_size = size;
-		layout->vdso_opened = SEGMAP_OPENED_CORE;
-	}
+	if (!read_exactly(core, bytes, size, dump_off(core, vma)))
+		return segmap_layout_note(layout, "[vdso] cannot be read from the dump");
+	layout->vdso_bytes = return_ptr(bytes);
+	layout->vdso_size = size;
+	layout->vdso_opened = SEGMAP_OPENED_CORE;
 	return NULL;
 }
 

@@ -331,15 +331,17 @@ static void ask_kernel(struct here *here)
 {
 	struct segmap_world *world = &here->world;
 	struct utsname name;
+	int told;
 
 	if (uname(&name) == 0) {
 		world->machine = find_machine(name.machine);
 		if (sscanf(name.release, "%u.%u", &world->kernel_major, &world->kernel_minor) != 2)
 			world->kernel_major = world->kernel_minor = 0;
 	}
-	/* What segmap has been told, a program that it starts has been told, too. */
+	/* What segmap has been told, a program that it starts has been told, too. -1: no answer. */
+	told = personality(0xffffffff);
 	world->randomizes = ask_setting("kernel/randomize_va_space", 2) &&
-			    !(personality(0xffffffff) & ADDR_NO_RANDOMIZE);
+			    (told == -1 || !(told & ADDR_NO_RANDOMIZE));
 	ask_bounds(world);
 }
 
@@ -384,8 +386,10 @@ static struct segmap_error *ask_own_maps(struct here *here)
 	size_t capacity = 0;
 	ssize_t length;
 
-	if (!maps)
+	if (!maps) {
+		here->world.areas_errnum = errno;
 		return errno == ENOMEM ? segmap_error_no_memory() : NULL;
+	}
 	errno = 0;
 	while (!error && (length = getline(&line, &capacity, maps)) > 0) {
 		struct segmap_vma vma;
@@ -400,6 +404,8 @@ static struct segmap_error *ask_own_maps(struct here *here)
 			error = NULL;
 		}
 	}
+	if (!error && length < 0)
+		here->world.areas_errnum = errno;
 	if (!error && errno == ENOMEM)
 		error = segmap_error_no_memory();
 	fclose(maps);

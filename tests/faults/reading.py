@@ -1,0 +1,90 @@
+"""Reads that give less than was asked for, and a process that ends at any step.
+
+fixtures/faults/reading.c is loaded before libc: it cuts reads short, or kills the process that segmap
+looks at before the n-th read or opening of a file, and goes on when that process has ended.
+"""
+import json
+import os
+import re
+import subprocess
+import tempfile
+
+import segtest
+
+SHIM = os.path.join(segtest.BUILD, "tests", "faults", "libreading.so")
+CHANGED = ("changed while it was read", "ended meanwhile")
+
+
+def preloaded(arguments, **variables):
+    environment = dict(os.environ, LC_ALL="C", LD_PRELOAD=SHIM, **variables,
+                       ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
+    mark = os.memfd_create("killed")
+    try:
+        completed = subprocess.run(
+            [segtest.SEGMAP, *map(str, arguments)], pass_fds=[mark], stdin=subprocess.DEVNULL,
+            env=dict(environment, SEGMAP_KILL_MARK=str(mark)), capture_output=True, timeout=60,
+            check=False)
+        return segtest.Result(completed), os.fstat(mark).st_size > 0
+    finally:
+        os.close(mark)
+
+
+def comparable(text):
+    """Without the moment, and figures of memory that change by themselves."""
+    return re.sub(rb"[\d ]+", b" ", re.sub(rb'"taken_at":"[^"]*"', b"", text))
+
+
+@segtest.parameters(1, 7, 4095)
+def short_reads_change_nothing(most):
+    with segtest.running(["sleep", "600"]) as process, tempfile.TemporaryDirectory() as directory:
+        saved = os.path.join(directory, "smaps")
+        with open(f"/proc/{process.pid}/smaps", "rb") as smaps, open(saved, "wb") as copy:
+            copy.write(smaps.read())
+        ways = [[process.pid], ["-S", "-J", process.pid], ["-X", process.pid],
+                ["--at", "0x0", process.pid], ["--maps", saved]]
+        # What is in /proc/sys is read at once or not at all: it begins anew or ends at every read.
+        if most > len("65530"):
+            ways.append(["--explain", "/bin/true"])
+        for arguments in ways:
+            whole, _ = preloaded(arguments)
+            short, _ = preloaded(arguments, SEGMAP_READ_MOST=str(most))
+            assert (short.status, short.err) == (0, b""), (arguments, short.status, short.error_text)
+            assert comparable(short.out) == comparable(whole.out), arguments
+
+
+def killed_at(n, *options):
+    """Show a process that ends before step n: the Result; whether there was such a step; its rows."""
+    with segtest.running(["sleep", "600"]) as process:
+        rows = len(segtest.maps(process.pid))
+        result, killed = preloaded([*options, process.pid], SEGMAP_KILL=str(process.pid),
+                                   SEGMAP_KILL_AT=str(n))
+    return result, killed, rows
+
+
+@segtest.parameters((7,), (11, "-x"), (47, "-S", "-X"), (7, "--at", "0x0"), (47, "--summary"))
+def process_that_ends_is_shown_whole_or_not_at_all(stride_and_options):
+    stride, *options = stride_and_options
+    n = 1
+    while True:
+        result, killed, rows = killed_at(n, "-J", *options)
+        if not killed:
+            break
+        assert result.status in (0, 1), (n, result.status, result.error_text)
+        if result.status:
+            [line] = result.error_text.splitlines()
+            assert line.startswith("segmap: ") and re.search("zombie|ended|no such process", line), line
+            assert result.out == b"", (n, result.out[:200])
+        else:
+            document = json.loads(result.out)
+            segtest.validate(document)
+            segtest.check_layout(document)
+            # All of one moment: that of its life.
+            if "--at" not in options and "--summary" not in options:
+                changed = any(words in note for note in document["notes"] for words in CHANGED)
+                assert len(document["vmas"]) == rows or changed, (n, document["notes"])
+        n += stride
+    if n == 1:
+        raise segtest.Skip("needs a dynamic linker that loads something before libc")
+
+
+segtest.main()
