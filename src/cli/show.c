@@ -179,7 +179,11 @@ struct segmap_error *confine(const struct options *options, struct output *outpu
 		return error;
 	/* Without it there are answers still, and a note that says why they have no symbols. */
 	if (options->n_asked)
-		segmap_error_free(segmap_symbols_preload());
+		error = segmap_symbols_preload();
+	if (error && error->code == SEGMAP_ERROR_NO_MEMORY)
+		return error;
+	segmap_error_free(error);
+	error = NULL;
 	if (options->no_sandbox)
 		return NULL;
 	if (output)

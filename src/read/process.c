@@ -247,8 +247,8 @@ static bool is_resident(const struct segmap_layout *layout, int dir, const struc
  * The vdso is an ELF object that no file holds: the kernel has put it into the
  * process, headers and all. Where the process's memory cannot be read, segmap's
  * own is the same one, if it has the same size. So it is where reading would change
- * the process: a page that is read becomes resident. 0, ENOMEM, or ENOENT where there
- * is none to be had.
+ * the process: a page that is read becomes resident. 0, or an errno value: ENOENT
+ * where segmap's own is another.
  */
 static int find_vdso(const struct segmap_layout *layout, int dir, uint64_t size,
 		     void *buffer, enum segmap_opened *opened)
@@ -270,7 +270,7 @@ static int find_vdso(const struct segmap_layout *layout, int dir, uint64_t size,
 		return ENOENT;
 	result = read_whole(AT_FDCWD, "/proc/self/maps", 1 << 20, &own_maps, &maps_size);
 	if (result < 0)
-		return result == -ENOMEM ? ENOMEM : ENOENT;
+		return -result;
 	for (line = own_maps; line && *line; line = strchr(line, '\n'), line += line != NULL) {
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &end) == 2 &&
 		    start == getauxval(AT_SYSINFO_EHDR) && end - start == size) {
@@ -299,8 +299,12 @@ static struct segmap_error *read_vdso(struct segmap_layout *layout, int dir)
 	if (!bytes)
 		return segmap_error_no_memory();
 	problem = find_vdso(layout, dir, size, bytes, &layout->vdso_opened);
+	if (problem == ENOMEM)
+		return segmap_error_no_memory();
 	if (problem)
-		return problem == ENOMEM ? segmap_error_no_memory() : NULL;
+		return problem == ENOENT ? NULL :
+					   segmap_layout_note(layout, "[vdso] cannot be read: %s",
+							      strerror(problem));
 	layout->vdso_bytes = return_ptr(bytes);
 	layout->vdso_size = size;
 	return NULL;

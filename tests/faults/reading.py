@@ -1,7 +1,8 @@
 """Reads that give less than was asked for, and a process that ends at any step.
 
 fixtures/faults/reading.c is loaded before libc: it cuts reads short, or kills the process that segmap
-looks at before the n-th read or opening of a file, and goes on when that process has ended.
+looks at before the n-th read or opening of a file, and goes on when that process has ended. In
+the sandbox nothing can be killed, so that is left out.
 """
 import json
 import os
@@ -21,7 +22,7 @@ def preloaded(arguments, **variables):
     mark = os.memfd_create("killed")
     try:
         completed = subprocess.run(
-            [segtest.SEGMAP, *map(str, arguments)], pass_fds=[mark], stdin=subprocess.DEVNULL,
+            [segtest.SEGMAP, "--no-sandbox", *map(str, arguments)], pass_fds=[mark], stdin=subprocess.DEVNULL,
             env=dict(environment, SEGMAP_KILL_MARK=str(mark)), capture_output=True, timeout=60,
             check=False)
         return segtest.Result(completed), os.fstat(mark).st_size > 0
