@@ -64,12 +64,12 @@ _segmap()
         word=${COMP_WORDS[i]}
         case $word in
         --run) programs=run ;;
-        --explain) programs=explain ;;
+        --explain | --quiz) programs=explain ;;
         -*) ;;
         *)
             case ${COMP_WORDS[i - 1]} in
             -o | -A | = | --as | --at | --core | --maps | --moment | --output | --output-file | --page-size | \
-                --range | --sort | --sysroot) ;;
+                --range | --seed | --sort | --sysroot) ;;
             *)
                 if [[ $programs == run && $word != "=" ]]; then
                     COMPREPLY=($(compgen -f -- "$cur"))
@@ -117,7 +117,7 @@ _segmap()
         COMPREPLY=($(compgen -f -- "$cur"))
         return
         ;;
-    -A | --range | --at)
+    -A | --range | --at | --seed)
         return
         ;;
     esac
@@ -145,10 +145,12 @@ _segmap()
             --output-file
             --page-size
             --quiet -q
+            --quiz
             --range -A
             --raw -r
             --run
             --sections -S
+            --seed
             --show-path -p
             --sort
             --summary

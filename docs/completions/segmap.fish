@@ -34,11 +34,11 @@ function __segmap_has
 end
 
 complete -c segmap -f
-complete -c segmap -n 'not __segmap_has "run|explain|all|maps|core"' -a '(__segmap_processes)'
-complete -c segmap -n '__segmap_has explain' -F -a '(__fish_complete_command)'
+complete -c segmap -n 'not __segmap_has "run|explain|quiz|all|maps|core"' -a '(__segmap_processes)'
+complete -c segmap -n '__segmap_has "explain|quiz"' -F -a '(__fish_complete_command)'
 # What follows a program under --run is the program's own; these options take an argument before it.
 complete -c segmap -n '__segmap_has run' -x -a '(__fish_complete_subcommand -- -o --output -A --range --as \
-    --at --core --maps --moment --output-file --page-size --sort --sysroot)'
+    --at --core --maps --moment --output-file --page-size --seed --sort --sysroot)'
 complete -c segmap -l all -d 'Every process: one summary of them'
 complete -c segmap -l as -x -a 'program library' -d 'Take the file for a program, or for a library'
 complete -c segmap -l at -x -d 'What is at this address or symbol'
@@ -60,10 +60,12 @@ complete -c segmap -s o -l output -x -a '(__segmap_column_list)' -d 'Show these 
 complete -c segmap -l output-file -r -F -d 'Write there'
 complete -c segmap -l page-size -x -a '4096 16384 65536' -d 'Of the machine in question'
 complete -c segmap -s q -l quiet -d 'No header and footer lines'
+complete -c segmap -l quiz -d 'Ask about a predicted map'
 complete -c segmap -s A -l range -x -d 'Only these addresses'
 complete -c segmap -s r -l raw -d 'One record a line'
 complete -c segmap -l run -d 'Run a program and show it at its entry point'
 complete -c segmap -s S -l sections -d 'A row for each section'
+complete -c segmap -l seed -x -d 'With --quiz: the same questions again'
 complete -c segmap -s p -l show-path -d 'Full paths'
 complete -c segmap -l sort -x -a '(__segmap_columns)' -d 'With --summary: by this column'
 complete -c segmap -l summary -d 'What the memory is made of'

@@ -2,6 +2,7 @@
 #include "cli/explain.h"
 #include "cli/apart.h"
 #include "cli/output.h"
+#include "cli/quiz.h"
 #include "cli/show.h"
 #include "cli/status.h"
 #include "cli/verify.h"
@@ -299,6 +300,9 @@ static struct segmap_error *explain_one(struct explaining *explaining, const cha
 		error = verify_explained(explaining, &explained);
 	if (error)
 		return error;
+	if (explaining->options->quiz)
+		return hold_quiz(explaining->options, explained.layouts[0], explained.layouts[1],
+				 output);
 	if (explaining->tally.n_shown && explaining->options->form == FORM_TABLE &&
 	    explaining->options->style.frame)
 		fputc('\n', output->file);
@@ -402,6 +406,8 @@ int explain(struct options *options)
 		return STATUS_NOT_SHOWN;
 	}
 	settle_style(options, output.file);
+	if (options->quiz)
+		prepare_quiz(options);
 	options->predict.traced = options->verify && !segmap_run_keeps_privileges();
 	error = options->verify ? verify_all(&explaining, &output) :
 				  confine(options, &output, SANDBOX_PROGRAMS, "/");

@@ -355,7 +355,7 @@ int main(int argc, char **argv)
 	if (run.options.run)
 		return run_program(&run.options, pipe_handler);
 	raise_file_limit();
-	if (run.options.explain)
+	if (run.options.explain || run.options.quiz)
 		return explain(&run.options);
 	if (run.options.all)
 		return show_all(&run.options);

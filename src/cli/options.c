@@ -37,6 +37,8 @@ enum {
 	OPTION_TRACE,
 	OPTION_ALL,
 	OPTION_NO_SANDBOX,
+	OPTION_QUIZ,
+	OPTION_SEED,
 };
 
 static const struct option_row rows[] = {
@@ -55,6 +57,9 @@ static const struct option_row rows[] = {
 	  "with --explain: the program and its interpreter only" },
 	{ OPTION_AS, "as", required_argument, " WHAT",
 	  "with --explain: take the file for a program, or for a library" },
+	{ OPTION_QUIZ, "quiz", no_argument, "",
+	  "ask about a program's predicted map; -J: questions and key, -q: questions" },
+	{ OPTION_SEED, "seed", required_argument, " N", "with --quiz: the same questions again" },
 	{ OPTION_MAPS, "maps", required_argument, " FILE",
 	  "not a process: a saved /proc/PID/maps or smaps, - for standard input" },
 	{ OPTION_CORE, "core", required_argument, " FILE", "not a process: a core dump" },
@@ -324,6 +329,15 @@ static struct segmap_error *parse_page_size(const char *text, uint64_t *ret)
 	return NULL;
 }
 
+static struct segmap_error *parse_seed(const char *text, struct options *options)
+{
+	const char *problem = NULL;
+
+	options->seed = (uint32_t)strtonum(text, 0, UINT32_MAX, &problem);
+	options->has_seed = true;
+	return problem ? usage("--seed", "it is a number from 0 to 4294967295") : NULL;
+}
+
 static struct segmap_error *apply(struct options *options, int value, const char *arg,
 				  const char **list)
 {
@@ -390,6 +404,11 @@ static struct segmap_error *apply(struct options *options, int value, const char
 		break;
 	case OPTION_PAGE_SIZE:
 		return parse_page_size(arg, &options->predict.page_size);
+	case OPTION_QUIZ:
+		options->quiz = true;
+		break;
+	case OPTION_SEED:
+		return parse_seed(arg, options);
 	case OPTION_AT:
 		options->asked[options->n_asked++] = arg;
 		break;
@@ -532,6 +551,28 @@ static struct segmap_error *check_run(struct options *options)
 	return NULL;
 }
 
+/* What would be asked is the map of one program, here, and as it is always shown. */
+static struct segmap_error *check_quiz(struct options *options, const char *list)
+{
+	const char *alien = of_explain(options) ? of_explain(options) : of_program(options);
+
+	if (options->n_targets != 1)
+		return usage("--quiz", "name one program");
+	if (options->explain || options->run || options->all || options->n_sources)
+		return usage("--quiz", "it does not go with --explain, --run, --all, --maps and --core");
+	if (alien)
+		return usage(alien, "it does not go with --quiz");
+	if (options->form == FORM_RAW || list || options->has_range || options->style.pieces ||
+	    options->summary || options->style.figures != FIGURES_NONE || options->n_asked)
+		return usage("--quiz", "it has no table: of the forms only --json and --quiet go "
+				       "with it");
+	if (options->output_file && options->form != FORM_JSON && options->style.frame)
+		return usage("--output-file", "with --quiz it goes with --json or --quiet");
+	options->moments[options->n_moments++] = SEGMAP_MOMENT_EXEC;
+	options->moments[options->n_moments++] = SEGMAP_MOMENT_ENTRY;
+	return NULL;
+}
+
 static struct segmap_error *check(struct options *options, bool raw, bool json, const char *list,
 				  const char *sort)
 {
@@ -547,6 +588,10 @@ static struct segmap_error *check(struct options *options, bool raw, bool json, 
 		return usage("--output", "JSON is always whole: it does not go with --json");
 	if (options->output_file && !options->output_file[0])
 		return usage("--output-file", "its name is empty");
+	if (options->quiz)
+		return check_quiz(options, list);
+	if (options->has_seed)
+		return usage("--seed", "it goes with --quiz");
 	if (options->all && (options->explain || options->run || options->n_sources))
 		return usage("--all", "it does not go with --explain, --run, --maps and --core");
 	if (options->all && options->n_asked)
@@ -745,6 +790,7 @@ void options_print_help(FILE *file)
 	      "       segmap [options] --all\n"
 	      "       segmap [options] --run [--] PROGRAM [ARG...]\n"
 	      "       segmap [options] --explain [--] PROGRAM...\n"
+	      "       segmap [options] --quiz PROGRAM\n"
 	      "       segmap [options] --maps FILE | --core FILE\n"
 	      "Show which sections of which ELF files the memory of a process is made of.\n"
 	      "\n"

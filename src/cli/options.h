@@ -44,6 +44,10 @@ struct options {
 	const char *output_file; /* NULL: standard output */
 	bool all;		 /* every process; there are no targets */
 	bool explain;		 /* targets are programs and libraries */
+	bool quiz;		 /* the one target is a program to ask about */
+	bool has_seed;		 /* --seed; without it a seed is found when the quiz begins */
+	uint32_t seed;
+	bool is_typed;		 /* answers to a quiz are typed on a terminal, which echoes them */
 	struct segmap_predict_options predict;
 	bool run;   /* targets are a program and its arguments */
 	bool trace; /* with run: show the calls, too */

@@ -12,12 +12,6 @@ struct story {
 	struct segmap_text sentence; /* one that is not wrapped yet */
 };
 
-static void blanks(struct segmap_text *text, size_t n)
-{
-	while (n--)
-		segmap_text_append_char(text, ' ');
-}
-
 /* A line that begins a part. */
 static void say_title(struct story *story, const char *title)
 {
@@ -32,35 +26,7 @@ static void say_title(struct story *story, const char *title)
 /* The story's sentence, in lines that begin with @indent blanks. */
 static void wrap_sentence(struct story *story, size_t indent)
 {
-	const char *at = story->sentence.bytes, *end = at + story->sentence.size;
-	size_t column = 0;
-
-	while (at < end) {
-		const char *word = at;
-		size_t size, columns;
-
-		while (at < end && *at != ' ')
-			at++;
-		size = (size_t)(at - word);
-		columns = segmap_text_columns(word, size);
-		if (column && column + 1 + columns > story->style->wrap) {
-			segmap_text_append_char(&story->text, '\n');
-			column = 0;
-		}
-		if (!column) {
-			blanks(&story->text, indent);
-			column = indent;
-		} else {
-			segmap_text_append_char(&story->text, ' ');
-			column++;
-		}
-		segmap_text_append_bytes(&story->text, word, size);
-		column += columns;
-		at += at < end;
-	}
-	if (column)
-		segmap_text_append_char(&story->text, '\n');
-	story->sentence.size = 0;
+	say_wrapped(&story->text, &story->sentence, indent, story->style->wrap);
 }
 
 /* ---- the file ---- */
@@ -144,7 +110,23 @@ static void tell_file(struct story *story)
 	}
 	say_stack(text, elf);
 	say_segments(text, elf);
-	segmap_text_append_char(text, '\n');
+}
+
+/* What the story tells, and no memory of it any more. */
+static struct segmap_error *write_story(struct story *story, FILE *file)
+{
+	story->text.failed |= story->sentence.failed;
+	segmap_text_free(&story->sentence);
+	return write_text(&story->text, file);
+}
+
+struct segmap_error *render_program_file(const struct segmap_layout *layout,
+					 const struct style *style, FILE *file)
+{
+	struct story story = { .layout = layout, .style = style };
+
+	tell_file(&story);
+	return write_story(&story, file);
 }
 
 /* ---- the calls ---- */
@@ -208,9 +190,7 @@ static void say_range(struct segmap_text *text, const struct segmap_layout *layo
 		say(text, "somewhere");
 		return;
 	}
-	if (placement.base_name[0])
-		say(text, "%s+", placement.base_name);
-	say(text, HEX "-" HEX, call->start - placement.origin, call->end - placement.origin);
+	say_range_from(text, &placement, call->start, call->end);
 }
 
 static void say_subject(struct segmap_text *text, const struct segmap_layout *layout,
@@ -244,7 +224,7 @@ static void tell_call(struct story *story, size_t number, const struct segmap_ca
 	if (call->name != SEGMAP_CALL_ZERO && call->name != SEGMAP_CALL_MUNMAP &&
 	    call->reason != SEGMAP_REASON_AREAS) {
 		if (text->size - start < RANGE_WIDTH)
-			blanks(text, RANGE_WIDTH - (text->size - start));
+			say_blanks(text, RANGE_WIDTH - (text->size - start));
 		segmap_perms_format(call->prot, false, perms);
 		say(text, "  %s", perms);
 		if (call->name != SEGMAP_CALL_MPROTECT) {
@@ -355,17 +335,13 @@ struct segmap_error *render_explanation(const struct segmap_layout *layout,
 					const struct style *style, FILE *file)
 {
 	struct story story = { .layout = layout, .style = style };
-	bool failed;
 
 	/* At exec there is nothing of a library to tell. */
-	if (layout->n_images)
+	if (layout->n_images) {
 		tell_file(&story);
+		segmap_text_append_char(&story.text, '\n');
+	}
 	tell_calls(&story);
 	tell_result(&story);
-	failed = story.text.failed || story.sentence.failed;
-	if (!failed && story.text.size)
-		fwrite(story.text.bytes, 1, story.text.size, file);
-	segmap_text_free(&story.text);
-	segmap_text_free(&story.sentence);
-	return failed ? segmap_error_no_memory() : NULL;
+	return write_story(&story, file);
 }

@@ -12,4 +12,8 @@
 SEGMAP_MUST_CHECK struct segmap_error *
 render_explanation(const struct segmap_layout *layout, const struct style *style, FILE *file);
 
+/* Write what the file of @layout, a prediction, asks for, and nothing else. */
+SEGMAP_MUST_CHECK struct segmap_error *render_program_file(const struct segmap_layout *layout,
+							   const struct style *style, FILE *file);
+
 #endif

@@ -971,3 +971,86 @@ struct segmap_error *render_summary_json(const struct summary_view *view, FILE *
 	close_list(&writer);
 	return close_document(&writer, file);
 }
+
+/* The row that a question is about: as in a map's vmas. */
+static struct json_object *row_of_question(struct writer *writer, const struct quiz *quiz,
+					   const struct question *question)
+{
+	const struct segmap_layout *layout = quiz->entry;
+	const struct segmap_vma *vma = &layout->vmas[question->vma];
+	const struct segmap_placement *placement =
+		segmap_layout_placement(layout, (size_t)question->vma);
+	struct json_object *object = new_object(writer);
+
+	add(writer, object, "start", address_of(writer, vma->start - placement->origin));
+	add(writer, object, "end", address_of(writer, vma->end - placement->origin));
+	add(writer, object, "base", string_of(writer, word_of_base(placement->base)));
+	return object;
+}
+
+static struct json_object *question_of(struct writer *writer, const struct quiz *quiz, size_t index)
+{
+	const struct question *question = &quiz->questions[index];
+	struct json_object *object = new_object(writer);
+
+	add(writer, object, "id", number_of(writer, index + 1));
+	add(writer, object, "kind", string_of(writer, word_of_question(question->kind)));
+	add(writer, object, "text", string_of(writer, question->text));
+	add(writer, object, "row",
+	    question->vma < 0 ? NULL : row_of_question(writer, quiz, question));
+	return object;
+}
+
+static struct json_object *answer_to(struct writer *writer, const struct question *question)
+{
+	struct json_object *array;
+
+	switch (question->kind) {
+	case QUESTION_PERMS:
+		return perms_of(writer, (int)question->number, false);
+	case QUESTION_RELRO_END:
+		return address_of(writer, question->number);
+	case QUESTION_SECTIONS:
+		array = new_array(writer);
+		for (size_t i = 0; i < question->n_sections; i++)
+			append(writer, array, string_of(writer, question->sections[i]));
+		return array;
+	default:
+		return number_of(writer, question->number);
+	}
+}
+
+static struct json_object *key_of(struct writer *writer, const struct quiz *quiz, size_t index)
+{
+	const struct question *question = &quiz->questions[index];
+	struct json_object *object = new_object(writer);
+
+	add(writer, object, "id", number_of(writer, index + 1));
+	add(writer, object, "answer", answer_to(writer, question));
+	add(writer, object, "explanation", string_of(writer, question->explanation));
+	return object;
+}
+
+struct segmap_error *render_quiz_json(const struct quiz *quiz, FILE *file)
+{
+	__attribute__((cleanup(writer_free))) struct writer writer = { .file = file };
+	struct segmap_error *error = json_c_load(&writer.json_c);
+
+	if (error)
+		return error;
+	fputc('{', file);
+	write_member(&writer, "segmap", number_of(&writer, 1));
+	write_member(&writer, "document", string_of(&writer, "quiz"));
+	write_member(&writer, "target", string_of(&writer, quiz->entry->target));
+	write_member(&writer, "seed", number_of(&writer, quiz->seed));
+	open_list(&writer, "questions");
+	for (size_t i = 0; i < quiz->n_questions && !writer.failed; i++)
+		write_element(&writer, question_of(&writer, quiz, i));
+	close_list(&writer);
+	open_list(&writer, "key");
+	for (size_t i = 0; i < quiz->n_questions && !writer.failed; i++)
+		write_element(&writer, key_of(&writer, quiz, i));
+	close_list(&writer);
+	fputs("}\n", file);
+	return writer.failed ? segmap_error_no_memory() : NULL;
+}

@@ -3,6 +3,7 @@
 #define RENDER_JSON_H
 
 #include "render/columns.h"
+#include "render/quiz.h"
 #include "render/summary.h"
 #include <stdio.h>
 
@@ -17,5 +18,8 @@ SEGMAP_MUST_CHECK struct segmap_error *render_json(const struct segmap_layout *l
 /* The same for a summary. */
 SEGMAP_MUST_CHECK struct segmap_error *render_summary_json(const struct summary_view *view,
 							   FILE *file);
+
+/* A quiz with its key. */
+SEGMAP_MUST_CHECK struct segmap_error *render_quiz_json(const struct quiz *quiz, FILE *file);
 
 #endif

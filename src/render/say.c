@@ -59,9 +59,68 @@ size_t say_sections(struct segmap_text *text, const struct segmap_elf *elf, uint
 	return n;
 }
 
+void say_range_from(struct segmap_text *text, const struct segmap_placement *placement,
+		    uint64_t start, uint64_t end)
+{
+	if (placement->base_name[0])
+		say(text, "%s+", placement->base_name);
+	say(text, HEX "-" HEX, start - placement->origin, end - placement->origin);
+}
+
+void say_blanks(struct segmap_text *text, size_t n)
+{
+	while (n--)
+		segmap_text_append_char(text, ' ');
+}
+
+void say_wrapped(struct segmap_text *text, struct segmap_text *sentence, size_t indent,
+		 size_t width)
+{
+	const char *at = sentence->bytes, *end = at + sentence->size;
+	size_t column = 0;
+
+	while (at < end) {
+		const char *word = at;
+		size_t size, columns;
+
+		while (at < end && *at != ' ')
+			at++;
+		size = (size_t)(at - word);
+		columns = segmap_text_columns(word, size);
+		if (column && column + 1 + columns > width) {
+			segmap_text_append_char(text, '\n');
+			column = 0;
+		}
+		if (!column) {
+			say_blanks(text, indent);
+			column = indent;
+		} else {
+			segmap_text_append_char(text, ' ');
+			column++;
+		}
+		segmap_text_append_bytes(text, word, size);
+		column += columns;
+		at += at < end;
+	}
+	if (column)
+		segmap_text_append_char(text, '\n');
+	text->failed |= sentence->failed;
+	sentence->size = 0;
+}
+
 const char *rwx(int prot, char ret[static 5])
 {
 	segmap_perms_format(prot, false, ret);
 	ret[3] = '\0';
 	return ret;
+}
+
+struct segmap_error *write_text(struct segmap_text *text, FILE *file)
+{
+	bool failed = text->failed;
+
+	if (!failed && text->size)
+		fwrite(text->bytes, 1, text->size, file);
+	segmap_text_free(text);
+	return failed ? segmap_error_no_memory() : NULL;
 }

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <segmap/layout.h>
 #include <segmap/text.h>
+#include <stdio.h>
 
 /* A number as the files' own tools print it. */
 #define HEX "0x%" PRIx64
@@ -29,7 +30,23 @@ void say_image_name(struct segmap_text *text, const struct segmap_layout *layout
 size_t say_sections(struct segmap_text *text, const struct segmap_elf *elf, uint64_t start,
 		    uint64_t end, size_t most);
 
+/* Append "B+0x3000-0x5000": [@start, @end) in the layout's own addresses, as @placement shows them. */
+void say_range_from(struct segmap_text *text, const struct segmap_placement *placement,
+		    uint64_t start, uint64_t end);
+
+void say_blanks(struct segmap_text *text, size_t n);
+
+/*
+ * Append @sentence in lines of at most @width columns that begin with @indent
+ * blanks, and make it empty. A word that is longer has a line of its own.
+ */
+void say_wrapped(struct segmap_text *text, struct segmap_text *sentence, size_t indent,
+		 size_t width);
+
 /* "r-x" of permissions or p_flags, into @ret. */
 const char *rwx(int prot, char ret[static 5]);
+
+/* Write @text to @file, and free it. Errors of writing stay in @file; the error is for memory. */
+SEGMAP_MUST_CHECK struct segmap_error *write_text(struct segmap_text *text, FILE *file);
 
 #endif

@@ -60,7 +60,7 @@ def smallest_core(path):
 @segtest.claim
 def every_option_of_help_is_known_and_no_other_is():
     arguments = {"output": "SIZE", "range": "0", "color": "never", "moment": "exec", "page-size": "4096",
-                 "as": "program", "sort": "RSS"}
+                 "as": "program", "sort": "RSS", "seed": "1"}
     of_explain = ("explain", "verify", "moment", "no-deps", "no-aslr", "page-size", "as")
     of_run = ("run", "trace")
     with segtest.running(SLEEP) as process, tempfile.TemporaryDirectory() as directory:
@@ -76,6 +76,9 @@ def every_option_of_help_is_known_and_no_other_is():
             if name in of_explain:
                 assert segtest.segmap(long, "--explain", segtest.which("true")).status == 0, long
                 continue
+            if name in ("quiz", "seed"):
+                assert segtest.segmap(long, "--quiz", segtest.which("true")).status == 0, long
+                continue
             if name in of_run:
                 assert segtest.segmap(long, "--run", segtest.which("true")).status == 0, long
                 continue
@@ -85,7 +88,7 @@ def every_option_of_help_is_known_and_no_other_is():
                 short = ["-" + letter] + ([value] if argument else [])
                 assert segtest.segmap(*short, process.pid).status == 0, short
     for name in ("svg", "html",
-                 "audit", "diff", "watch", "quiz", "legend", "nonsense"):
+                 "audit", "diff", "watch", "legend", "nonsense"):
         assert f"--{name}" in check_usage_error(f"--{name}", "1")
     for letter in "wZ":
         assert f"-{letter}" in check_usage_error(f"-{letter}", "1")
