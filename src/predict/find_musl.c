@@ -86,7 +86,6 @@ static enum try_result try_path(struct planner *planner, const char *file_name,
 				const char *path, const char *what, const char *of,
 				struct attempt *attempt)
 {
-
 	for (path += strspn(path, ":\n"); *path; path += strspn(path, ":\n")) {
 		int length = (int)strcspn(path, ":\n");
 		const char *name = planner_format(planner, "%.*s/%s", length, path, file_name);
@@ -139,7 +138,6 @@ static enum try_result search_name(struct planner *planner, int32_t loader, cons
 static enum try_result try_name(struct planner *planner, int32_t loader, const char *name,
 				struct attempt *attempt)
 {
-
 	if (strlen(name) > NAME_MAX && !strchr(name, '/')) {
 		attempt->why = "its name is too long";
 		return TRY_FATAL;
