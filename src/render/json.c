@@ -1020,7 +1020,7 @@ static struct json_object *answer_to(struct writer *writer, const struct questio
 	}
 }
 
-static struct json_object *key_of(struct writer *writer, const struct quiz *quiz, size_t index)
+static struct json_object *solution_of(struct writer *writer, const struct quiz *quiz, size_t index)
 {
 	const struct question *question = &quiz->questions[index];
 	struct json_object *object = new_object(writer);
@@ -1033,12 +1033,12 @@ static struct json_object *key_of(struct writer *writer, const struct quiz *quiz
 
 struct segmap_error *render_quiz_json(const struct quiz *quiz, FILE *file)
 {
-	__attribute__((cleanup(writer_free))) struct writer writer = { .file = file };
+	__attribute__((cleanup(writer_free))) struct writer writer = { 0 };
 	struct segmap_error *error = json_c_load(&writer.json_c);
 
 	if (error)
 		return error;
-	fputc('{', file);
+	open_document(&writer);
 	write_member(&writer, "segmap", number_of(&writer, 1));
 	write_member(&writer, "document", string_of(&writer, "quiz"));
 	write_member(&writer, "target", string_of(&writer, quiz->entry->target));
@@ -1049,8 +1049,7 @@ struct segmap_error *render_quiz_json(const struct quiz *quiz, FILE *file)
 	close_list(&writer);
 	open_list(&writer, "key");
 	for (size_t i = 0; i < quiz->n_questions && !writer.failed; i++)
-		write_element(&writer, key_of(&writer, quiz, i));
+		write_element(&writer, solution_of(&writer, quiz, i));
 	close_list(&writer);
-	fputs("}\n", file);
-	return writer.failed ? segmap_error_no_memory() : NULL;
+	return close_document(&writer, file);
 }
