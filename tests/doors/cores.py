@@ -95,6 +95,7 @@ def check_against_live(live, core, dumper):
 def core_has_the_sections_of_the_live_process(parameters):
     variant, dumper = parameters.split(",")
     with workspace() as directory, dumpable(variant, directory) as process:
+        segtest.bring_in_vdso(process.pid)
         live = segtest.document(process.pid)
         path = DUMPERS[dumper](process, directory)
         core = segtest.document("--core", path)

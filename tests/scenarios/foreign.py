@@ -13,6 +13,7 @@ def process_of_32_bits_has_its_sections(linker):
     with workspace() as directory:
         path = library(os.path.join(directory, "lib.so"), linker=linker, flags=("-m32",))
         with situation("plain", path, bits=32) as running:
+            segtest.bring_in_vdso(running.pid)
             seen = look(running.pid)
             image = seen.image(path)
             assert image["class"] == 32 and image["machine"] == "386", image
