@@ -330,7 +330,7 @@ struct told {
 	int problem; /* of writing */
 };
 
-/* In a process of its own, for --verify: it parses, and asks @explaining->runner to run programs. */
+/* In a process of its own, for --verify: parse, and have @explaining->runner run programs. */
 static _Noreturn void explain_apart(struct explaining *explaining, struct output *output)
 {
 	struct segmap_error *error =
@@ -371,23 +371,22 @@ static struct segmap_error *verify_all(struct explaining *explaining, struct out
 		explaining->tally = told.tally;
 		output->problem = told.problem;
 	} else {
-		explaining->tally.n_failed++; /* it was ended; by its sandbox, then it has said so */
+		explaining->tally.n_failed++; /* it was ended: by its sandbox, then it said so */
 	}
 	apart_end(&apart);
 	return NULL;
 }
 
-static int status_of(const struct explaining *explaining)
+static int status_of(const struct tally *tally)
 {
-	if (explaining->tally.wrong_usage)
+	if (tally->wrong_usage)
 		return STATUS_USAGE;
-	if (explaining->tally.n_differ)
+	if (tally->n_differ)
 		return STATUS_DIFFERS;
-	if (explaining->tally.n_failed && explaining->tally.n_shown)
+	if (tally->n_failed && tally->n_shown)
 		return STATUS_SOME;
-	return explaining->tally.n_failed || explaining->tally.n_refused || explaining->tally.n_unreached ?
-		       STATUS_NOT_SHOWN :
-		       STATUS_SHOWN;
+	return tally->n_failed || tally->n_refused || tally->n_unreached ? STATUS_NOT_SHOWN :
+									    STATUS_SHOWN;
 }
 
 int explain(struct options *options)
@@ -422,5 +421,5 @@ int explain(struct options *options)
 		report(error);
 		return STATUS_NOT_SHOWN;
 	}
-	return status_of(&explaining);
+	return status_of(&explaining.tally);
 }

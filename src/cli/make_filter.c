@@ -256,7 +256,7 @@ static void print_filters(const struct machine *machine, uint32_t arch)
 
 		if (!filter.context)
 			fail("begin a filter", ENOMEM);
-		/* The kernel walks a filter for every call when it takes it: a tree is walked faster. */
+		/* The kernel walks it once for every call when it takes it: faster as a tree. */
 		seccomp_attr_set(filter.context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 		if (arch != seccomp_arch_native()) {
 			seccomp_arch_remove(filter.context, SCMP_ARCH_NATIVE);

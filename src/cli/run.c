@@ -613,8 +613,10 @@ static _Noreturn void become_program(struct running *running, void (*pipe_handle
 
 int run_program(struct options *options, void (*pipe_handler)(int))
 {
-	__attribute__((cleanup(running_free))) struct running running = { .options = options,
-							  .traced = !segmap_run_keeps_privileges() };
+	__attribute__((cleanup(running_free))) struct running running = {
+		.options = options,
+		.traced = !segmap_run_keeps_privileges(),
+	};
 	struct segmap_launch_options launch_options = {
 		.arguments = options->targets,
 		.no_aslr = options->predict.no_aslr,

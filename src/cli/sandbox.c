@@ -85,7 +85,7 @@ static int landlock_version(void)
 /* All that this version can refuse. */
 static struct landlock_ruleset everything(int version)
 {
-	/* How many rights to files there were in each: Linux Documentation/userspace-api/landlock.rst. */
+	/* How many rights to files each has (Documentation/userspace-api/landlock.rst). */
 	static const int rights[] = { 0, 13, 14, 15, 15, 16 };
 	int last = (int)(sizeof(rights) / sizeof(rights[0])) - 1;
 

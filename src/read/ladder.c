@@ -104,8 +104,8 @@ bool ladder_root_is_ours(struct ladder *ladder)
 }
 
 /*
- * The same where there is no openat2(2): before Linux 5.6, and in a sandbox that does without it. Links
- * are not followed, which maps' paths have no need of.
+ * The same where there is no openat2(2): before Linux 5.6, and in a sandbox that does
+ * without it. Links are not followed, which maps' paths have no need of.
  */
 static int walk_below(int dir, const char *path, int flags)
 {

@@ -1,8 +1,9 @@
 /*
  * forbidden.c - enters segmap's sandbox, and then tries what it is told.
  *
- *     forbidden SANDBOX DIRECTORY CALL    SANDBOX: opened, below, programs, processes; "" no directory
+ *     forbidden SANDBOX DIRECTORY CALL
  *
+ * SANDBOX is opened, below, programs or processes; DIRECTORY can be empty.
  * Says "done" and why not, if the call comes back at all. CALL "wait" says "ready" and
  * waits for standard input to end. Without arguments it lists the calls; with "describe" it says
  * what there is of a sandbox.
