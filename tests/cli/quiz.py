@@ -66,7 +66,7 @@ def score(text):
 @segtest.claim
 def what_the_key_says_is_right():
     for program in PROGRAMS:
-        for seed in (0, 1, 2, 4294967295):
+        for seed in (0, 4294967295):
             _, key = worksheet(program, seed)
             typed = "".join(as_typed(answer) + "\n" for _, answer, _ in key)
             text = quiz(program, f"--seed={seed}", typed=typed.encode())
@@ -78,7 +78,7 @@ def what_the_key_says_is_right():
 def what_is_wrong_is_put_right_and_explained():
     kinds = set()
     for program in PROGRAMS:
-        for seed in range(4):
+        for seed in range(3):
             _, key = worksheet(program, seed)
             text = quiz(program, f"--seed={seed}", typed=b"12345\n" * len(key))
             assert score(text)[0] == "0", text
@@ -113,7 +113,7 @@ def answers_are_taken_in_any_form(kind):
     """Each form of an answer in the place of the key's own; the other answers stay empty."""
     tried = 0
     for program in ("big-bss", "odd-segments"):
-        for seed in range(3):
+        for seed in range(2):
             _, key = worksheet(program, seed)
             for index, (of_kind, answer, _) in enumerate(key):
                 if of_kind != kind:
@@ -130,10 +130,10 @@ def answers_are_taken_in_any_form(kind):
 
 @segtest.claim
 def the_same_seed_asks_the_same_and_others_do_not():
-    texts = [quiz("big-bss", f"--seed={seed}", "-q") for seed in range(20)]
-    assert texts == [quiz("big-bss", f"--seed={seed}", "-q") for seed in range(20)]
+    texts = [quiz("big-bss", f"--seed={seed}", "-q") for seed in range(10)]
+    assert texts == [quiz("big-bss", f"--seed={seed}", "-q") for seed in range(10)]
     bodies = {text[text.index("\n1. "):] for text in texts}
-    assert len(bodies) > 15, len(bodies)
+    assert len(bodies) > 7, len(bodies)
     assert all("\n1. How many rows of the map will show the file big-bss" in text for text in texts)
 
 
