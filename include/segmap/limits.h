@@ -9,7 +9,7 @@
 enum {
 	/* The kernel takes 64 KiB of program headers (fs/binfmt_elf.c:load_elf_phdrs). */
 	SEGMAP_MAX_PHDRS_BYTES = 64 * 1024,
-	SEGMAP_MAX_SECTIONS = 1 << 20,
+	SEGMAP_MAX_SECTIONS = 1 << 17,
 	/* Of a section name table; also of all names of one file together. */
 	SEGMAP_MAX_NAMES_BYTES = 64 * 1024 * 1024,
 	SEGMAP_MAX_NOTES_BYTES = 64 * 1024, /* of one PT_NOTE */
@@ -22,12 +22,20 @@ enum {
 	SEGMAP_MAX_VERSIONS_BYTES = 16 * 1024, /* of DT_VERNEED, and of DT_VERDEF */
 	SEGMAP_MAX_STRINGS_BYTES = 64 * 1024, /* a larger DT_STRTAB is read name by name */
 	SEGMAP_MAX_OBJECTS = 8192,	    /* libraries of one program */
+	SEGMAP_MAX_TRIES = 1 << 17, /* places in which the libraries of one program are looked for */
 	SEGMAP_MAX_LINKER_BYTES = 16 * 1024 * 1024, /* of a dynamic linker's or ld.so.cache's file */
-	/* ELF objects looked for in one file at mapped offsets other than 0. */
+	/* ELF objects looked for in one file at mapped offsets other than 0, and the program
+	 * headers that all of them may have together. */
 	SEGMAP_MAX_EMBEDDED = 1024,
+	SEGMAP_MAX_EMBEDDED_SEGMENTS = 1 << 14,
+	SEGMAP_MAX_VMAS = 1 << 22, /* of one map; the kernel's own limit is 65530 as a rule */
+	/* Of the images of one map together: a file that is mapped often has its segments as often. */
+	SEGMAP_MAX_IMAGE_SEGMENTS = 1 << 18,
+	/* Of one map; VMAs behind so many are not cut. One VMA alone can have more. */
+	SEGMAP_MAX_PIECES = 1 << 18,
 	SEGMAP_LEAST_PAGE_SIZE = 4096, /* bytes; no Linux machine has smaller pages */
 	SEGMAP_MOST_PAGE_SIZE = 16 * 1024 * 1024,
-	SEGMAP_MAX_CORE_PHDRS = 1 << 22, /* of a core: one for each VMA */
+	SEGMAP_MAX_CORE_PHDRS = SEGMAP_MAX_VMAS, /* of a core: one for each VMA */
 	SEGMAP_MAX_CORE_NOTE = 64 * 1024 * 1024, /* bytes; the kernel's NT_FILE has 16 MiB at most */
 	SEGMAP_MAX_LINE = 1024 * 1024, /* bytes of a line of a saved map */
 	SEGMAP_MAX_COMMAND = 4 * 1024 * 1024, /* bytes of /proc/PID/cmdline */

@@ -1,7 +1,9 @@
 /* src/predict/cache.c - /etc/ld.so.cache. */
 #include "predict/cache.h"
+#include "base/range.h"
 #include <elf.h>
 #include <endian.h>
+#include <limits.h>
 #include <string.h>
 
 /* Sizes and places in the file; glibc sysdeps/generic/dl-cache.h. */
@@ -39,10 +41,11 @@ static uint32_t word_at(const struct cache *cache, size_t at)
 	return word;
 }
 
-/* The string at @at, or NULL where there is none that ends within the file. */
+/* The string at @at, or NULL where there is none of a path's length that ends within the file. */
 static const char *string_at(const struct cache *cache, uint64_t at)
 {
-	if (at >= cache->size || !memchr(cache->bytes + at, '\0', cache->size - at))
+	if (at >= cache->size ||
+	    !memchr(cache->bytes + at, '\0', min_u64(cache->size - at, PATH_MAX)))
 		return NULL;
 	return cache->bytes + at;
 }

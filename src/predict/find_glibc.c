@@ -474,6 +474,8 @@ static enum try_result try_path(struct planner *planner, const struct search_pat
 		for (size_t j = 0; j < planner->n_subdirectories; j++) {
 			struct segmap_text *text = &planner->path;
 
+			if (!planner_may_try(planner))
+				return TRY_FATAL;
 			if (!is_there(planner, directory, j))
 				continue;
 			text->size = 0;
@@ -875,7 +877,8 @@ static void load_needed(struct planner *planner, struct queue *queue, int32_t ob
 	const struct segmap_linking *linking = planner->plan->objects[object].file.elf->linking;
 	size_t filters = 0;
 
-	for (size_t i = 0; linking && i < linking->n_needed && !planner->failed; i++) {
+	for (size_t i = 0;
+	     linking && i < linking->n_needed && !planner->failed && !planner->limit; i++) {
 		const struct segmap_needed *needed = &linking->needed[i];
 		bool is_filter = needed->kind != SEGMAP_NEEDED;
 		const char *why, *name = needed_name(planner, object, needed->name, &why);
@@ -906,7 +909,7 @@ static void load_in_order(struct planner *planner)
 	queue_insert(planner, &queue, 0, 0);
 	for (size_t i = 1 + plan->has_interpreter; i < plan->n_objects; i++)
 		queue_insert(planner, &queue, queue.n, (int32_t)i);
-	for (; queue.at < queue.n && !planner->failed && !planner->too_many; queue.at++)
+	for (; queue.at < queue.n && !planner->failed && !planner->limit; queue.at++)
 		load_needed(planner, &queue, queue.objects[queue.at]);
 	free(queue.objects);
 }

@@ -92,6 +92,8 @@ static enum try_result try_path(struct planner *planner, const char *file_name,
 		const char *place = planner_format(planner, "%s %.*s%s%s", what, length, path,
 						   of ? " of " : "", of ? of : "");
 
+		if (!planner_may_try(planner))
+			return TRY_FATAL;
 		path += length;
 		attempt->errnum = planner_open(planner, name, &attempt->file);
 		attempt->realname = name;
@@ -206,7 +208,7 @@ static const char *load(struct planner *planner, int32_t loader, const char *nam
 	if (!*name)
 		return "its name is empty";
 	if (try_name(planner, loader, name, &attempt) != TRY_TAKEN)
-		return attempt.why;
+		return attempt.why ? attempt.why : "";
 	*ret = planner_find_file(planner, &attempt.file);
 	if (*ret >= 0) {
 		/* One that was loaded by its path has no name yet. */
@@ -321,7 +323,7 @@ void planner_load_musl(struct planner *planner)
 	else if (!plan->secure)
 		preload_environment(planner);
 	/* Each is asked in the order in which they are loaded; musl itself needs nothing. */
-	for (size_t i = 0; i < plan->n_objects && !planner->failed && !planner->too_many; i++)
+	for (size_t i = 0; i < plan->n_objects && !planner->failed && !planner->limit; i++)
 		if (i != 1 || !plan->has_interpreter)
 			load_needed(planner, (int32_t)i);
 }

@@ -76,6 +76,14 @@ void planner_tried(struct planner *planner, const char *format, ...)
 	segmap_text_append_trusted(&planner->tried, string);
 }
 
+bool planner_may_try(struct planner *planner)
+{
+	if (planner->n_tries++ < SEGMAP_MAX_TRIES)
+		return true;
+	planner->limit = "its libraries would be looked for in too many places";
+	return false;
+}
+
 const char *planner_not_found(struct planner *planner, const struct attempt *attempt)
 {
 	const struct segmap_text *tried = &planner->tried;
@@ -143,7 +151,7 @@ int32_t planner_add(struct planner *planner, const struct segmap_world_file *fil
 	struct plan_object *object;
 
 	if (plan->n_objects == SEGMAP_MAX_OBJECTS) {
-		planner->too_many = true;
+		planner->limit = "it would load too many libraries";
 		return -1;
 	}
 	if (!grow(&plan->objects, &plan->cap_objects, plan->n_objects, sizeof(*plan->objects)) ||
@@ -429,11 +437,9 @@ struct segmap_error *plan_make(const struct segmap_world *world, const struct pl
 	fill(&planner, program, interp_errnum);
 	failed = planner.failed || planner.tried.failed || planner.path.failed;
 	planner_free(&planner);
-	if (!failed && !planner.too_many)
+	if (!failed && !planner.limit)
 		return NULL;
 	plan_free(ret);
 	return failed ? segmap_error_no_memory() :
-			segmap_error_new(SEGMAP_ERROR_LIMIT, program->path,
-					 "it would load more than %d libraries",
-					 SEGMAP_MAX_OBJECTS);
+			segmap_error_new(SEGMAP_ERROR_LIMIT, program->path, "%s", planner.limit);
 }

@@ -46,7 +46,9 @@ struct planner {
 	const struct segmap_elf *elf; /* of objects[0]: which class and machine all must have */
 	struct linker linker;
 	bool has_environment; /* of this machine: not for a foreign program */
-	bool failed, too_many;
+	bool failed;
+	const char *limit; /* what was more than is believed: the plan has failed; NULL */
+	size_t n_tries;	   /* places in which libraries were looked for */
 	struct known *known;
 	size_t n_known, cap_known;
 	struct directory *directories;
@@ -105,6 +107,9 @@ const char *planner_base_name(const struct planner *planner, int32_t object);
 
 /* A variable of the environment, unless it does not count; NULL. */
 const char *planner_getenv(const struct planner *planner, const char *name);
+
+/* Whether one more place may be looked at; else the plan has failed. */
+bool planner_may_try(struct planner *planner);
 
 /* One more place where the current name was looked for. */
 void planner_tried(struct planner *planner, const char *format, ...) SEGMAP_PRINTF(2, 3);
