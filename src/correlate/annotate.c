@@ -41,6 +41,7 @@ struct cutter {
 	struct segmap_layout *layout;
 	const struct extents *const *extents; /* for each image */
 	uint64_t *furthest; /* for each image, the greatest end among it and those before it */
+	size_t *cuts_left;
 };
 
 /* One VMA under the knife. */
@@ -48,6 +49,7 @@ struct work {
 	const struct segmap_vma *vma;
 	int32_t backing;
 	bool anonymous;
+	bool uncut; /* there are so many pieces already that it becomes one alone */
 };
 
 static int16_t expected_prot(const struct cutter *cutter, const struct segmap_image *image,
@@ -154,11 +156,14 @@ static size_t first_image(const struct cutter *cutter, uint64_t addr)
 static struct fragment next_fragment(const struct cutter *cutter, const struct work *work,
 				     uint64_t addr)
 {
+	/* So many images' ranges are looked at; of real ones two overlap at most. */
+	enum { MOST_IMAGES = 1024 };
 	const struct segmap_layout *layout = cutter->layout;
 	struct fragment none = { .start = addr, .end = work->vma->end, .kind = FRAGMENT_NONE,
 				 .image = -1, .segment = -1, .expected = SEGMAP_NO_PROT };
 
-	for (size_t i = first_image(cutter, addr); i < layout->n_images; i++) {
+	for (size_t i = first_image(cutter, addr), n = 0;
+	     i < layout->n_images && n < MOST_IMAGES; i++, n++) {
 		const struct segmap_image *image = &layout->images[i];
 		struct fragment fragment;
 
@@ -218,6 +223,7 @@ static const char padding_name[] = "[padding]";
 static const char beyond_name[] = "[beyond file]";
 static const char gap_name[] = "[gap]";
 static const char anon_name[] = "[anon]";
+static const char uncut_name[] = "[uncut]";
 
 /* The bytes being named, in one domain: virtual addresses, or for an alias offsets. */
 struct place {
@@ -391,28 +397,39 @@ static bool is_one_class(const struct cutter *cutter, const struct fragment *fra
 	       !(elf->segments[fragment->segment].prot & PROT_WRITE);
 }
 
+/* All of @fragment as one piece. */
+static bool add_whole(struct cutter *cutter, const struct work *work,
+		      const struct fragment *fragment, enum segmap_piece_kind kind,
+		      const char *name)
+{
+	struct segmap_piece piece = { .start = fragment->start, .end = fragment->end,
+				      .off = SEGMAP_NO_OFF, .name = name, .kind = kind };
+
+	return add_piece(cutter, work, fragment, piece);
+}
+
+/* Pieces count before some of them are joined: it is the cutting that takes time. */
+static void count_cut(struct cutter *cutter)
+{
+	*cutter->cuts_left -= *cutter->cuts_left > 0;
+}
+
 static bool cut_fragment(struct cutter *cutter, const struct work *work,
 			 const struct fragment *fragment)
 {
 	uint64_t addr = fragment->start;
 
-	if (cutter->layout->brief && is_one_class(cutter, fragment)) {
-		struct segmap_piece piece = { .start = addr, .end = fragment->end,
-					      .off = SEGMAP_NO_OFF, .name = "" };
-
-		return add_piece(cutter, work, fragment, piece);
-	}
-
-	if (fragment->kind == FRAGMENT_NONE) {
-		struct segmap_piece piece = { .start = addr, .end = fragment->end,
-					      .off = SEGMAP_NO_OFF, .name = anon_name,
-					      .kind = SEGMAP_PIECE_ANON };
-
-		return add_piece(cutter, work, fragment, piece);
-	}
+	count_cut(cutter);
+	if (cutter->layout->brief && is_one_class(cutter, fragment))
+		return add_whole(cutter, work, fragment, SEGMAP_PIECE_SECTION, "");
+	if (fragment->kind == FRAGMENT_NONE)
+		return add_whole(cutter, work, fragment, SEGMAP_PIECE_ANON, anon_name);
+	if (work->uncut)
+		return add_whole(cutter, work, fragment, SEGMAP_PIECE_PART, uncut_name);
 	while (addr < fragment->end) {
 		struct segmap_piece piece = { .start = addr, .off = SEGMAP_NO_OFF };
 
+		count_cut(cutter);
 		addr += label_at(&piece, cutter, work, fragment, addr);
 		piece.end = addr;
 		if (!add_piece(cutter, work, fragment, piece))
@@ -459,6 +476,7 @@ static bool cut_vma(struct cutter *cutter, size_t index)
 		.vma = vma,
 		.backing = annotation->backing,
 		.anonymous = is_anonymous(vma),
+		.uncut = !*cutter->cuts_left,
 	};
 	struct fragment fragment;
 	bool same = true;
@@ -483,6 +501,8 @@ static bool cut_vma(struct cutter *cutter, size_t index)
 				if (!cut_fragment(cutter, &work, &before))
 					return false;
 			}
+			if (work.uncut)
+				fragment.end = vma->end;
 			annotation->image = fragment.image;
 			annotation->kind = kind_of_fragment(&work, &fragment);
 			annotation->expected_prot = fragment.expected;
@@ -531,10 +551,12 @@ static bool cut_vdso(struct cutter *cutter, size_t index, int32_t image)
 	return true;
 }
 
-bool annotate(struct segmap_layout *layout, const struct extents *const *extents)
+bool annotate(struct segmap_layout *layout, const struct extents *const *extents,
+	      size_t *cuts_left)
 {
 	scope_free uint64_t *furthest = reallocarray(NULL, layout->n_images + 1, sizeof(*furthest));
-	struct cutter cutter = { .layout = layout, .extents = extents, .furthest = furthest };
+	struct cutter cutter = { .layout = layout, .extents = extents, .furthest = furthest,
+				 .cuts_left = cuts_left };
 	size_t nearest = 0;
 	int32_t vdso = -1;
 

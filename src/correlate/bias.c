@@ -14,12 +14,6 @@
  * executable PT_LOADs are where the bias puts them, or at least no other part
  * of the file is there.
  */
-enum {
-	/* Bounds for files made to hurt: no real file comes near. */
-	MAX_VOTES = 1 << 20,
-	MAX_LOOKUPS = 1 << 22,
-};
-
 struct vote {
 	uint64_t bias;
 	uint32_t count;
@@ -111,8 +105,8 @@ static int compare_votes(const void *a, const void *b)
 /* All proposals, each bias once, most votes first. The caller frees *@ret. */
 static bool collect_votes(const struct segmap_layout *layout, const struct segmap_backing *backing,
 			  const struct extents *extents, const struct load_list *loads,
-			  const unsigned char *claimed, struct vote **ret, size_t *n_ret,
-			  bool *cut_short)
+			  const unsigned char *claimed, size_t *lookups_left, struct vote **ret,
+			  size_t *n_ret)
 {
 	scope_free struct vote *votes = NULL;
 	size_t n = 0, capacity = 0, distinct = 0;
@@ -123,20 +117,19 @@ static bool collect_votes(const struct segmap_layout *layout, const struct segma
 
 		if (vma->off < extents->elf->elf_off || claimed[backing->vmas[i]])
 			continue;
+		if (!may_look(lookups_left, 1))
+			break;
 		for (size_t j = lower_bound(loads, off);
 		     j < loads->n && loads->array[j]->map_off == off; j++) {
+			if (!may_look(lookups_left, 1))
+				break;
 			if (!has_right_prot(layout, extents, loads->array[j], vma))
 				continue;
-			if (n == MAX_VOTES) {
-				*cut_short = true;
-				goto counted;
-			}
 			if (!grow(&votes, &capacity, n, sizeof(*votes)))
 				return false;
 			votes[n++] = (struct vote){ vma->start - loads->array[j]->map_start, 1 };
 		}
 	}
-counted:
 	if (n > 1) {
 		qsort(votes, n, sizeof(*votes), compare_biases);
 		for (size_t i = 1; i < n; i++) {
@@ -229,7 +222,8 @@ static bool is_load(const struct evidence *found, const struct load_list *loads,
 
 /* Mark the VMAs that a load at @bias explains. */
 static void claim(const struct segmap_layout *layout, const struct segmap_backing *backing,
-		  const struct extents *extents, uint64_t bias, unsigned char *claimed)
+		  const struct extents *extents, uint64_t bias, unsigned char *claimed,
+		  size_t *lookups_left)
 {
 	uint64_t start = segmap_addr(extents->array[0].start, bias);
 	uint64_t size = extents->array[extents->n - 1].end - extents->array[0].start;
@@ -248,7 +242,7 @@ static void claim(const struct segmap_layout *layout, const struct segmap_backin
 		const struct extent *extent;
 		uint64_t until;
 
-		if (vma->start - start >= size)
+		if (vma->start - start >= size || !may_look(lookups_left, 1))
 			break;
 		extent = extents_find(extents, segmap_vaddr(vma->start, bias), &until);
 		if (extent && bias_is_consistent(extents->elf,
@@ -259,36 +253,34 @@ static void claim(const struct segmap_layout *layout, const struct segmap_backin
 }
 
 bool biases_find(const struct segmap_layout *layout, const struct segmap_backing *backing,
-		 const struct extents *extents, unsigned char *claimed, struct biases *ret)
+		 const struct extents *extents, unsigned char *claimed, size_t *lookups_left,
+		 struct biases *ret)
 {
 	scope_free const struct segmap_segment **loads_array = NULL;
 	scope_free struct vote *votes = NULL;
 	struct load_list loads;
-	size_t n_votes = 0, lookups = 0;
+	size_t n_votes = 0;
 
 	if (!extents->n)
 		return true;
 	if (!list_loads(extents->elf, &loads))
 		return false;
 	loads_array = loads.array;
-	if (!collect_votes(layout, backing, extents, &loads, claimed, &votes, &n_votes,
-			   &ret->cut_short))
+	if (!collect_votes(layout, backing, extents, &loads, claimed, lookups_left, &votes,
+			   &n_votes))
 		return false;
 	for (size_t i = 0; i < n_votes; i++) {
 		struct evidence found;
 
-		lookups += loads.n;
-		if (lookups > MAX_LOOKUPS) {
-			ret->cut_short = true;
+		if (!may_look(lookups_left, loads.n))
 			break;
-		}
 		found = weigh(layout, backing, extents, &loads, claimed, votes[i].bias);
 		if (!is_load(&found, &loads, extents->elf->foreign, ret->n == 0))
 			continue;
 		if (!grow(&ret->array, &ret->capacity, ret->n, sizeof(*ret->array)))
 			return false;
 		ret->array[ret->n++] = votes[i].bias;
-		claim(layout, backing, extents, votes[i].bias, claimed);
+		claim(layout, backing, extents, votes[i].bias, claimed, lookups_left);
 	}
 	return true;
 }

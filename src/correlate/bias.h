@@ -10,17 +10,36 @@
 struct biases {
 	uint64_t *array; /* best first */
 	size_t n, capacity;
-	bool cut_short; /* there were more candidates than are looked at */
 };
+
+/*
+ * How often one correlation may look something up to tell loads from other
+ * mappings: a file that is mapped very often, with very many segments or ELF objects in
+ * it, would take more than anybody has time for. No real process comes near.
+ */
+enum { MOST_LOOKUPS = 1 << 22 };
+
+/* Take @n from what is left of the lookups; false, and nothing is left, where there are not so many. */
+static inline bool may_look(size_t *lookups_left, size_t n)
+{
+	if (*lookups_left < n) {
+		*lookups_left = 0;
+		return false;
+	}
+	*lookups_left -= n;
+	return true;
+}
 
 /*
  * Find every bias at which @backing's VMAs are a load of @extents->elf, one of
  * the ELF objects in its file. VMAs of a load are marked in @claimed, which has
  * a byte for each VMA of @layout; what is marked already belongs to another
- * load. False if there is no memory.
+ * load. When nothing is left of @lookups_left, it ends with what was found until then.
+ * False if there is no memory.
  */
 bool biases_find(const struct segmap_layout *layout, const struct segmap_backing *backing,
-		 const struct extents *extents, unsigned char *claimed, struct biases *ret);
+		 const struct extents *extents, unsigned char *claimed, size_t *lookups_left,
+		 struct biases *ret);
 void biases_free(struct biases *biases);
 
 /* Whether @vma, a VMA of the object's file, maps at @addr the byte that the load puts there. */

@@ -8,6 +8,7 @@
 #include "correlate/labels.h"
 #include "model/layout.h"
 #include <elf.h>
+#include <segmap/limits.h>
 #include <string.h>
 
 /* What one correlation works with. */
@@ -18,7 +19,9 @@ struct correlation {
 	const struct extents **of_image; /* for each image; NULL without an ELF object */
 	size_t of_image_capacity;
 	unsigned char *claimed; /* for each VMA */
-	bool cut_short;
+	size_t lookups_left;	/* see MOST_LOOKUPS */
+	size_t segments_left;	/* that images may have, all together */
+	size_t cuts_left;	/* of VMAs into pieces */
 };
 
 static void correlation_free(struct correlation *correlation)
@@ -85,6 +88,8 @@ static bool add_aliases(struct correlation *correlation, int32_t backing_index,
 		if (correlation->claimed[backing->vmas[i]] || !(vma->prot & PROT_EXEC) ||
 		    vma->off < elf->elf_off)
 			continue;
+		if (!may_look(&correlation->lookups_left, elf->n_segments))
+			break;
 		for (size_t j = 0; j < elf->n_segments; j++) {
 			const struct segmap_segment *load = &elf->segments[j];
 			uint64_t into = off - load->map_off;
@@ -93,6 +98,8 @@ static bool add_aliases(struct correlation *correlation, int32_t backing_index,
 			    !(load->prot & PROT_EXEC) || off < load->map_off ||
 			    into >= load->file_end - load->map_start)
 				continue;
+			if (!may_look(&correlation->segments_left, elf->n_segments))
+				return true;
 			correlation->claimed[backing->vmas[i]] = 1;
 			if (!add_image(correlation,
 				       (struct segmap_image){
@@ -124,10 +131,12 @@ static bool find_images(struct correlation *correlation, int32_t backing_index)
 		__attribute__((cleanup(biases_free))) struct biases biases = { 0 };
 
 		if (!extents ||
-		    !biases_find(layout, backing, extents, correlation->claimed, &biases))
+		    !biases_find(layout, backing, extents, correlation->claimed,
+				 &correlation->lookups_left, &biases))
 			return false;
-		correlation->cut_short |= biases.cut_short;
-		for (size_t j = 0; j < biases.n; j++) {
+		for (size_t j = 0; j < biases.n &&
+				   may_look(&correlation->segments_left, extents->elf->n_segments);
+		     j++) {
 			struct segmap_image image = {
 				.elf = file->elfs[i],
 				.backing = backing_index,
@@ -425,18 +434,39 @@ static bool correlate_prediction(struct correlation *correlation)
 	scope_free uint32_t *given = reallocarray(NULL, layout->n_images + 1, sizeof(*given));
 
 	return given && take_images(correlation) && sort_images(correlation, given) &&
-	       annotate(layout, correlation->of_image) && restore_images(layout, given) &&
+	       annotate(layout, correlation->of_image, &correlation->cuts_left) && restore_images(layout, given) &&
 	       group_vmas(layout);
+}
+
+/* Say what was left out because there was too much of it. */
+static struct segmap_error *note_bounds(const struct correlation *correlation)
+{
+	struct segmap_layout *layout = correlation->layout;
+	struct segmap_error *error = NULL;
+
+	if (!correlation->lookups_left || !correlation->segments_left)
+		error = segmap_layout_note(layout,
+					   "a file is mapped in too many ways to try them all: "
+					   "some of its VMAs are shown as plain files");
+	if (!error && !correlation->cuts_left)
+		error = segmap_layout_note(layout, "there are more than %d sections in its VMAs: "
+						   "the last VMAs are not cut into them",
+					   SEGMAP_MAX_PIECES);
+	return error;
 }
 
 struct segmap_error *segmap_layout_correlate(struct segmap_layout *layout)
 {
 	__attribute__((cleanup(correlation_free))) struct correlation correlation = {
 		.layout = layout,
+		.lookups_left = MOST_LOOKUPS,
+		.segments_left = SEGMAP_MAX_IMAGE_SEGMENTS,
+		.cuts_left = SEGMAP_MAX_PIECES,
 	};
 
 	if (layout->prediction)
-		return correlate_prediction(&correlation) ? NULL : segmap_error_no_memory();
+		return correlate_prediction(&correlation) ? note_bounds(&correlation) :
+							    segmap_error_no_memory();
 	correlation.claimed = calloc(layout->n_vmas + 1, 1);
 	if (!correlation.claimed)
 		return segmap_error_no_memory();
@@ -446,12 +476,8 @@ struct segmap_error *segmap_layout_correlate(struct segmap_layout *layout)
 	if (!add_vdso(&correlation) || !sort_images(&correlation, NULL))
 		return segmap_error_no_memory();
 	assign_roles(layout);
-	if (!link_aliases(layout) || !annotate(layout, correlation.of_image) ||
+	if (!link_aliases(layout) || !annotate(layout, correlation.of_image, &correlation.cuts_left) ||
 	    !label_threads(layout))
 		return segmap_error_no_memory();
-	if (correlation.cut_short)
-		return segmap_layout_note(layout,
-					  "a file is mapped in too many ways to try them all: "
-					  "some of its VMAs are shown as plain files");
-	return NULL;
+	return note_bounds(&correlation);
 }

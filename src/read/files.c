@@ -26,6 +26,8 @@ struct known {
 struct entry {
 	struct segmap_file file;
 	struct idmap probed; /* offsets at which an ELF header was looked for */
+	struct idmap begun;  /* offsets at which a part of an ELF object begins, see is_explained() */
+	size_t n_segments;   /* of all ELF objects in it */
 	struct file_memory *memory; /* instead of a descriptor; owned; mostly NULL */
 	int open_errno; /* why it could not be opened */
 	bool let_go; /* it was open, see segmap_files_let_go() */
@@ -71,6 +73,7 @@ static void entry_free(struct entry *entry)
 	free(file->elfs);
 	segmap_error_free(file->error);
 	idmap_free(&entry->probed);
+	idmap_free(&entry->begun);
 	file_memory_close(entry->memory);
 	for (struct known *known = entry->known, *next; known; known = next) {
 		next = known->next;
@@ -340,25 +343,31 @@ static bool is_readable(const struct segmap_file *file)
 }
 
 /*
- * Whether what is mapped from @off begins where a PT_LOAD or the writable rest
- * behind a RELRO begins: then it needs no other ELF object to explain it.
+ * Remember where what is mapped of @elf begins: each PT_LOAD, and the writable
+ * rest behind a RELRO. False without memory.
  */
-static bool is_explained(const struct segmap_file *file, uint64_t off)
+static bool note_begins(struct entry *entry, const struct segmap_elf *elf)
 {
-	for (size_t i = 0; i < file->n_elfs; i++) {
-		const struct segmap_elf *elf = file->elfs[i];
+	for (size_t i = 0; i < elf->n_segments; i++) {
+		const struct segmap_segment *segment = &elf->segments[i];
+		uint64_t begins = elf->elf_off + segment->map_off;
+		uint32_t found;
 
-		for (size_t j = 0; j < elf->n_segments; j++) {
-			const struct segmap_segment *segment = &elf->segments[j];
-			uint64_t begins = elf->elf_off + segment->map_off;
-
-			if (segment->type == SEGMAP_SEGMENT_RELRO)
-				begins += segment->mem_end - segment->map_start;
-			if (begins == off)
-				return true;
-		}
+		if (segment->type == SEGMAP_SEGMENT_RELRO)
+			begins += segment->mem_end - segment->map_start;
+		if (!idmap_find_or_add(&entry->begun, begins, 0, 0, &found))
+			return false;
 	}
-	return false;
+	entry->n_segments += elf->n_segments;
+	return true;
+}
+
+/* Whether what is mapped from @off needs no other ELF object to explain it. */
+static bool is_explained(const struct entry *entry, uint64_t off)
+{
+	uint32_t found;
+
+	return idmap_find(&entry->begun, off, 0, &found);
 }
 
 /* Parse the ELF object at @off, if there is one, into @file. */
@@ -383,11 +392,12 @@ static struct segmap_error *parse_at(struct segmap_files *files, struct segmap_f
 	if (!elf)
 		return NULL;
 	elfs = reallocarray(file->elfs, file->n_elfs + 1, sizeof(*elfs));
-	if (!elfs) {
+	if (elfs)
+		file->elfs = elfs;
+	if (!elfs || !note_begins((struct entry *)file, elf)) {
 		segmap_elf_free(elf);
 		return segmap_error_no_memory();
 	}
-	file->elfs = elfs;
 	file->elfs[file->n_elfs++] = elf;
 	return NULL;
 }
@@ -408,9 +418,10 @@ static struct segmap_error *parse_embedded(struct segmap_files *files,
 		uint32_t found, fresh = (uint32_t)entry->probed.n_used;
 
 		if (!vma->off || (!vma->prot && !vma->unknown_prot) ||
-		    is_explained(file, vma->off))
+		    is_explained(entry, vma->off))
 			continue;
-		if (fresh == SEGMAP_MAX_EMBEDDED)
+		if (fresh == SEGMAP_MAX_EMBEDDED ||
+		    entry->n_segments > SEGMAP_MAX_EMBEDDED_SEGMENTS)
 			break;
 		if (!idmap_find_or_add(&entry->probed, vma->off, 0, fresh, &found))
 			return segmap_error_no_memory();

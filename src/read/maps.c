@@ -6,6 +6,7 @@
 #include "model/vma.h"
 #include "read/smaps.h"
 #include <segmap/layout.h>
+#include <segmap/limits.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -113,8 +114,9 @@ static struct segmap_error *parse_line(struct segmap_layout *layout, const char 
 		return segmap_error_new(SEGMAP_ERROR_FORMAT, name,
 					"line %zu: it overlaps or precedes the line before it",
 					number);
-	if (layout->n_vmas == INT32_MAX)
-		return segmap_error_new(SEGMAP_ERROR_LIMIT, name, "it has too many lines");
+	if (layout->n_vmas == SEGMAP_MAX_VMAS)
+		return segmap_error_new(SEGMAP_ERROR_LIMIT, name, "it has more than %d VMAs",
+					SEGMAP_MAX_VMAS);
 	if (!keep_name(layout))
 		return segmap_error_no_memory();
 	if (vma->name[0] == '[' && strcmp(vma->name, "[vdso]") == 0)
