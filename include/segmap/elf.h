@@ -103,6 +103,9 @@ struct segmap_elf {
 	uint64_t entry;		      /* e_entry: vaddr */
 	uint64_t elf_off;	      /* of the ELF header in the file; 0 but for files in files */
 	uint64_t size;		      /* bytes of the file from the ELF header on */
+	uint64_t claimed;	      /* bytes: what its sections, or its program headers but PT_LOAD,
+					 say to have in the file, all together; in an honest file
+					 no more than size */
 	uint64_t phdrs, phdrs_end;    /* off of the program headers, [start, end); 0, 0 if none */
 	struct segmap_segment *segments; /* PT_LOAD and PT_GNU_RELRO, in table order */
 	size_t n_segments;

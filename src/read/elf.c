@@ -498,7 +498,7 @@ static struct segmap_error *read_names(struct window *window, const struct secti
 static struct segmap_error *parse_sections(struct window *window, struct section_table *table,
 					   struct segmap_elf *elf, const char **problem)
 {
-	uint64_t names_size = 0, names_total = 0, sum;
+	uint64_t names_size = 0, names_total = 0, claimed = 0, sum;
 	struct segmap_error *error;
 
 	table->rows = window_at(window, table->at);
@@ -514,6 +514,9 @@ static struct segmap_error *parse_sections(struct window *window, struct section
 
 		if (shdr.sh_type == SHT_NULL)
 			continue;
+		if (shdr.sh_type != SHT_NOBITS && !checked_add(claimed, shdr.sh_size, &claimed))
+			claimed = UINT64_MAX;
+		elf->claimed = max_u64(elf->claimed, claimed);
 		if (!checked_add(shdr.sh_addr, shdr.sh_size, &sum) ||
 		    !checked_add(shdr.sh_offset, shdr.sh_size, &sum))
 			continue; /* it lies: it labels nothing */
@@ -755,6 +758,8 @@ static void parse_loading(const GElf_Phdr *phdr, struct segmap_elf *elf)
 {
 	uint64_t end;
 
+	if (phdr->p_type != PT_LOAD && !checked_add(elf->claimed, phdr->p_filesz, &elf->claimed))
+		elf->claimed = UINT64_MAX;
 	if (phdr->p_type == PT_GNU_STACK)
 		elf->stack_prot = prot_of(phdr->p_flags);
 	if (phdr->p_type == PT_DYNAMIC && checked_add(phdr->p_vaddr, phdr->p_memsz, &end)) {

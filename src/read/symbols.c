@@ -292,17 +292,32 @@ static void open_module(struct segmap_symbols *symbols, size_t index, struct tab
 	}
 }
 
+/*
+ * Whether libdw, which believes what headers say, may read the file: sizes are not far
+ * beyond what is on disk, which some file systems keep compressed.
+ */
+static bool is_honest(const struct segmap_elf *elf, const struct segmap_file *file)
+{
+	enum { COMPRESSED = 8 };
+	uint64_t most = SEGMAP_SMALL_TABLE + (file ? file->on_disk : elf->size) * COMPRESSED;
+
+	return elf->size <= most && elf->claimed <= most && !elf->sections_problem;
+}
+
 /* The symbols of image @index; *@ret has none where there are none to be read. */
 static struct segmap_error *table_of(struct segmap_symbols *symbols, int32_t index,
 				     struct table **ret)
 {
 	struct table *table = &symbols->tables[index];
 	const struct segmap_elf *elf = symbols->layout->images[index].elf;
+	const struct segmap_backing *backing = backing_of(symbols, (size_t)index);
 
 	*ret = table;
 	if (table->read || !elf)
 		return NULL;
 	table->read = true;
+	if (!is_honest(elf, backing ? backing->file : NULL))
+		return NULL;
 	open_module(symbols, (size_t)index, table);
 	if (table->module && !collect(symbols, table, elf->machine))
 		return segmap_error_no_memory();
