@@ -30,7 +30,7 @@ enum {
 	SEGMAP_MAX_EMBEDDED_SEGMENTS = 1 << 14,
 	SEGMAP_MAX_VMAS = 1 << 22, /* of one map; the kernel's own limit is 65530 as a rule */
 	/* Of the images of one map together: a file that is mapped often has its segments as often. */
-	SEGMAP_MAX_IMAGE_SEGMENTS = 1 << 18,
+	SEGMAP_MAX_IMAGE_SEGMENTS = 1 << 17,
 	/* Of one map; VMAs behind so many are not cut. One VMA alone can have more. */
 	SEGMAP_MAX_PIECES = 1 << 18,
 	SEGMAP_LEAST_PAGE_SIZE = 4096, /* bytes; no Linux machine has smaller pages */
