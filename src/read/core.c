@@ -51,6 +51,8 @@ struct segmap_core {
 	size_t n_mappings, cap_mappings;
 	uint64_t missing; /* bytes that the headers promise behind the end of the file */
 	bool notes_missing;
+	uint64_t notes_left; /* bytes of notes that are still believed */
+	bool notes_cut; /* there are more, or one is too long */
 	struct auxv auxv;
 	struct sysroot sysroot;
 	uint64_t page_size_told; /* 0: what the dump tells counts */
@@ -88,6 +90,8 @@ static struct segmap_error *open_dump(struct segmap_core *core)
 		return segmap_error_system(errno, core->name, "open");
 	core->size = (uint64_t)stat.st_size;
 	core->on_disk = (uint64_t)stat.st_blocks * 512;
+	/* Each of them is there once: program headers can name the same bytes again and again. */
+	core->notes_left = SEGMAP_SMALL_TABLE + min_u64(core->size, core->on_disk);
 	return NULL;
 }
 
@@ -399,9 +403,12 @@ static struct segmap_error *read_note(struct segmap_core *core, struct segmap_la
 	struct segmap_error *error;
 	const char *desc = NULL;
 
-	if ((type != NT_AUXV && type != NT_PRPSINFO && type != NT_FILE) ||
-	    size > SEGMAP_MAX_CORE_NOTE)
+	if (type != NT_AUXV && type != NT_PRPSINFO && type != NT_FILE)
 		return NULL;
+	if (size > SEGMAP_MAX_CORE_NOTE) {
+		core->notes_cut = true;
+		return NULL;
+	}
 	error = read_desc(core, layout, off, size, &desc);
 	if (error)
 		return error;
@@ -420,9 +427,12 @@ static struct segmap_error *read_notes(struct segmap_core *core, struct segmap_l
 {
 	/* namesz, descsz, type, and what is of interest has the name "CORE". */
 	enum { HEADER = 12, NAME = 8 };
-	uint64_t at = phdr->p_offset, end = at + held(core, at, phdr->p_filesz);
+	uint64_t there = held(core, phdr->p_offset, phdr->p_filesz);
+	uint64_t at = phdr->p_offset, end = at + min_u64(there, core->notes_left);
 
-	core->notes_missing |= end - at < phdr->p_filesz;
+	core->notes_missing |= there < phdr->p_filesz;
+	core->notes_cut |= end - at < there;
+	core->notes_left -= end - at;
 	while (at < end && end - at >= HEADER) {
 		char header[HEADER + NAME] = { 0 };
 		uint64_t size = min_u64(sizeof(header), end - at), name_size, desc_size;
@@ -530,7 +540,7 @@ static bool make_vmas(const struct segmap_core *core, struct segmap_layout *layo
 	size_t cap_dumped = 0;
 	uint64_t at = 0;
 
-	while (layout->n_vmas < INT32_MAX) {
+	while (layout->n_vmas < SEGMAP_MAX_VMAS) {
 		uint64_t load_start, mapping_start, start, end;
 
 		while (load < loads_end && load->end <= at)
@@ -722,6 +732,9 @@ static struct segmap_error *note_left_out(const struct segmap_core *core,
 					   core->notes_missing ? ", with notes that tell of files and "
 								 "of the process" :
 								 "");
+	if (!error && core->notes_cut)
+		error = segmap_layout_note(layout, "it claims longer notes than a dump of its size "
+						   "has: not all of them were read");
 	if (error || dumped == size)
 		return error;
 	return segmap_layout_note(layout,
@@ -739,6 +752,9 @@ static struct segmap_error *make_layout(struct segmap_core *core, struct segmap_
 		return error;
 	if (!make_vmas(core, layout))
 		return segmap_error_no_memory();
+	if (layout->n_vmas == SEGMAP_MAX_VMAS)
+		return segmap_error_new(SEGMAP_ERROR_LIMIT, core->name,
+					"it speaks of more than %d VMAs", SEGMAP_MAX_VMAS);
 	layout->page_size = core->page_size_told ? core->page_size_told : core->auxv.page_size;
 	layout->auxv_phdr = core->auxv.phdr;
 	layout->auxv_base = core->auxv.base;
