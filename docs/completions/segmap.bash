@@ -134,6 +134,7 @@ _segmap()
             --extended -x
             --help -h
             --json -J
+            --legend
             --list-columns -H
             --maps
             --moment

@@ -199,12 +199,11 @@ int show_all(struct options *options)
 	struct output output;
 	bool shown;
 
-	error = output_open(options->output_file, &output);
+	error = show_open(options, &output);
 	if (error) {
 		report(error);
 		return STATUS_NOT_SHOWN;
 	}
-	settle_style(options, output.file);
 	walk.output = &output;
 	error = confine(options, &output, SANDBOX_PROCESSES, NULL);
 	if (error)

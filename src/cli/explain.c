@@ -399,12 +399,11 @@ int explain(struct options *options)
 	error = open_world(&explaining,
 			   page_size ? page_size : (uint64_t)sysconf(_SC_PAGESIZE));
 	if (!error)
-		error = output_open(options->output_file, &output);
+		error = show_open(options, &output);
 	if (error) {
 		report(error);
 		return STATUS_NOT_SHOWN;
 	}
-	settle_style(options, output.file);
 	if (options->quiz)
 		prepare_quiz(options);
 	options->predict.traced = options->verify && !segmap_run_keeps_privileges();

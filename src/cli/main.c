@@ -262,12 +262,11 @@ static int show_targets(struct run *run)
 		open_all(run);
 	if (!late && !run->n_layouts)
 		return STATUS_NOT_SHOWN;
-	error = output_open(run->options.output_file, &output);
+	error = show_open(&run->options, &output);
 	if (error) {
 		report(error);
 		return STATUS_NOT_SHOWN;
 	}
-	settle_style(&run->options, output.file);
 	if (late)
 		error = open_confined(run, &output);
 	n_asked = run->n_layouts + run->n_failed;
@@ -300,6 +299,20 @@ static void run_free(struct run *run)
 	segmap_core_free(run->core);
 	segmap_files_free(run->files);
 	options_free(&run->options);
+}
+
+/* --legend, and nothing to be shown beside it. */
+static int show_legend(struct options *options)
+{
+	struct output output;
+	struct segmap_error *error = show_open(options, &output);
+
+	if (!error)
+		error = output_commit(&output, true);
+	if (!error)
+		return STATUS_SHOWN;
+	report(error);
+	return STATUS_NOT_SHOWN;
 }
 
 static int print_and_check(void (*print)(FILE *file))
@@ -352,6 +365,9 @@ int main(int argc, char **argv)
 		return print_and_check(run.options.summary || run.options.all ?
 					       options_print_summary_columns :
 							     options_print_columns);
+	if (run.options.legend && !run.options.n_targets && !run.options.all &&
+	    !run.options.n_sources)
+		return show_legend(&run.options);
 	if (run.options.run)
 		return run_program(&run.options, pipe_handler);
 	raise_file_limit();

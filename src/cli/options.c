@@ -39,6 +39,7 @@ enum {
 	OPTION_NO_SANDBOX,
 	OPTION_QUIZ,
 	OPTION_SEED,
+	OPTION_LEGEND,
 };
 
 static const struct option_row rows[] = {
@@ -94,6 +95,7 @@ static const struct option_row rows[] = {
 	{ 'b', "bytes", no_argument, "", "exact sizes in bytes" },
 	{ OPTION_COLOUR, "color", optional_argument, "[=WHEN]",
 	  "in colour: auto (the default: on a terminal), always, never" },
+	{ OPTION_LEGEND, "legend", no_argument, "", "say what colours and marks mean" },
 	{ 'r', "raw", no_argument, "", "one record a line, fields separated by one blank" },
 	{ 'J', "json", no_argument, "", "one JSON document a line for each process" },
 	{ OPTION_OUTPUT_FILE, "output-file", required_argument, " FILE", "write there, whole or not at all" },
@@ -380,6 +382,9 @@ static struct segmap_error *apply(struct options *options, int value, const char
 	case 'J':
 		options->form = FORM_JSON;
 		break;
+	case OPTION_LEGEND:
+		options->legend = true;
+		break;
 	case OPTION_EXPLAIN:
 		options->explain = true;
 		break;
@@ -562,7 +567,7 @@ static struct segmap_error *check_quiz(struct options *options, const char *list
 		return usage("--quiz", "it does not go with --explain, --run, --all, --maps and --core");
 	if (alien)
 		return usage(alien, "it does not go with --quiz");
-	if (options->form == FORM_RAW || list || options->has_range || options->style.pieces ||
+	if ((options->form != FORM_TABLE && options->form != FORM_JSON) || options->legend || list || options->has_range || options->style.pieces ||
 	    options->summary || options->style.figures != FIGURES_NONE || options->n_asked)
 		return usage("--quiz", "it has no table: of the forms only --json and --quiet go "
 				       "with it");
@@ -573,19 +578,37 @@ static struct segmap_error *check_quiz(struct options *options, const char *list
 	return NULL;
 }
 
-static struct segmap_error *check(struct options *options, bool raw, bool json, const char *list,
-				  const char *sort)
+/* Which forms were asked for. */
+struct forms {
+	bool raw, json;
+};
+
+static struct segmap_error *check_forms(const struct options *options, const struct forms *forms,
+					const char *list)
 {
+	if (forms->raw && forms->json)
+		return usage("--raw", "it does not go with --json");
+	if (forms->json && list)
+		return usage("--output", "JSON is always whole: it does not go with --json");
+	if (options->legend && (options->form != FORM_TABLE || options->summary || options->n_asked))
+		return usage("--legend", "it goes with the table of a map");
+	return NULL;
+}
+
+static struct segmap_error *check(struct options *options, const struct forms *forms,
+				  const char *list, const char *sort)
+{
+	struct segmap_error *error;
+
 	/* A summary of all, unless what is asked for is of each process. */
-	if (options->all && !json && !options->style.pieces &&
+	if (options->all && !forms->json && !options->style.pieces &&
 	    options->style.figures == FIGURES_NONE)
 		options->summary = true;
 	if (sort && !options->summary)
 		return usage("--sort", "it goes with --summary");
-	if (raw && json)
-		return usage("--raw", "it does not go with --json");
-	if (json && list)
-		return usage("--output", "JSON is always whole: it does not go with --json");
+	error = check_forms(options, forms, list);
+	if (error)
+		return error;
 	if (options->output_file && !options->output_file[0])
 		return usage("--output-file", "its name is empty");
 	if (options->quiz)
@@ -623,7 +646,7 @@ static struct segmap_error *check(struct options *options, bool raw, bool json, 
 							  "it goes with --explain");
 	if (of_program(options))
 		return usage(of_program(options), "it goes with --explain or --run");
-	if (!options->n_targets && !options->all)
+	if (!options->n_targets && !options->all && !options->legend)
 		return usage("", "name a process: a pid, /proc/PID, or its name");
 	return NULL;
 }
@@ -684,7 +707,7 @@ struct segmap_error *options_parse(int argc, char **argv, struct options *ret)
 	};
 	struct option names[N_ROWS + 1] = { 0 };
 	char letters[2 * N_ROWS + 3];
-	bool raw = false, json = false;
+	struct forms forms = { 0 };
 	const char *list = NULL, *sort = NULL;
 	int value;
 
@@ -713,8 +736,8 @@ struct segmap_error *options_parse(int argc, char **argv, struct options *ret)
 				     optopt && !is_letter ? "it takes no argument" :
 							    "there is no such option");
 		}
-		raw |= value == 'r';
-		json |= value == 'J';
+		forms.raw |= value == 'r';
+		forms.json |= value == 'J';
 		if (value == OPTION_SORT)
 			sort = optarg;
 		error = apply(&options, value, optarg, &list);
@@ -730,7 +753,7 @@ struct segmap_error *options_parse(int argc, char **argv, struct options *ret)
 	struct segmap_error *error = take_rest(&options, argc, argv);
 
 	if (!error)
-		error = check(&options, raw, json, list, sort);
+		error = check(&options, &forms, list, sort);
 	if (!error)
 		error = make_selection(&options, list, sort);
 	if (!error)

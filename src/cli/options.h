@@ -29,6 +29,7 @@ struct options {
 	int n_targets;
 	enum form form;
 	enum colour colour;
+	bool legend; /* what colours and marks mean, before the first table */
 	struct style style;
 	struct selection selection; /* owned */
 	bool summary;

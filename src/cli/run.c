@@ -565,7 +565,7 @@ static struct segmap_error *prepare(struct running *running)
 	if (!error)
 		error = segmap_files_new((uint64_t)sysconf(_SC_PAGESIZE), wants, &running->files);
 	if (!error)
-		error = output_open(options->output_file, &running->output);
+		error = show_open(options, &running->output);
 	if (error)
 		return error;
 	fd = fileno(running->output.file);
@@ -573,7 +573,6 @@ static struct segmap_error *prepare(struct running *running)
 	/* Whoever reads the program's output must not have to wait for segmap. */
 	if (fd > 2 && index_of(options, SEGMAP_MOMENT_EXIT) < options->n_moments)
 		close(STDOUT_FILENO);
-	settle_style(options, running->output.file);
 	raise_file_limit();
 	return NULL;
 }

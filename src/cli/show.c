@@ -3,6 +3,7 @@
 #include "render/at.h"
 #include "render/json.h"
 #include "render/json_c.h"
+#include "render/legend.h"
 #include <bsd/stdlib.h>
 #include <langinfo.h>
 #include <segmap/symbols.h>
@@ -44,7 +45,8 @@ static size_t terminal_width(FILE *file)
 	return 80;
 }
 
-void settle_style(struct options *options, FILE *file)
+/* Decide what hangs on where the output goes: colours, widths. */
+static void settle_style(struct options *options, FILE *file)
 {
 	enum { WRAP = 80, NARROWEST = 40 };
 	const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -64,6 +66,25 @@ void settle_style(struct options *options, FILE *file)
 	if (style->width && style->width < NARROWEST)
 		style->width = NARROWEST;
 	style->wrap = style->width ? style->width : WRAP;
+}
+
+struct segmap_error *show_open(struct options *options, struct output *ret)
+{
+	struct output output;
+	struct segmap_error *error = output_open(options->output_file, &output);
+
+	if (error)
+		return error;
+	settle_style(options, output.file);
+	if (options->legend) {
+		error = render_legend(&options->style, output.file);
+		if (error) {
+			segmap_error_free(output_commit(&output, false));
+			return error;
+		}
+	}
+	*ret = output;
+	return NULL;
 }
 
 static struct segmap_error *render_summary(const struct options *options,

@@ -10,10 +10,13 @@
 /* "segmap: WHAT: WHY" on standard error, and free @error. */
 void report(struct segmap_error *error);
 
-/* Decide what hangs on where the output goes: colours, widths. */
-void settle_style(struct options *options, FILE *file);
+/*
+ * output_open(), and what comes first: decide what hangs on where the output goes (colours,
+ * widths), and write the legend if it was asked for.
+ */
+SEGMAP_MUST_CHECK struct segmap_error *show_open(struct options *options, struct output *ret);
 
-/* Write one map. Errors of writing stay in @file. */
+/* Write one map, or add it to the document of --svg and --html. Errors of writing stay in @file. */
 SEGMAP_MUST_CHECK struct segmap_error *show_layout(const struct options *options,
 						   const struct segmap_layout *layout, FILE *file);
 

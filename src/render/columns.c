@@ -621,7 +621,7 @@ const struct column all_columns[] = {
 	{ "MAPPING", "file or [label]; .bss has the name of the file it belongs to",
 	  .shrinks = true, .by_name = true, .get = get_mapping },
 	{ "SEGMENT", "row of readelf -l's program headers, and what became of it",
-	  .by_name = true, .get = get_segment },
+	  .shrinks = true, .by_name = true, .get = get_segment },
 	{ "SECTIONS", "names of the sections in it; > where one goes on in another VMA",
 	  .under = true, .get = get_sections },
 	{ "KIND", "segment, relro, bss, gap, heap, anon …; with -S of the piece too",

@@ -1,5 +1,6 @@
 /* src/render/table.c - the map as a table, and as raw records. */
 #include "render/table.h"
+#include "render/legend.h"
 #include "render/say.h"
 #include "render/words.h"
 #include <stdlib.h>
@@ -32,6 +33,7 @@ struct table {
 		struct row widest; /* where it was */
 	} *slots; /* the columns that stand in the row itself */
 	size_t n_slots;
+	const struct slot *painted; /* that bears a row's colour: the permissions, else the first */
 };
 
 /* Call @visit for every row. */
@@ -167,6 +169,8 @@ static bool make_slots(struct table *table)
 			slot->measured = BY_TEXT;
 		else
 			slot->measured = column->ascending ? BY_LAST : BY_NUMBER;
+		if (!table->painted || strcmp(column->name, "PERM") == 0)
+			table->painted = slot;
 		table->n_slots++;
 	}
 	return table->slots;
@@ -368,51 +372,20 @@ static inline size_t align_cell(struct segmap_text *line, size_t size, const str
 	return 0;
 }
 
-/*
- * SGR codes that stay readable on dark and light, in 16 colours, and that no
- * meaning hangs on alone: the words beside them say the same.
- */
-static const char *colour_of(const struct row *row)
+/* Give what stands in @line from @start on the colour of @codes. */
+static void paint(struct segmap_text *line, size_t start, const char *codes)
 {
-	const struct segmap_annotation *annotation = row->annotation;
-	const struct segmap_vma *vma = row->vma;
+	size_t size = line->size - start, before;
 
-	if (row->piece)
-		return NULL;
-	if ((vma->prot & 6) == 6 || (annotation->expected_prot != SEGMAP_NO_PROT &&
-				     !segmap_vma_has_prot(vma, annotation->expected_prot)))
-		return "1;31";
-	switch (annotation->kind) {
-	case SEGMAP_KIND_REMAPPED:
-	case SEGMAP_KIND_ALIAS:
-		return "1;31";
-	case SEGMAP_KIND_RELRO:
-		return "35";
-	case SEGMAP_KIND_BSS:
-		return "34";
-	case SEGMAP_KIND_GAP:
-		return "2";
-	case SEGMAP_KIND_SEGMENT:
-	case SEGMAP_KIND_VDSO:
-		return vma->prot & 4 ? "36" : vma->prot & 2 ? "33" : NULL;
-	case SEGMAP_KIND_HEAP:
-	case SEGMAP_KIND_STACK:
-		return "32";
-	default:
-		return NULL;
-	}
-}
-
-static void begin_colour(struct segmap_text *line, const char *colour)
-{
-	segmap_text_append_trusted(line, "\033[");
-	segmap_text_append_trusted(line, colour);
-	segmap_text_append_char(line, 'm');
-}
-
-static void end_colour(struct segmap_text *line)
-{
-	segmap_text_append_trusted(line, "\033[0m");
+	if (!segmap_text_reserve(line, size))
+		return;
+	begin_colour(line, codes);
+	before = line->size - start - size; /* of the escape sequence */
+	if (!segmap_text_reserve(line, size))
+		return;
+	memmove(line->bytes + line->size, line->bytes + start, size);
+	memmove(line->bytes + start, line->bytes + start + size, before + size);
+	end_colour(line);
 }
 
 /* The line with the columns' names. */
@@ -435,31 +408,50 @@ static void append_heading(struct segmap_text *line, const struct table *table)
 	segmap_text_append_char(line, '\n');
 }
 
+/* An empty cell is only more blanks, unless it has a ground and others stand behind it. */
+static size_t append_empty(struct segmap_text *line, const struct slot *slot, size_t blanks,
+			   const char *codes, bool is_last)
+{
+	size_t start;
+
+	if (!codes || is_last)
+		return blanks + slot->width + 1;
+	pad(line, blanks);
+	start = line->size;
+	pad(line, slot->width);
+	paint(line, start, codes);
+	return 1;
+}
+
 static inline void append_row(struct segmap_text *line, const struct table *table,
 			      const struct row *row)
 {
 	const struct slot *end = table->slots + table->n_slots;
 	const struct style *style = table->style;
-	const char *colour = style->colour ? colour_of(row) : NULL;
+	enum tone tone = style->colour ? tone_of(row) : TONE_NONE;
+	/* What is held without access steps back as a whole; else one cell is enough. */
+	bool is_faint = tone == TONE_GAP;
 	size_t blanks = 0;
 
-	if (colour)
-		begin_colour(line, colour);
+	if (is_faint)
+		begin_colour(line, tone_codes(tone));
 	for (const struct slot *slot = table->slots; slot < end; slot++) {
+		const char *codes = slot == table->painted && !is_faint ? tone_codes(tone) : NULL;
 		size_t before = line->size, start;
 
 		pad(line, blanks);
 		start = line->size;
 		field_append(slot->field, row, style, line);
 		if (line->size == start && !slot->right) {
-			/* An empty cell is only more blanks. */
 			line->size = before;
-			blanks += slot->width + 1;
+			blanks = append_empty(line, slot, blanks, codes, slot + 1 == end);
 		} else {
 			blanks = align_cell(line, line->size - start, slot, style->utf8) + 1;
+			if (codes)
+				paint(line, start, codes);
 		}
 	}
-	if (colour)
+	if (is_faint)
 		end_colour(line);
 	segmap_text_append_char(line, '\n');
 }

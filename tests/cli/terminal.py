@@ -188,4 +188,135 @@ def colour_is_never_in_a_pipe_a_record_or_a_document():
                 assert "\033" not in file.read()
 
 
+CODES = {"code": "1;97;44", "read-only": "30;46", "relocated": "4;97;45", "data": "30;43",
+         "bss": "1;33;40", "odd": "1;97;41"}
+FAINT = "2"  # a gap: the whole row
+
+
+def tone_of(vma):
+    """By what the document says of it: the name of its colour, or None."""
+    if "w" in vma["perms"] and "x" in vma["perms"]:
+        return "odd"
+    if vma["kind"] in ("segment", "vdso"):
+        return "code" if "x" in vma["perms"] else "data" if "w" in vma["perms"] else "read-only"
+    return {"relro": "relocated", "bss": "bss", "gap": "gap"}.get(vma["kind"])
+
+
+def check_colours(*arguments):
+    """Which colours there are; each row has its own, on its permissions alone."""
+    document = segtest.document(*arguments)
+    rows = segtest.segmap("--color=always", "-q", *arguments).text.splitlines()
+    rows = [row for row in rows if re.search(r"[0-9a-f]{8}.* [rw?-]{2}[x?-][ps?]", SGR.sub("", row))]
+    assert len(rows) == len(document["vmas"]) > 4, (len(rows), len(document["vmas"]))
+    seen = set()
+    for row, vma in zip(rows, document["vmas"]):
+        tone = tone_of(vma)
+        seen.add(tone)
+        if tone == "gap":
+            assert row.startswith(f"\033[{FAINT}m") and row.endswith("\033[0m"), row
+            assert SGR.findall(row) == [FAINT, "0"], row
+        elif tone:
+            assert f" \033[{CODES[tone]}m{vma['perms']}\033[0m " in row, (tone, row)
+            assert SGR.findall(row) == [CODES[tone], "0"], row
+        else:
+            assert "\033" not in row, row
+    return seen
+
+
+@segtest.claim
+def permissions_of_a_process_have_the_colour_of_what_they_are_for():
+    directory, running = python_with(MODULES)
+    with directory, running as process:
+        seen = check_colours(process.pid)
+        assert seen >= {"code", "read-only", "relocated", "data", "bss", None}, seen
+
+
+@segtest.claim
+def gaps_are_faint_and_what_is_odd_stands_out():
+    with tempfile.TemporaryDirectory(prefix="segmap-terminal-") as directory:
+        generator = os.path.join(segtest.SOURCE, "fixtures", "golden", "make_programs.py")
+        subprocess.run([sys.executable, generator, directory], check=True)
+        for name, tone in (("libholed.so", "gap"), ("odd-segments", "odd")):
+            seen = check_colours("--explain", os.path.join(directory, name))
+            assert tone in seen, (name, seen)
+
+
+@segtest.claim
+def sections_have_their_colour_beneath_the_permissions():
+    with segtest.running(["sleep", "600"]) as process:
+        text = segtest.segmap("--color=always", "-S", "-q", process.pid).text
+        for section, tone in ((".text", "code"), (".rodata", "read-only"), (".dynamic", "relocated"),
+                              (".data", "data"), (".bss", "bss")):
+            # The program's own stands first; the vdso has all of its sections in one PT_LOAD.
+            row = re.search(rf"^.* {re.escape(section)}>?$", text, re.MULTILINE)[0]
+            assert f"\033[{CODES[tone]}m    \033[0m" in row, row
+
+
+@segtest.claim
+def where_no_permissions_are_shown_the_first_column_is_coloured():
+    with segtest.running(["sleep", "600"]) as process:
+        text = segtest.segmap("--color=always", "-q", "-o", "KIND,SIZE", process.pid).text
+        assert re.search(r"^\033\[4;97;45mrelro *\033\[0m", text, re.MULTILINE), text
+
+
+def luminance(colour):
+    """Of an sRGB colour, as the Web Content Accessibility Guidelines count it."""
+    parts = [c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+@segtest.claim
+def every_colour_brings_its_own_ground_and_is_readable_on_it():
+    """So that it does not matter whether the terminal is dark or light."""
+    palettes = {
+        "VGA": [(0, 0, 0), (170, 0, 0), (0, 170, 0), (170, 85, 0), (0, 0, 170), (170, 0, 170),
+                (0, 170, 170), (170, 170, 170)],
+        "xterm": [(0, 0, 0), (205, 0, 0), (0, 205, 0), (205, 205, 0), (0, 0, 238), (205, 0, 205),
+                  (0, 205, 205), (229, 229, 229)],
+    }
+    for tone, codes in CODES.items():
+        numbers = [int(code) for code in codes.split(";")]
+        ground = [n - 40 for n in numbers if 40 <= n <= 47]
+        for name, palette in palettes.items():
+            [ink] = [palette[n - 30] for n in numbers if 30 <= n <= 37] or \
+                [(255, 255, 255) for n in numbers if n == 97]
+            high, low = sorted([luminance(ink), luminance(palette[ground[0]])], reverse=True)
+            assert (high + 0.05) / (low + 0.05) >= 3, (tone, name)
+    assert len({codes.split(";")[-1] for codes in CODES.values()}) == len(CODES)
+
+
+@segtest.claim
+def legend_explains_every_colour_mark_and_kind():
+    alone = segtest.segmap("--legend")
+    assert alone.status == 0 and "\033" not in alone.text and not alone.err
+    coloured = segtest.segmap("--legend", "--color=always").text
+    assert SGR.sub("", coloured).replace(" (now off: --color)", "") == \
+        alone.text.replace(" (now off: --color)", "")
+    for tone, codes in CODES.items():
+        assert re.search(rf"\033\[{codes}m[rwxp-]+\033\[0m +{tone}: ", coloured), tone
+    assert re.search(rf"\033\[{FAINT}m---p\033\[0m +gap: ", coloured)
+    with open(os.path.join(segtest.SOURCE, "docs", "segmap.schema.json"), encoding="utf-8") as file:
+        kinds = segtest.json.load(file)["$defs"]["vma"]["properties"]["kind"]["enum"]
+    for word in (*kinds, ">.bss", ".bss>", "~", "R", "P", "S", "Z", ".", "*"):
+        assert re.search(rf"^  {re.escape(word)} +\w", alone.text, re.MULTILINE), word
+    assert max(map(width, alone.text.splitlines())) <= 80
+    assert "\033" not in on_terminal(80, "--legend", env={"NO_COLOR": "1"})
+    assert on_terminal(80, "--legend").count("\033[0m") >= len(CODES)
+
+
+@segtest.claim
+def legend_stands_before_the_table():
+    legend = segtest.segmap("--legend").text
+    with segtest.running(["sleep", "600"]) as process:
+        assert segtest.segmap("--legend", process.pid).text == legend + segtest.segmap(process.pid).text
+    with tempfile.TemporaryDirectory(prefix="segmap-terminal-") as directory:
+        path = os.path.join(directory, "out")
+        assert segtest.segmap("--legend", "--output-file", path).out == b""
+        with open(path, encoding="utf-8") as file:
+            assert file.read() == legend
+    true = segtest.which("true")
+    assert segtest.segmap("--legend", "--run", true).text.startswith(legend)
+    assert segtest.segmap("--legend", "--explain", true).text.startswith(legend)
+
+
 segtest.main()
