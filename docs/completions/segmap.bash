@@ -133,6 +133,7 @@ _segmap()
             --explain
             --extended -x
             --help -h
+            --html
             --json -J
             --legend
             --list-columns -H
@@ -155,6 +156,7 @@ _segmap()
             --show-path -p
             --sort
             --summary
+            --svg
             --sysroot
             --trace
             --verify

@@ -311,6 +311,8 @@ static struct segmap_error *explain_one(struct explaining *explaining, const cha
 
 static void explain_all(struct explaining *explaining, struct output *output)
 {
+	struct segmap_error *held;
+
 	for (int i = 0; i < explaining->options->n_targets && !output_failed(output); i++) {
 		struct segmap_error *error =
 			explain_one(explaining, explaining->options->targets[i], output);
@@ -319,6 +321,11 @@ static void explain_all(struct explaining *explaining, struct output *output)
 		explaining->tally.n_shown += !error;
 		if (error)
 			report(error);
+	}
+	held = show_held(explaining->options, output->file);
+	if (held) {
+		report(held);
+		explaining->tally.n_failed++;
 	}
 	if (explaining->tally.wrong_usage)
 		fputs("Try 'segmap --help'\n", stderr);

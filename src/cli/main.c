@@ -169,6 +169,7 @@ static struct segmap_error *answer(struct run *run, struct segmap_layout *layout
 static void show(struct run *run, struct output *output)
 {
 	FILE *file = output->file;
+	struct segmap_error *held;
 	bool parted = run->options.form == FORM_TABLE && run->options.style.frame;
 	bool any = false, failed = false;
 
@@ -197,6 +198,11 @@ static void show(struct run *run, struct output *output)
 		segmap_page_states_close(run->pages[i]);
 		run->layouts[i] = NULL;
 		run->pages[i] = NULL;
+	}
+	held = show_held(&run->options, file);
+	if (held) {
+		report(held);
+		run->n_failed++;
 	}
 }
 

@@ -39,6 +39,8 @@ enum {
 	OPTION_NO_SANDBOX,
 	OPTION_QUIZ,
 	OPTION_SEED,
+	OPTION_SVG,
+	OPTION_HTML,
 	OPTION_LEGEND,
 };
 
@@ -98,6 +100,9 @@ static const struct option_row rows[] = {
 	{ OPTION_LEGEND, "legend", no_argument, "", "say what colours and marks mean" },
 	{ 'r', "raw", no_argument, "", "one record a line, fields separated by one blank" },
 	{ 'J', "json", no_argument, "", "one JSON document a line for each process" },
+	{ OPTION_SVG, "svg", no_argument, "", "a picture: the files, the memory, what went where" },
+	{ OPTION_HTML, "html", no_argument, "",
+	  "the same as a page with a table, to look around in" },
 	{ OPTION_OUTPUT_FILE, "output-file", required_argument, " FILE", "write there, whole or not at all" },
 	{ OPTION_NO_SANDBOX, "no-sandbox", no_argument, "", "give up no privileges, for debugging segmap" },
 	{ 'h', "help", no_argument, "", "show this help" },
@@ -382,6 +387,12 @@ static struct segmap_error *apply(struct options *options, int value, const char
 	case 'J':
 		options->form = FORM_JSON;
 		break;
+	case OPTION_SVG:
+		options->form = FORM_SVG;
+		break;
+	case OPTION_HTML:
+		options->form = FORM_HTML;
+		break;
 	case OPTION_LEGEND:
 		options->legend = true;
 		break;
@@ -551,6 +562,8 @@ static struct segmap_error *check_run(struct options *options)
 		return usage("--trace", "it goes up to the entry point, which --moment leaves out");
 	if (options->trace && options->form == FORM_RAW)
 		return usage("--trace", "it does not go with --raw");
+	if ((options->form == FORM_SVG || options->form == FORM_HTML) && options->n_moments > 1)
+		return usage("--moment", "of a program that is run a picture is of one moment");
 	if (!options->n_moments)
 		options->moments[options->n_moments++] = SEGMAP_MOMENT_ENTRY;
 	return NULL;
@@ -567,8 +580,9 @@ static struct segmap_error *check_quiz(struct options *options, const char *list
 		return usage("--quiz", "it does not go with --explain, --run, --all, --maps and --core");
 	if (alien)
 		return usage(alien, "it does not go with --quiz");
-	if ((options->form != FORM_TABLE && options->form != FORM_JSON) || options->legend || list || options->has_range || options->style.pieces ||
-	    options->summary || options->style.figures != FIGURES_NONE || options->n_asked)
+	if ((options->form != FORM_TABLE && options->form != FORM_JSON) || options->legend ||
+	    list || options->has_range || options->style.pieces || options->summary ||
+	    options->style.figures != FIGURES_NONE || options->n_asked)
 		return usage("--quiz", "it has no table: of the forms only --json and --quiet go "
 				       "with it");
 	if (options->output_file && options->form != FORM_JSON && options->style.frame)
@@ -580,19 +594,41 @@ static struct segmap_error *check_quiz(struct options *options, const char *list
 
 /* Which forms were asked for. */
 struct forms {
-	bool raw, json;
+	bool raw, json, svg, html;
 };
+
+/* --svg or --html: a picture is of a whole map, and of nothing else. */
+static struct segmap_error *check_picture(const struct options *options, const char *list)
+{
+	const char *form = options->form == FORM_SVG ? "--svg" : "--html";
+
+	if (options->all)
+		return usage(form, "it does not go with --all: name the processes");
+	if (options->summary)
+		return usage(form, "it does not go with --summary");
+	if (options->n_asked)
+		return usage(form, "it does not go with --at; --range narrows a picture");
+	if (options->trace)
+		return usage(form, "it does not go with --trace");
+	if (list || options->style.figures != FIGURES_NONE)
+		return usage(form, "a picture has no columns: it does not go with -o, -x and -X");
+	return NULL;
+}
 
 static struct segmap_error *check_forms(const struct options *options, const struct forms *forms,
 					const char *list)
 {
 	if (forms->raw && forms->json)
 		return usage("--raw", "it does not go with --json");
+	if (forms->svg && forms->html)
+		return usage("--svg", "it does not go with --html");
+	if ((forms->svg || forms->html) && (forms->raw || forms->json))
+		return usage(forms->svg ? "--svg" : "--html", "it does not go with --raw and --json");
 	if (forms->json && list)
 		return usage("--output", "JSON is always whole: it does not go with --json");
 	if (options->legend && (options->form != FORM_TABLE || options->summary || options->n_asked))
 		return usage("--legend", "it goes with the table of a map");
-	return NULL;
+	return forms->svg || forms->html ? check_picture(options, list) : NULL;
 }
 
 static struct segmap_error *check(struct options *options, const struct forms *forms,
@@ -738,6 +774,8 @@ struct segmap_error *options_parse(int argc, char **argv, struct options *ret)
 		}
 		forms.raw |= value == 'r';
 		forms.json |= value == 'J';
+		forms.svg |= value == OPTION_SVG;
+		forms.html |= value == OPTION_HTML;
 		if (value == OPTION_SORT)
 			sort = optarg;
 		error = apply(&options, value, optarg, &list);
@@ -758,6 +796,8 @@ struct segmap_error *options_parse(int argc, char **argv, struct options *ret)
 		error = make_selection(&options, list, sort);
 	if (!error)
 		error = read_questions(&options);
+	if (!error && (forms.svg || forms.html))
+		error = page_new(forms.html, &options.page);
 	if (error) {
 		options_free(&options);
 		return error;
@@ -772,6 +812,8 @@ void options_free(struct options *options)
 	free(options->selection.array);
 	options->selection = (struct selection){ 0 };
 	questions_free(&options->questions);
+	page_free(options->page);
+	options->page = NULL;
 	free(options->asked);
 	options->asked = NULL;
 }

@@ -4,6 +4,7 @@
 
 #include "cli/at.h"
 #include "render/columns.h"
+#include "render/page.h"
 #include "render/summary.h"
 #include "render/table.h"
 #include <segmap/predict.h>
@@ -13,6 +14,8 @@ enum form {
 	FORM_TABLE,
 	FORM_RAW,
 	FORM_JSON,
+	FORM_SVG,
+	FORM_HTML,
 };
 
 enum colour {
@@ -28,6 +31,7 @@ struct options {
 	char **targets; /* into argv */
 	int n_targets;
 	enum form form;
+	struct page *page; /* the document that --svg and --html make; NULL for another form; owned */
 	enum colour colour;
 	bool legend; /* what colours and marks mean, before the first table */
 	struct style style;

@@ -290,6 +290,8 @@ static struct segmap_error *show_one(struct running *running, const struct segma
 		error = render_trace(layout, &options->style, file);
 	if (!error)
 		error = show_layout(options, layout, file);
+	if (!error)
+		error = show_held(options, file);
 	if (error)
 		return error;
 	running->any_shown = true;

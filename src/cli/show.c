@@ -136,6 +136,9 @@ struct segmap_error *show_layout(const struct options *options, const struct seg
 	if (options->summary)
 		return show_summary(options, layout, file);
 	switch (options->form) {
+	case FORM_SVG:
+	case FORM_HTML:
+		return page_add(options->page, layout, &options->range);
 	case FORM_JSON:
 		return render_json(layout, &options->range, options->style.figures, file);
 	case FORM_RAW:
@@ -147,13 +150,19 @@ struct segmap_error *show_layout(const struct options *options, const struct seg
 	}
 }
 
+struct segmap_error *show_held(const struct options *options, FILE *file)
+{
+	return options->page ? page_write(options->page, file) : NULL;
+}
+
 void report_notes(const struct options *options, const struct segmap_layout *layout)
 {
 	/* A core's pid says less than its file. */
 	bool has_pid = layout->pid && layout->source != SEGMAP_SOURCE_CORE;
 	char pid[16];
 
-	if (options->form == FORM_JSON || (options->form == FORM_TABLE && options->style.frame))
+	if (options->form == FORM_JSON || options->form == FORM_HTML ||
+	    (options->form == FORM_TABLE && options->style.frame))
 		return;
 	snprintf(pid, sizeof(pid), "%d", layout->pid);
 	for (size_t i = 0; i < layout->n_notes; i++)

@@ -20,6 +20,9 @@ SEGMAP_MUST_CHECK struct segmap_error *show_open(struct options *options, struct
 SEGMAP_MUST_CHECK struct segmap_error *show_layout(const struct options *options,
 						   const struct segmap_layout *layout, FILE *file);
 
+/* After the last map: write the document that was made of them, if there is one. */
+SEGMAP_MUST_CHECK struct segmap_error *show_held(const struct options *options, FILE *file);
+
 /* The same for a summary of many processes. */
 SEGMAP_MUST_CHECK struct segmap_error *show_census(const struct options *options,
 						   struct segmap_census *census, FILE *file);

@@ -52,8 +52,7 @@ static const struct segmap_placement *placement_of(const struct row *row)
 	return segmap_layout_placement(row->layout, (size_t)(row->vma - row->layout->vmas));
 }
 
-/* An address, in a prediction as base+offset: "B+00003000". */
-static void append_address(struct segmap_text *cell, const struct row *row, uint64_t address)
+void append_address(struct segmap_text *cell, const struct row *row, uint64_t address)
 {
 	const struct segmap_placement *placement = placement_of(row);
 

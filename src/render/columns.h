@@ -169,6 +169,9 @@ static inline bool range_overlaps(const struct range *range, const struct segmap
 /* Append the name of a VMA or file: its base name, or as the style has it. */
 void append_name(struct segmap_text *cell, const char *name, const struct style *style);
 
+/* Append @address, which lies in @row's VMA: in a prediction as base+offset, "B+00003000". */
+void append_address(struct segmap_text *cell, const struct row *row, uint64_t address);
+
 /* Append @bytes in KiB with a K, or as the style has it. */
 void append_size(struct segmap_text *text, const struct style *style, uint64_t bytes);
 

@@ -87,7 +87,7 @@ def every_option_of_help_is_known_and_no_other_is():
             if letter:
                 short = ["-" + letter] + ([value] if argument else [])
                 assert segtest.segmap(*short, process.pid).status == 0, short
-    for name in ("svg", "html", "audit", "diff", "watch", "nonsense"):
+    for name in ("audit", "diff", "watch", "nonsense"):
         assert f"--{name}" in check_usage_error(f"--{name}", "1")
     for letter in "wZ":
         assert f"-{letter}" in check_usage_error(f"-{letter}", "1")
@@ -107,6 +107,13 @@ def wrong_usage_is_one_line_and_status_2():
     check_usage_error("--summary", "-o", "ADDRESS", "1")
     check_usage_error("--summary", "-o", ",".join(["RSS"] * 40), "1")
     check_usage_error("-J", "-o", "+KIND", "1")
+    for form in ("--svg", "--html"):
+        for other in ("-r", "-J", "-x", "-XX", "--summary", "--at=0", "-o+KIND", "--legend", "--all"):
+            check_usage_error(form, other, *([] if other == "--all" else ["1"]))
+        check_usage_error(form)
+        check_usage_error(form, "--run", "--trace", "true")
+        check_usage_error(form, "--moment=exec,entry", "--run", "true")
+    check_usage_error("--svg", "--html", "1")
     for other in ("-r", "-J", "--summary", "--at=0"):
         check_usage_error("--legend", other, "1")
     for bad in ("", "g", "0x", "1,0", "12345678901234567", "1,2,3", "-1", " 1"):
