@@ -36,11 +36,6 @@ void page_free(struct page *page)
 	free(page);
 }
 
-static void free_picture(struct picture *picture)
-{
-	picture_free(picture);
-}
-
 /* One map of a sheet: all of its groups unfolded, one beneath the other. */
 static void add_to_sheet(struct page *page, const struct picture *picture)
 {
@@ -54,7 +49,7 @@ static void add_to_sheet(struct page *page, const struct picture *picture)
 	for (size_t i = 0; i < picture->n_groups; i++) {
 		if (picture->groups[i].hole) {
 			svg_break(&page->body, page->y, picture->groups[i].hole);
-			page->y += SVG_BREAK;
+			page->y += PICTURE_HOLE;
 		}
 		svg_group(&svg, i, page->y);
 		page->y += svg_group_height(&picture->groups[i]);
@@ -64,7 +59,7 @@ static void add_to_sheet(struct page *page, const struct picture *picture)
 struct segmap_error *page_add(struct page *page, const struct segmap_layout *layout,
 			      const struct range *range)
 {
-	__attribute__((cleanup(free_picture))) struct picture picture = { 0 };
+	__attribute__((cleanup(picture_free))) struct picture picture = { 0 };
 	struct segmap_error *error = picture_make(layout, range, &picture);
 
 	if (error)
@@ -90,13 +85,13 @@ static void append_sheet(struct segmap_text *document, const struct page *page)
 		      "aria-labelledby=\"title desc\">\n<title id=\"title\">",
 		      -BEFORE, SVG_WIDTH, page->y + BEFORE, SVG_WIDTH, page->y + BEFORE);
 	segmap_text_append_bytes(document, page->title.bytes, page->title.size);
-	say(document, "</title>\n<desc id=\"desc\">%s</desc>\n<style>" , caption_scale);
+	say(document, "</title>\n<desc id=\"desc\">%s</desc>\n<style>", caption_scale);
 	segmap_text_append_trusted(document, PICTURE_CSS "</style>\n");
 	svg_hatches(document);
 	say(document, "<rect class=\"paper\" y=\"%d\" width=\"%d\" height=\"%d\"/>\n",
 		      -BEFORE, SVG_WIDTH, page->y + BEFORE);
 	say(document, "<text x=\"12\" y=\"%d\" class=\"k\">Left the file, right the memory; "
-				"two bands from one place: a page that is mapped twice. </text>\n"
+				"two bands from one place: a page that is mapped twice.</text>\n"
 				"<text x=\"12\" y=\"%d\" class=\"k\">Not to scale: heights grow with the "
 				"logarithm of the size; a zigzag stands for addresses that are not "
 				"mapped.</text>\n", LINE - BEFORE, 2 * LINE - BEFORE);

@@ -11,7 +11,6 @@ enum {
 	DOUBLING_HEIGHT = 4, /* for each doubling above a page */
 	ROW_HEIGHT = 31,    /* of a VMA of an image: two lines stand beside it */
 	LONE_HEIGHT = 18,   /* of a VMA that belongs to no image, and half for each doubling */
-	HOLE_HEIGHT = 26,   /* of the mark for addresses that are not mapped */
 	ROW_SPACE = 4,
 	MOST_BOXES = 16,    /* of one segment; of more the smallest are drawn together */
 	BIGGEST_BOXES = 10, /* which are not, then */
@@ -400,18 +399,16 @@ static void give_keys(struct picture *picture, struct picture_group *group)
 	struct keying keying = { .group = group, .next = group->n_boxes };
 
 	for (size_t i = 0; i < group->n; i++) {
-		size_t vma = picture->order[group->first + i];
-		const struct segmap_annotation *annotation = &layout->annotations[vma];
+		const struct segmap_annotation *annotation =
+			&layout->annotations[picture->order[group->first + i]];
 
 		for (uint32_t j = 0; j < annotation->n_pieces; j++) {
 			uint32_t piece = annotation->first_piece + j;
 
-			picture->vma_of[piece] = (uint32_t)vma;
 			picture->keys[piece] = key_of_piece(picture, &keying, &layout->pieces[piece]);
 			lead_to(picture, group, picture->keys[piece], piece);
 		}
 	}
-	group->n_keys = keying.next;
 }
 
 /* The pieces of @row's VMA as boxes; those of one key that stand in a row are one. */
@@ -479,7 +476,7 @@ static void place_rows(struct picture *picture, struct picture_group *group)
 		struct picture_row *row = &picture->rows[group->first_row + i];
 		uint64_t size = segmap_vma_size(&picture->layout->vmas[row->vma]);
 
-		y += row->hole || row->elsewhere ? HOLE_HEIGHT : i ? ROW_SPACE : 0;
+		y += row->hole || row->elsewhere ? PICTURE_HOLE : i ? ROW_SPACE : 0;
 		row->height = LONE_HEIGHT + height_of(size, 0) / 2;
 		if (row->n_items || (row->height < ROW_HEIGHT && has_label(picture->layout, row->vma)))
 			row->height = ROW_HEIGHT;
@@ -612,7 +609,6 @@ static bool order_vmas(struct collecting *collecting)
 		group = &picture->groups[collecting->group_of[i]];
 		picture->order[group->first + group->n++] = i;
 	}
-	picture->n_order = n;
 	return true;
 }
 
@@ -708,23 +704,33 @@ static bool find_twice(struct picture *picture)
 
 /* ---- all of it ---- */
 
+/* What is known of each piece before it is drawn; those of VMAs that are not, too. */
+static bool know_pieces(struct picture *picture)
+{
+	const struct segmap_layout *layout = picture->layout;
+
+	picture->keys = calloc(layout->n_pieces + 1, sizeof(*picture->keys));
+	picture->twice = calloc(layout->n_pieces + 1, sizeof(*picture->twice));
+	picture->vma_of = calloc(layout->n_pieces + 1, sizeof(*picture->vma_of));
+	if (!picture->keys || !picture->twice || !picture->vma_of)
+		return false;
+	for (size_t i = 0; i < layout->n_pieces; i++)
+		picture->twice[i] = PICTURE_ONCE;
+	for (size_t i = 0; i < layout->n_vmas; i++)
+		for (uint32_t j = 0; j < layout->annotations[i].n_pieces; j++)
+			picture->vma_of[layout->annotations[i].first_piece + j] = (uint32_t)i;
+	return find_twice(picture);
+}
+
 static bool make(struct picture *picture, const struct range *range)
 {
 	__attribute__((cleanup(collecting_free))) struct collecting collecting = {
 		.picture = picture,
 		.range = range,
 	};
-	size_t n_pieces = picture->layout->n_pieces;
 
-	picture->keys = calloc(n_pieces + 1, sizeof(*picture->keys));
-	picture->twice = calloc(n_pieces + 1, sizeof(*picture->twice));
-	picture->vma_of = calloc(n_pieces + 1, sizeof(*picture->vma_of));
-	if (!picture->keys || !picture->twice || !picture->vma_of)
-		return false;
-	for (size_t i = 0; i < n_pieces; i++)
-		picture->twice[i] = PICTURE_ONCE;
-	if (!collecting_begin(&collecting) || !choose_groups(&collecting) ||
-	    !order_vmas(&collecting) || !find_twice(picture))
+	if (!know_pieces(picture) || !collecting_begin(&collecting) ||
+	    !choose_groups(&collecting) || !order_vmas(&collecting))
 		return false;
 	for (size_t i = 0; i < picture->n_groups; i++) {
 		struct picture_group *group = &picture->groups[i];

@@ -6,6 +6,8 @@
 
 #define PICTURE_ONCE UINT32_MAX /* no other piece maps the same bytes */
 
+enum { PICTURE_HOLE = 26 }; /* height of the mark for addresses that are not mapped */
+
 /* What a box looks like. */
 enum picture_class {
 	PICTURE_CODE,
@@ -69,7 +71,6 @@ struct picture_group {
 	uint32_t first_part, n_parts;
 	uint32_t first_box, n_boxes;
 	uint32_t first_row, n_rows;
-	uint32_t n_keys; /* its pieces' keys are below */
 	uint64_t hole; /* bytes before its first VMA that are not mapped; 0: none, or not known */
 	int height;    /* of its columns */
 };
@@ -81,7 +82,6 @@ struct picture_group {
 struct picture {
 	const struct segmap_layout *layout; /* borrowed */
 	size_t *order; /* indices of the VMAs that are shown, group by group */
-	size_t n_order;
 	struct picture_group *groups;
 	size_t n_groups, cap_groups;
 	struct picture_part *parts;

@@ -413,7 +413,7 @@ void svg_break(struct segmap_text *markup, int y, uint64_t bytes)
 static void draw_row(const struct drawing *drawing, const struct picture_row *row)
 {
 	const struct svg *svg = drawing->svg;
-	int above = drawing->y + row->y - SVG_BREAK;
+	int above = drawing->y + row->y - PICTURE_HOLE;
 
 	if (row->hole) {
 		svg_break(svg->markup, above, row->hole);

@@ -30,8 +30,7 @@ void svg_legend(struct segmap_text *markup, int y);
 /* <defs> with the hatches; once in a document. */
 void svg_hatches(struct segmap_text *markup);
 
-/* The mark for @bytes of address space that are not mapped; its height is SVG_BREAK. */
-enum { SVG_BREAK = 26 };
+/* The mark for @bytes of address space that are not mapped, PICTURE_HOLE high. */
 void svg_break(struct segmap_text *markup, int y, uint64_t bytes);
 
 /* Ids, without quotes: of a box on the left, on the right, and of a table's row. */

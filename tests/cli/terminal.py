@@ -12,6 +12,7 @@ import termios
 import unicodedata
 
 import segtest
+from colours import contrast
 
 SGR = re.compile(r"\033\[([0-9;]*)m")
 MODULES = "ssl,ctypes,decimal,json,lzma,bz2,hashlib,sqlite3,zlib,multiprocessing"
@@ -259,12 +260,6 @@ def where_no_permissions_are_shown_the_first_column_is_coloured():
         assert re.search(r"^\033\[4;97;45mrelro *\033\[0m", text, re.MULTILINE), text
 
 
-def luminance(colour):
-    """Of an sRGB colour, as the Web Content Accessibility Guidelines count it."""
-    parts = [c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
-    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
-
-
 @segtest.claim
 def every_colour_brings_its_own_ground_and_is_readable_on_it():
     """So that it does not matter whether the terminal is dark or light."""
@@ -280,8 +275,7 @@ def every_colour_brings_its_own_ground_and_is_readable_on_it():
         for name, palette in palettes.items():
             [ink] = [palette[n - 30] for n in numbers if 30 <= n <= 37] or \
                 [(255, 255, 255) for n in numbers if n == 97]
-            high, low = sorted([luminance(ink), luminance(palette[ground[0]])], reverse=True)
-            assert (high + 0.05) / (low + 0.05) >= 3, (tone, name)
+            assert contrast(ink, palette[ground[0]]) >= 3, (tone, name)
     assert len({codes.split(";")[-1] for codes in CODES.values()}) == len(CODES)
 
 

@@ -5,7 +5,6 @@
 What the kernel adds of its own ([vvar], [vdso], [vsyscall]) differs from one to the next and is
 left out; so are totals.
 """
-import difflib
 import glob
 import os
 import re
@@ -17,7 +16,6 @@ import segtest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GENERATOR = os.path.join(segtest.SOURCE, "fixtures", "golden", "make_programs.py")
-UPDATE = os.environ.get("SEGMAP_GOLDEN_UPDATE") == "1"
 
 # Golden file: arguments, exit status.
 CASES = {
@@ -66,15 +64,7 @@ def explain(arguments):
 def a_program_is_explained_as_ever(name):
     arguments, status = CASES[name]
     got_status, got = explain(arguments)
-    golden = os.path.join(HERE, "explained", name)
-    if UPDATE:
-        with open(golden, "w", encoding="utf-8") as file:
-            file.write(got)
-    with open(golden, encoding="utf-8", newline="") as file:
-        expected = file.read()
-    difference = difflib.unified_diff(expected.splitlines(True), got.splitlines(True), name,
-                                      "what came out", n=2)
-    assert got == expected, "\n" + "".join(difference)
+    segtest.check_golden(os.path.join(HERE, "explained", name), got)
     assert got_status == status, got_status
 
 

@@ -6,7 +6,6 @@ For each NAME.maps in this directory there is a NAME.expected. The files that
 the maps speak of are written by fixtures/golden/make_elf.py, the same on every
 machine; driver.c annotates, with the library alone.
 """
-import difflib
 import glob
 import os
 import subprocess
@@ -18,7 +17,6 @@ import segtest
 DRIVER = sys.argv.pop(1)
 HERE = os.path.dirname(os.path.abspath(__file__))
 GENERATOR = os.path.join(segtest.SOURCE, "fixtures", "golden", "make_elf.py")
-UPDATE = os.environ.get("SEGMAP_GOLDEN_UPDATE") == "1"
 NAMES = sorted(os.path.basename(path)[:-len(".maps")]
                for path in glob.glob(os.path.join(glob.escape(HERE), "*.maps")))
 
@@ -36,15 +34,7 @@ def annotate(path):
 @segtest.parameters(*NAMES)
 def saved_map_is_annotated_as_ever(name):
     got = annotate(os.path.join(HERE, name + ".maps"))
-    golden = os.path.join(HERE, name + ".expected")
-    if UPDATE:
-        with open(golden, "w", encoding="utf-8") as file:
-            file.write(got)
-    with open(golden, encoding="utf-8", newline="") as file:
-        expected = file.read()
-    difference = difflib.unified_diff(expected.splitlines(True), got.splitlines(True),
-                                      name + ".expected", "what came out", n=2)
-    assert got == expected, "\n" + "".join(line[:300].rstrip("\n") + "\n" for line in difference)
+    segtest.check_golden(os.path.join(HERE, name + ".expected"), got)
 
 
 @segtest.claim

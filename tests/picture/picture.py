@@ -5,7 +5,6 @@
 The golden pictures are of described programs alone, so that neither compiler nor kernel is in them;
 docs/pictures/program.svg, which README shows, is one of them.
 """
-import difflib
 import os
 import re
 import subprocess
@@ -18,7 +17,6 @@ import segtest
 from picture_names import HOSTILE, hostile_file
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-UPDATE = os.environ.get("SEGMAP_GOLDEN_UPDATE") == "1"
 SVG = "{http://www.w3.org/2000/svg}"
 OWN = ["--no-aslr", "-A", "555555554000,5555556fffff"]  # the program alone: nothing of the kernel's
 
@@ -28,17 +26,6 @@ CASES = {
     "mold.html": ["--html", "--explain", "./libmold.so"],
     "moments.html": ["--html", *OWN, "--explain", "--moment=exec,entry", "./big-bss"],
 }
-
-
-def check_golden(path, got):
-    if UPDATE:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(got)
-    with open(path, encoding="utf-8", newline="") as file:
-        expected = file.read()
-    difference = difflib.unified_diff(expected.splitlines(True), got.splitlines(True),
-                                      os.path.basename(path), "what came out", n=1)
-    assert got == expected, "\n" + "".join(line[:300] + "\n" for line in difference)
 
 
 def draw(directory, arguments):
@@ -53,7 +40,7 @@ def a_picture_is_drawn_as_ever(name):
         text = draw(directory, CASES[name])
     # Style and script are files of their own; what matters here is what they apply to.
     text = re.sub(r"(?s)<(style|script)>.*?</\1>", r"<\1/>", text)
-    check_golden(os.path.join(HERE, "golden", name), re.sub(r"'sha256-[^']*'", "'sha256'", text))
+    segtest.check_golden(os.path.join(HERE, "golden", name), re.sub(r"'sha256-[^']*'", "'sha256'", text))
 
 
 @segtest.claim
@@ -80,7 +67,7 @@ def the_picture_of_the_readme_is_what_segmap_draws():
             file.write(APP)
         text = draw(directory, ["--svg", "--maps", file.name, "--sysroot", directory])
         text = text.replace("/a program in memory:", "A program in memory")
-    check_golden(os.path.join(segtest.SOURCE, "docs", "pictures", "program.svg"), text)
+    segtest.check_golden(os.path.join(segtest.SOURCE, "docs", "pictures", "program.svg"), text)
 
 
 def svg(*arguments, **options):

@@ -22,6 +22,9 @@ import time
 import segtest
 
 
+PATIENCE = 240  # seconds: a browser starts slowly where much else runs
+
+
 class Page:
     """A file that was opened, and all that happened to it since."""
 
@@ -53,7 +56,7 @@ class Page:
         return [event["params"] for event in self.events if event["method"] == method]
 
     def wait_for(self, method):
-        segtest.wait_until(lambda: self.named(method) or not self.browser.pump(), f"event {method}")
+        segtest.wait_until(lambda: self.named(method) or not self.browser.pump(), f"event {method}", PATIENCE)
 
     def complaints(self):
         """Errors and warnings of the console, exceptions, dialogs, and requests for anything but
@@ -96,7 +99,7 @@ class Browser:
         while data:
             data = data[os.write(self.writer, data):]
         number = self.number
-        segtest.wait_until(lambda: number in self.answers or not self.pump(), f"answer to {method}")
+        segtest.wait_until(lambda: number in self.answers or not self.pump(), f"answer to {method}", PATIENCE)
         answer = self.answers.pop(number)
         assert "error" not in answer, (method, answer["error"])
         return answer["result"]

@@ -17,6 +17,7 @@ From meson come SEGMAP (the program under test), SEGMAP_SOURCE (the source
 tree) and SEGMAP_BUILD (the build tree).
 """
 import contextlib
+import difflib
 import json
 import os
 import subprocess
@@ -164,6 +165,18 @@ def check_layout(layout):
             assert at == stop, f"pieces of {vma['start']} end at {at:x}, not {stop:x}"
         else:
             assert vma["pieces"] == [], vma
+
+
+def check_golden(path, got):
+    """Compare text with a golden file; SEGMAP_GOLDEN_UPDATE=1 writes it anew."""
+    if os.environ.get("SEGMAP_GOLDEN_UPDATE") == "1":
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(got)
+    with open(path, encoding="utf-8", newline="") as file:
+        expected = file.read()
+    difference = difflib.unified_diff(expected.splitlines(True), got.splitlines(True),
+                                      os.path.basename(path), "what came out", n=2)
+    assert got == expected, "\n" + "".join(line[:300].rstrip("\n") + "\n" for line in difference)
 
 
 def wait_until(condition, what, seconds=60.0):
