@@ -69,6 +69,7 @@ def look_at(name):
             stop(pid)
         for _ in range(3):
             maps = segtest.maps(pid)
+            segtest.bring_in_vdso(pid)
             document = segtest.document(pid)
             flags = witness.vm_flags(pid)
             try:
@@ -539,6 +540,7 @@ def an_ordinary_user_gets_the_same_annotations_as_root(name):
         command = [os.path.join(scratch().name, os.path.basename(command[0]))]
     with segtest.running(command, ready=b"ready", stdin=subprocess.PIPE, cwd="/",
                          user=NOBODY, group=NOBODY, extra_groups=[]) as process:
+        segtest.bring_in_vdso(process.pid)
         root = segtest.document(process.pid)
         with segmap_for_everyone():
             user = segtest.document(process.pid, as_user=NOBODY)
