@@ -235,6 +235,8 @@ static const char *const command_lines[][MOST_WORDS] = {
 	{ "segmap", "-S", "-n", "-q", "-A", "1000,7fffffffffff", "-o", "ALL", "1" },
 	{ "segmap", "--summary", "1" },
 	{ "segmap", "--summary", "-J", "1" },
+	{ "segmap", "--svg", "1" },
+	{ "segmap", "--html", "1" },
 	{ "segmap", "--summary", "-r", "1" },
 };
 enum { N_COMMAND_LINES = sizeof(command_lines) / sizeof(command_lines[0]) };
