@@ -130,6 +130,7 @@ _segmap()
             --bytes -b
             --color
             --core
+            --diff
             --explain
             --extended -x
             --help -h
@@ -161,6 +162,7 @@ _segmap()
             --trace
             --verify
             --version -V
+            --watch
             -X
             ' -- "$cur"))
     elif [[ $programs == false ]]; then

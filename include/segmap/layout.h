@@ -26,6 +26,15 @@ enum segmap_moment {
 	SEGMAP_MOMENT_EXIT,  /* as its last thread ends */
 };
 
+/* Why a map of a process that is watched is shown once more. */
+enum segmap_event {
+	SEGMAP_EVENT_NONE, /* it is not watched, or all is as it was */
+	SEGMAP_EVENT_FIRST,
+	SEGMAP_EVENT_CHANGE,
+	SEGMAP_EVENT_EXEC, /* it executes another program */
+	SEGMAP_EVENT_EXIT, /* it has ended: there is no map any more */
+};
+
 /* What predicted addresses count from where they are not known before the run. */
 enum segmap_base {
 	SEGMAP_BASE_NONE, /* they are addresses */
@@ -127,6 +136,7 @@ struct segmap_prediction {
 
 struct segmap_comparison;
 struct segmap_trace;
+struct segmap_followed; /* <segmap/watch.h> */
 
 /* A thread of the process, and where it was. */
 struct segmap_thread {
@@ -154,6 +164,7 @@ struct segmap_names {
 struct segmap_layout {
 	enum segmap_source source;
 	enum segmap_moment moment;
+	enum segmap_event event;
 	int pid; /* 0 if there is none */
 	char *comm;    /* raw bytes; NULL if unknown */
 	char *command; /* arguments, each with its NUL; NULL if unknown */
@@ -197,16 +208,22 @@ struct segmap_layout {
 	struct segmap_elf *vdso; /* the same parsed; NULL if there is none; owned */
 	enum segmap_opened vdso_opened;
 
+	/* ELF objects of a map that was read from a document: of no file; owned. */
+	struct segmap_elf **elfs;
+	size_t n_elfs;
+
 	struct segmap_answer *answers; /* --at, in the order asked; owned */
 	size_t n_answers;
 	bool is_asked;	/* there were questions: only what answers them is of interest */
 	struct segmap_prediction *prediction; /* NULL unless source is prediction; owned */
 	/* What comparing this prediction with a run has found (segmap/compare.h); NULL; owned. */
 	struct segmap_comparison *comparison;
+	/* What has changed since it was looked at before; NULL unless it is watched; owned. */
+	struct segmap_followed *followed;
 	/* The system calls that brought it about (segmap/trace.h); NULL unless traced; owned. */
 	struct segmap_trace *trace;
 
-	struct segmap_names *names; /* what vmas[].name point into */
+	struct segmap_names *names; /* what vmas[].name point into, and other names of its own */
 	uint32_t *vma_lists;	    /* what backings[].vmas point into */
 	size_t n_lines;		    /* of maps, parsed so far */
 	size_t cap_vmas, cap_pieces, cap_images, cap_notes;

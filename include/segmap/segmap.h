@@ -8,6 +8,8 @@
 #include <segmap/census.h>
 #include <segmap/compare.h>
 #include <segmap/core.h>
+#include <segmap/diff.h>
+#include <segmap/document.h>
 #include <segmap/elf.h>
 #include <segmap/error.h>
 #include <segmap/file.h>
@@ -28,6 +30,8 @@
 #include <segmap/text.h>
 #include <segmap/trace.h>
 #include <segmap/vma.h>
+#include <segmap/watch.h>
+#include <segmap/words.h>
 #include <segmap/world.h>
 
 #endif

@@ -51,6 +51,11 @@ bool idmap_find_or_add(struct idmap *map, uint64_t a, uint64_t b, uint32_t fresh
 	return true;
 }
 
+void idmap_replace(struct idmap *map, uint64_t a, uint64_t b, uint32_t value)
+{
+	find_slot(map, a, b)->value_plus_1 = value + 1;
+}
+
 bool idmap_find(const struct idmap *map, uint64_t a, uint64_t b, uint32_t *ret)
 {
 	const struct idmap_slot *slot = map->n_slots ? find_slot(map, a, b) : NULL;

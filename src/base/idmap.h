@@ -24,6 +24,9 @@ void idmap_free(struct idmap *map);
  */
 bool idmap_find_or_add(struct idmap *map, uint64_t a, uint64_t b, uint32_t fresh, uint32_t *ret);
 
+/* Have (@a, @b), which is there, mean @value from now on. */
+void idmap_replace(struct idmap *map, uint64_t a, uint64_t b, uint32_t value);
+
 /* Find (@a, @b); false, and *@ret is left alone, where it is not. */
 bool idmap_find(const struct idmap *map, uint64_t a, uint64_t b, uint32_t *ret);
 

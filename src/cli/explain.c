@@ -396,15 +396,59 @@ static int status_of(const struct tally *tally)
 									    STATUS_SHOWN;
 }
 
+/* The page size that was asked for, or this machine's. */
+static uint64_t first_page_size(const struct options *options)
+{
+	return options->predict.page_size ? options->predict.page_size :
+					    (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+struct segmap_error *foresee_begin(const struct options *options, struct foreseen *ret)
+{
+	struct explaining explaining = { 0 };
+	struct segmap_error *error = open_world(&explaining, first_page_size(options));
+
+	if (!error)
+		*ret = (struct foreseen){ explaining.files, explaining.world, NULL };
+	return error;
+}
+
+struct segmap_error *foresee(struct options *options, const char *name, struct foreseen *foreseen)
+{
+	__attribute__((cleanup(explained_free))) struct explained explained = { 0 };
+	struct explaining explaining = {
+		.options = options,
+		.files = foreseen->files,
+		.world = foreseen->world,
+		.page_size = first_page_size(options),
+	};
+	struct segmap_error *error = find_program(explaining.world, name, &explained);
+
+	if (!error)
+		error = choose_page_size(&explaining, explained.path);
+	if (!error)
+		error = predict(&explaining, &explained);
+	foreseen->files = explaining.files;
+	if (error)
+		return error;
+	foreseen->layout = explained.layouts[0];
+	explained.layouts[0] = NULL;
+	return NULL;
+}
+
+void foreseen_free(struct foreseen *foreseen)
+{
+	segmap_layout_free(foreseen->layout);
+	segmap_world_free(foreseen->world);
+	segmap_files_free(foreseen->files);
+}
+
 int explain(struct options *options)
 {
 	__attribute__((cleanup(close_world))) struct explaining explaining = { .options = options };
-	uint64_t page_size = options->predict.page_size;
-	struct segmap_error *error;
+	struct segmap_error *error = open_world(&explaining, first_page_size(options));
 	struct output output;
 
-	error = open_world(&explaining,
-			   page_size ? page_size : (uint64_t)sysconf(_SC_PAGESIZE));
 	if (!error)
 		error = show_open(options, &output);
 	if (error) {

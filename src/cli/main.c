@@ -1,16 +1,19 @@
 /* src/cli/main.c - segmap: open all that was asked for, then parse, then show. */
 #include "cli/all.h"
+#include "cli/diff.h"
 #include "cli/explain.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/run.h"
 #include "cli/show.h"
 #include "cli/status.h"
-#include <bsd/stdlib.h>
+#include "cli/target.h"
+#include "cli/watch.h"
 #include <locale.h>
 #include <segmap/segmap.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -84,27 +87,6 @@ static void open_file(struct run *run)
 	}
 }
 
-/* A pid, or /proc/PID with or without a slash behind it. */
-static bool parse_pid(const char *text, int *ret)
-{
-	const char *problem;
-	char digits[16];
-	size_t size;
-
-	if (strncmp(text, "/proc/", 6) == 0)
-		text += 6;
-	size = strspn(text, "0123456789");
-	if (!size || (text[size] && strcmp(text + size, "/") != 0))
-		return false;
-	*ret = 0;
-	if (size < sizeof(digits)) {
-		memcpy(digits, text, size);
-		digits[size] = '\0';
-		*ret = (int)strtonum(digits, 1, INT32_MAX, &problem);
-	}
-	return true;
-}
-
 static void open_named(struct run *run, const char *name)
 {
 	int *pids = NULL;
@@ -112,8 +94,7 @@ static void open_named(struct run *run, const char *name)
 	struct segmap_error *error = segmap_process_find(name, &pids, &n_pids);
 
 	if (!error && !n_pids)
-		error = segmap_error_new(SEGMAP_ERROR_NO_PROCESS, name,
-					 "no process has this name");
+		error = target_unnamed(name);
 	if (error) {
 		report(error);
 		run->n_failed++;
@@ -133,14 +114,11 @@ static void open_target(struct run *run, const char *name)
 	struct segmap_error *error;
 	int pid;
 
-	if (strcmp(name, "/proc/self") == 0 || strcmp(name, "/proc/self/") == 0) {
-		pid = getpid();
-	} else if (!parse_pid(name, &pid)) {
+	if (!target_pid(name, &pid)) {
 		open_named(run, name);
 		return;
 	}
-	error = pid ? add_process(run, pid, name) :
-		      segmap_error_new(SEGMAP_ERROR_NO_PROCESS, name, "there is no such process");
+	error = pid ? add_process(run, pid, name) : target_unknown(name);
 	if (error) {
 		report(error);
 		run->n_failed++;
@@ -381,6 +359,10 @@ int main(int argc, char **argv)
 		return explain(&run.options);
 	if (run.options.all)
 		return show_all(&run.options);
+	if (run.options.watch_seconds > 0)
+		return watch_process(&run.options);
+	if (run.options.diff)
+		return show_diff(&run.options);
 	error = segmap_files_new((uint64_t)sysconf(_SC_PAGESIZE),
 				 run.options.form == FORM_JSON || run.options.n_sources ?
 					 SEGMAP_WANT_SONAME :

@@ -42,6 +42,8 @@ enum {
 	OPTION_SVG,
 	OPTION_HTML,
 	OPTION_LEGEND,
+	OPTION_DIFF,
+	OPTION_WATCH,
 };
 
 static const struct option_row rows[] = {
@@ -74,6 +76,10 @@ static const struct option_row rows[] = {
 	  "with --explain, --run: without address randomization" },
 	{ OPTION_PAGE_SIZE, "page-size", required_argument, " BYTES",
 	  "with --explain, --maps, --core: of the machine in question" },
+	{ OPTION_DIFF, "diff", no_argument, " A B",
+	  "what differs but for load bases: two processes, documents, explain:PROGRAM" },
+	{ OPTION_WATCH, "watch", optional_argument, "[=SECONDS]",
+	  "again and again, each second or so often, marking what changed" },
 	{ .help = "What of it:" },
 	{ OPTION_AT, "at", required_argument, " ADDRESS",
 	  "what is at this address, symbol, image!symbol, image+0xoff, .section" },
@@ -237,12 +243,15 @@ static struct segmap_error *make_summary_selection(struct options *options, cons
 static struct segmap_error *make_selection(struct options *options, const char *list,
 					   const char *sort)
 {
-	const char *basic = default_columns(options->style.figures, options->style.pieces);
+	bool watched = options->watch_seconds > 0;
+	const char *basic = default_columns(options->style.figures, options->style.pieces || watched);
 	struct segmap_error *error = NULL;
 
 	if (options->summary)
 		return make_summary_selection(options, list, sort);
-	if (!list || list[0] == '+')
+	if (watched && (!list || list[0] == '+'))
+		error = add_columns(&options->selection, "CHANGE");
+	if (!error && (!list || list[0] == '+'))
 		error = add_columns(&options->selection, basic);
 	if (!error && list)
 		error = add_columns(&options->selection, list[0] == '+' ? list + 1 : list);
@@ -266,7 +275,9 @@ static unsigned int what_is_wanted(const struct options *options)
 	if (pages)
 		return SEGMAP_WANT_FIGURES | SEGMAP_WANT_PAGES | SEGMAP_WANT_ALL_PAGES;
 	return SEGMAP_WANT_FIGURES |
-	       (options->style.pieces || options->form == FORM_JSON ? SEGMAP_WANT_PAGES : 0);
+	       (options->style.pieces || options->form == FORM_JSON || options->diff ?
+			SEGMAP_WANT_PAGES :
+			0);
 }
 
 static struct segmap_error *parse_colour(const char *text, enum colour *ret)
@@ -343,6 +354,22 @@ static struct segmap_error *parse_seed(const char *text, struct options *options
 	options->seed = (uint32_t)strtonum(text, 0, UINT32_MAX, &problem);
 	options->has_seed = true;
 	return problem ? usage("--seed", "it is a number from 0 to 4294967295") : NULL;
+}
+
+static struct segmap_error *parse_seconds(const char *text, double *ret)
+{
+	const double least = 0.01, most = 86400;
+	char *end;
+	double seconds;
+
+	*ret = 1;
+	if (!text)
+		return NULL;
+	seconds = strtod(text, &end);
+	if (!text[0] || *end || !(seconds >= least && seconds <= most))
+		return usage("--watch", "it is a number of seconds from 0.01 to 86400");
+	*ret = seconds;
+	return NULL;
 }
 
 static struct segmap_error *apply(struct options *options, int value, const char *arg,
@@ -446,6 +473,11 @@ static struct segmap_error *apply(struct options *options, int value, const char
 		break;
 	case OPTION_NO_SANDBOX:
 		options->no_sandbox = true;
+		break;
+	case OPTION_WATCH:
+		return parse_seconds(arg, &options->watch_seconds);
+	case OPTION_DIFF:
+		options->diff = true;
 		break;
 	case OPTION_SUMMARY:
 		options->summary = true;
@@ -592,6 +624,58 @@ static struct segmap_error *check_quiz(struct options *options, const char *list
 	return NULL;
 }
 
+const char *options_explained(const char *target)
+{
+	static const char prefix[] = "explain:";
+
+	return strncmp(target, prefix, sizeof(prefix) - 1) == 0 ? target + sizeof(prefix) - 1 : NULL;
+}
+
+static struct segmap_error *check_diff(struct options *options, const char *list)
+{
+	bool predicts = false;
+
+	if (options->n_targets != 2)
+		return usage("--diff", "name two: a process, a saved JSON document, explain:PROGRAM");
+	for (int i = 0; i < options->n_targets; i++)
+		predicts |= options_explained(options->targets[i]) != NULL;
+	if (options->explain || options->run || options->n_sources || options->all)
+		return usage("--diff", "it does not go with --explain, --run, --maps, --core and --all");
+	if (options->summary || options->n_asked || options->has_range || options->style.pieces || list)
+		return usage("--diff", "it does not go with --summary, --at, --range, --sections and "
+				       "--output");
+	if (options->form == FORM_SVG || options->form == FORM_HTML)
+		return usage("--diff", "of the forms only the table, --raw and --json go with it");
+	if (of_explain(options))
+		return usage(of_explain(options), "it goes with --explain");
+	if (of_program(options) && !predicts)
+		return usage(of_program(options), "with --diff, it goes with explain:PROGRAM");
+	if (options->n_moments > 1 || (options->n_moments && options->moments[0] == SEGMAP_MOMENT_EXIT))
+		return usage("--moment", "with --diff, it is exec or entry");
+	if (!options->n_moments)
+		options->moments[options->n_moments++] = SEGMAP_MOMENT_ENTRY;
+	return NULL;
+}
+
+static struct segmap_error *check_watch(struct options *options)
+{
+	if (options->n_targets != 1)
+		return usage("--watch", "name one process");
+	if (options->explain || options->run || options->n_sources || options->all || options->diff)
+		return usage("--watch", "it does not go with --explain, --run, --maps, --core, --all and "
+					"--diff");
+	if (options->summary || options->n_asked)
+		return usage("--watch", "it does not go with --summary and --at");
+	if (options->form != FORM_TABLE && options->form != FORM_JSON)
+		return usage("--watch", "of the forms only the table and --json go with it");
+	if (options->output_file)
+		return usage("--output-file", "it does not go with --watch, which does not end");
+	if (of_explain(options) || of_program(options))
+		return usage(of_explain(options) ? of_explain(options) : of_program(options),
+			     "it does not go with --watch");
+	return NULL;
+}
+
 /* Which forms were asked for. */
 struct forms {
 	bool raw, json, svg, html;
@@ -651,6 +735,10 @@ static struct segmap_error *check(struct options *options, const struct forms *f
 		return check_quiz(options, list);
 	if (options->has_seed)
 		return usage("--seed", "it goes with --quiz");
+	if (options->watch_seconds > 0)
+		return check_watch(options);
+	if (options->diff)
+		return check_diff(options, list);
 	if (options->all && (options->explain || options->run || options->n_sources))
 		return usage("--all", "it does not go with --explain, --run, --maps and --core");
 	if (options->all && options->n_asked)
@@ -857,6 +945,7 @@ void options_print_help(FILE *file)
 	      "       segmap [options] --explain [--] PROGRAM...\n"
 	      "       segmap [options] --quiz PROGRAM\n"
 	      "       segmap [options] --maps FILE | --core FILE\n"
+	      "       segmap [options] --diff A B\n"
 	      "Show which sections of which ELF files the memory of a process is made of.\n"
 	      "\n"
 	      "TARGET is a pid, /proc/PID, or the name of processes. For each VMA there is a\n"
@@ -875,9 +964,9 @@ void options_print_help(FILE *file)
 	      "unless run by root, processes of other users.\n"
 	      "\n"
 	      "Exit status: 0 all was shown; 1 nothing could be shown, or a program is\n"
-	      "predicted to be refused or killed; 2 wrong usage; 3 --verify has found a\n"
-	      "difference; 64 some targets were shown and some not. With --run: the program's\n"
-	      "own; 1 if it could not be started. The manual is segmap(1).\n",
+	      "predicted to be refused or killed; 2 wrong usage; 3 --verify or --diff has\n"
+	      "found a difference; 64 some targets were shown and some not. With --run: the\n"
+	      "program's own; 1 if it could not be started. The manual is segmap(1).\n",
 	      file);
 }
 

@@ -58,6 +58,8 @@ struct options {
 	bool trace; /* with run: show the calls, too */
 	enum segmap_moment moments[MOST_MOMENTS]; /* with explain and run: which maps, in order */
 	size_t n_moments;
+	double watch_seconds; /* look at the target so often; 0: once */
+	bool diff;  /* targets are two maps, to be compared */
 	bool verify;	  /* run the programs, and compare */
 	bool all_moments; /* to be compared, since none was named: only entry is shown as a table */
 	bool no_sandbox; /* for debugging segmap */
@@ -71,6 +73,9 @@ struct options {
  */
 SEGMAP_MUST_CHECK struct segmap_error *options_parse(int argc, char **argv, struct options *ret);
 void options_free(struct options *options);
+
+/* The program that a target of --diff wants predicted, "explain:PROGRAM"; NULL: it is another target. */
+const char *options_explained(const char *target);
 
 /* What --help and --list-columns print. */
 void options_print_help(FILE *file);

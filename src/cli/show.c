@@ -2,10 +2,10 @@
 #include "cli/show.h"
 #include "render/at.h"
 #include "render/json.h"
-#include "render/json_c.h"
 #include "render/legend.h"
 #include <bsd/stdlib.h>
 #include <langinfo.h>
+#include <segmap/json_c.h>
 #include <segmap/symbols.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,8 +45,7 @@ static size_t terminal_width(FILE *file)
 	return 80;
 }
 
-/* Decide what hangs on where the output goes: colours, widths. */
-static void settle_style(struct options *options, FILE *file)
+void settle_style(struct options *options, FILE *file)
 {
 	enum { WRAP = 80, NARROWEST = 40 };
 	const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
@@ -198,11 +197,11 @@ struct segmap_error *confine(const struct options *options, struct output *outpu
 			     enum sandbox what, const char *directory)
 {
 	struct segmap_error *error = NULL;
-	struct json_c json_c;
+	struct segmap_json_c json_c;
 	struct tm utc;
 
 	if (options->form == FORM_JSON) {
-		error = json_c_load(&json_c); /* for good: who loads it again finds it */
+		error = segmap_json_c_load(&json_c); /* for good: who loads it again finds it */
 		gmtime_r(&(time_t){ 0 }, &utc); /* reads the time zone's file when first called */
 	}
 	if (error)

@@ -10,6 +10,9 @@
 /* "segmap: WHAT: WHY" on standard error, and free @error. */
 void report(struct segmap_error *error);
 
+/* Decide what hangs on where the output goes: colours, widths. */
+void settle_style(struct options *options, FILE *file);
+
 /*
  * output_open(), and what comes first: decide what hangs on where the output goes (colours,
  * widths), and write the legend if it was asked for.

@@ -1,6 +1,7 @@
 /* src/correlate/compare.c - a predicted map against the real one, VMA by VMA. */
 #include <segmap/compare.h>
 #include "base/scope.h"
+#include "model/change.h"
 #include "model/layout.h"
 #include <errno.h>
 #include <inttypes.h>
@@ -39,32 +40,13 @@ SEGMAP_PRINTF(2, 3) static char *format(struct comparing *comparing, const char 
 /* Add @change, which this takes with all its texts. */
 static void add_change(struct comparing *comparing, struct segmap_change change)
 {
-	struct segmap_comparison *result = comparing->result;
-
-	if (grow(&result->changes, &result->cap_changes, result->n_changes,
-		 sizeof(*result->changes))) {
-		result->changes[result->n_changes++] = change;
-		return;
-	}
-	comparing->failed = true;
-	free(change.image);
-	free(change.a);
-	free(change.b);
-	free(change.why);
+	comparing->failed |= !comparison_add(comparing->result, change);
 }
 
 /* Likewise @note. */
 static void add_note(struct comparing *comparing, char *note)
 {
-	struct segmap_comparison *result = comparing->result;
-
-	if (note && grow(&result->notes, &result->cap_notes, result->n_notes,
-			 sizeof(*result->notes))) {
-		result->notes[result->n_notes++] = note;
-		return;
-	}
-	comparing->failed = true;
-	free(note);
+	comparing->failed |= !comparison_note(comparing->result, note);
 }
 
 /* ---- rows ---- */
@@ -92,14 +74,11 @@ static void rows_free(struct rows *rows)
 
 static char *describe(struct comparing *comparing, const struct row *row)
 {
-	char perms[5];
+	struct stretch stretch = { row->start, row->end, row->off, row->prot, false, row->is_file };
+	char *text = stretch_describe(&stretch);
 
-	segmap_perms_format(row->prot, false, perms);
-	if (row->is_file)
-		return format(comparing, "0x%" PRIx64 "-0x%" PRIx64 " %s offset 0x%" PRIx64,
-			      row->start, row->end, perms, row->off);
-	return format(comparing, "0x%" PRIx64 "-0x%" PRIx64 " %s anonymous", row->start, row->end,
-		      perms);
+	comparing->failed |= !text;
+	return text;
 }
 
 static bool add_row(struct comparing *comparing, struct rows *rows, struct row row)

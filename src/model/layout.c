@@ -5,6 +5,7 @@
 #include <segmap/compare.h>
 #include <segmap/summary.h>
 #include <segmap/trace.h>
+#include <segmap/watch.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,7 +55,11 @@ void segmap_layout_free(struct segmap_layout *layout)
 	prediction_free(layout->prediction);
 	segmap_comparison_free(layout->comparison);
 	segmap_trace_free(layout->trace);
+	segmap_followed_free(layout->followed);
 	segmap_elf_free(layout->vdso);
+	for (size_t i = 0; i < layout->n_elfs; i++)
+		segmap_elf_free(layout->elfs[i]);
+	free(layout->elfs);
 	free(layout->vdso_bytes);
 	free(layout->comm);
 	free(layout->command);
@@ -124,6 +129,29 @@ const char *segmap_layout_label(const struct segmap_layout *layout, size_t vma)
 	}
 	return low < layout->n_labels && layout->labels[low].vma == vma ? layout->labels[low].text :
 									  NULL;
+}
+
+const char *layout_keep_name(struct segmap_layout *layout, const char *name)
+{
+	enum { BLOCK_SIZE = 16384 };
+	struct segmap_names *names = layout->names;
+	size_t size = strlen(name) + 1;
+	char *kept;
+
+	if (!name[0])
+		return "";
+	if (!names || names->size - names->used < size) {
+		size_t block = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+
+		names = malloc(sizeof(*names) + block);
+		if (!names)
+			return NULL;
+		*names = (struct segmap_names){ .next = layout->names, .size = block };
+		layout->names = names;
+	}
+	kept = memcpy(names->bytes + names->used, name, size);
+	names->used += size;
+	return kept;
 }
 
 bool backing_has_code(const struct segmap_layout *layout, const struct segmap_backing *backing)

@@ -7,4 +7,7 @@
 /* Whether something of the file is mapped executable. */
 bool backing_has_code(const struct segmap_layout *layout, const struct segmap_backing *backing);
 
+/* A copy of @name that lives as long as @layout; NULL if there is no memory. */
+const char *layout_keep_name(struct segmap_layout *layout, const char *name);
+
 #endif

@@ -24,6 +24,43 @@ int64_t fd_read(int fd, void *buffer, size_t size, uint64_t off)
 	return (int64_t)got;
 }
 
+int file_read_whole(int dir, const char *name, size_t most, char **ret, size_t *ret_size)
+{
+	scope_free char *bytes = NULL;
+	scope_close int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+	size_t size = 0, capacity = 0;
+
+	if (fd < 0)
+		return -errno;
+	for (;;) {
+		ssize_t got;
+
+		if (capacity - size < 512) {
+			/* Mostly a few bytes, of which a large buffer would take whole pages;
+			 * doubling keeps copying linear. */
+			char *moved = realloc(bytes, (capacity = capacity ? capacity * 2 : 1024));
+
+			if (!moved)
+				return -ENOMEM;
+			bytes = moved;
+		}
+		got = read(fd, bytes + size, capacity - size - 1);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		size += (size_t)got;
+		if (got == 0 || size > most)
+			break;
+	}
+	if (size > most)
+		size = most;
+	bytes[size] = '\0';
+	*ret = return_ptr(bytes);
+	*ret_size = size;
+	return 0;
+}
+
 int64_t bytes_read_fd(const struct bytes *bytes, void *buffer, size_t size, uint64_t off)
 {
 	return fd_read(bytes->fd, buffer, size, off);

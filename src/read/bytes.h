@@ -8,6 +8,12 @@
 /* pread() until @size bytes have come or there are no more; or a negative errno value. */
 int64_t fd_read(int fd, void *buffer, size_t size, uint64_t off);
 
+/*
+ * All of the file @name in @dir, at most @most bytes, with a NUL behind the
+ * last. Returns a negative errno value or 0; on success the caller frees *@ret.
+ */
+int file_read_whole(int dir, const char *name, size_t most, char **ret, size_t *ret_size);
+
 /* A struct bytes' read for an open file (its fd) and for a buffer (its memory). */
 int64_t bytes_read_fd(const struct bytes *bytes, void *buffer, size_t size, uint64_t off);
 int64_t bytes_read_buffer(const struct bytes *bytes, void *buffer, size_t size, uint64_t off);

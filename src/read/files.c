@@ -188,6 +188,20 @@ static void open_again(struct segmap_files *files, struct entry *entry, int path
 	entry->let_go = entry->file.fd < 0;
 }
 
+static struct timespec last_change(const struct stat *stat)
+{
+	return is_later(&stat->st_ctim, &stat->st_mtim) ? stat->st_ctim : stat->st_mtim;
+}
+
+/* Whether the file at @stat is as it was when it was opened: an inode can be written to, or used again. */
+static bool is_unchanged(const struct segmap_file *file, const struct stat *stat)
+{
+	struct timespec change = last_change(stat);
+
+	return (uint64_t)stat->st_size == file->size && change.tv_sec == file->ctime.tv_sec &&
+	       change.tv_nsec == file->ctime.tv_nsec;
+}
+
 struct segmap_error *files_open(struct segmap_files *files, int path_fd, const struct stat *stat,
 				const char *name, struct segmap_file **ret)
 {
@@ -196,7 +210,8 @@ struct segmap_error *files_open(struct segmap_files *files, int path_fd, const s
 	struct segmap_file *file;
 	uint32_t index;
 
-	if (idmap_find(&files->by_id, stat->st_dev, stat->st_ino, &index)) {
+	if (idmap_find(&files->by_id, stat->st_dev, stat->st_ino, &index) &&
+	    is_unchanged(&files->entries[index]->file, stat)) {
 		open_again(files, files->entries[index], path_fd, stat);
 		*ret = &files->entries[index]->file;
 		return NULL;
@@ -210,12 +225,14 @@ struct segmap_error *files_open(struct segmap_files *files, int path_fd, const s
 		free(entry);
 		return segmap_error_no_memory();
 	}
+	/* What was there before it stays for the layouts that it is of. */
+	idmap_replace(&files->by_id, stat->st_dev, stat->st_ino, (uint32_t)files->n_entries - 1);
 	file = &entry->file;
 	file->st_dev = stat->st_dev;
 	file->st_ino = stat->st_ino;
 	file->size = stat->st_size < 0 ? 0 : (uint64_t)stat->st_size;
 	file->on_disk = stat->st_blocks < 0 ? 0 : (uint64_t)stat->st_blocks * 512;
-	file->ctime = is_later(&stat->st_ctim, &stat->st_mtim) ? stat->st_ctim : stat->st_mtim;
+	file->ctime = last_change(stat);
 	file->type = S_ISREG(stat->st_mode) ? SEGMAP_FILE_REGULAR :
 		     S_ISCHR(stat->st_mode) || S_ISBLK(stat->st_mode) ? SEGMAP_FILE_DEVICE :
 									SEGMAP_FILE_OTHER;

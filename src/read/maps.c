@@ -3,6 +3,7 @@
 #include "base/idmap.h"
 #include "base/range.h"
 #include "base/scope.h"
+#include "model/layout.h"
 #include "model/vma.h"
 #include "read/smaps.h"
 #include <segmap/layout.h>
@@ -16,32 +17,13 @@
  */
 static bool keep_name(struct segmap_layout *layout)
 {
-	enum { BLOCK_SIZE = 16384 };
 	struct segmap_vma *vma = &layout->vmas[layout->n_vmas];
-	struct segmap_names *names = layout->names;
-	size_t size;
 
-	if (!vma->name[0]) {
-		vma->name = "";
-		return true;
-	}
-	if (layout->n_vmas && strcmp(vma[-1].name, vma->name) == 0) {
+	if (layout->n_vmas && strcmp(vma[-1].name, vma->name) == 0)
 		vma->name = vma[-1].name;
-		return true;
-	}
-	size = strlen(vma->name) + 1;
-	if (!names || names->size - names->used < size) {
-		size_t block = size > BLOCK_SIZE ? size : BLOCK_SIZE;
-
-		names = malloc(sizeof(*names) + block);
-		if (!names)
-			return false;
-		*names = (struct segmap_names){ .next = layout->names, .size = block };
-		layout->names = names;
-	}
-	vma->name = memcpy(names->bytes + names->used, vma->name, size);
-	names->used += size;
-	return true;
+	else
+		vma->name = layout_keep_name(layout, vma->name);
+	return vma->name;
 }
 
 /* @error, which says what is wrong with a line, with the name of the file and the line's number. */

@@ -22,47 +22,6 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-/*
- * All of the file @name in @dir, at most @most bytes, with a NUL behind the
- * last. Returns a negative errno value or 0; on success the caller frees *@ret.
- */
-static int read_whole(int dir, const char *name, size_t most, char **ret, size_t *ret_size)
-{
-	scope_free char *bytes = NULL;
-	scope_close int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
-	size_t size = 0, capacity = 0;
-
-	if (fd < 0)
-		return -errno;
-	for (;;) {
-		ssize_t got;
-
-		if (capacity - size < 512) {
-			/* Mostly a few bytes, of which a large buffer would take whole pages;
-			 * doubling keeps copying linear. */
-			char *moved = realloc(bytes, (capacity = capacity ? capacity * 2 : 1024));
-
-			if (!moved)
-				return -ENOMEM;
-			bytes = moved;
-		}
-		got = read(fd, bytes + size, capacity - size - 1);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		size += (size_t)got;
-		if (got == 0 || size > most)
-			break;
-	}
-	if (size > most)
-		size = most;
-	bytes[size] = '\0';
-	*ret = return_ptr(bytes);
-	*ret_size = size;
-	return 0;
-}
-
 static struct segmap_error *no_process(const char *name)
 {
 	return segmap_error_new(SEGMAP_ERROR_NO_PROCESS, name, "there is no such process");
@@ -91,7 +50,7 @@ static struct segmap_error *explain_empty_map(int dir, const char *name)
 	char state = '?';
 	size_t size;
 
-	if (read_whole(dir, "stat", 4096, &stat, &size) < 0)
+	if (file_read_whole(dir, "stat", 4096, &stat, &size) < 0)
 		return ended(name);
 	fields = strrchr(stat, ')');
 	if (!fields || sscanf(fields + 1, " %c %*d %*d %*d %*d %*d %lu", &state, &flags) != 2)
@@ -180,13 +139,13 @@ static struct segmap_error *read_maps(struct segmap_layout *layout, int dir, con
 static struct segmap_error *read_names(struct segmap_layout *layout, int dir, const char *name)
 {
 	size_t size;
-	int result = read_whole(dir, "comm", 4096, &layout->comm, &size);
+	int result = file_read_whole(dir, "comm", 4096, &layout->comm, &size);
 
 	if (result < 0)
 		return read_error(-result, name, "read its name");
 	if (size && layout->comm[size - 1] == '\n')
 		layout->comm[size - 1] = '\0';
-	result = read_whole(dir, "cmdline", SEGMAP_MAX_COMMAND, &layout->command,
+	result = file_read_whole(dir, "cmdline", SEGMAP_MAX_COMMAND, &layout->command,
 			    &layout->command_size);
 	return result < 0 ? read_error(-result, name, "read its command line") : NULL;
 }
@@ -201,7 +160,7 @@ static void read_auxv(struct segmap_layout *layout, int dir)
 	scope_free char *bytes = NULL;
 	size_t size;
 
-	if (read_whole(dir, "auxv", 65536, &bytes, &size) < 0)
+	if (file_read_whole(dir, "auxv", 65536, &bytes, &size) < 0)
 		return;
 	for (unsigned int width = 8; width >= 4; width /= 2) {
 		struct auxv auxv = auxv_parse(bytes, size, width, false);
@@ -221,7 +180,7 @@ static void read_personality(struct segmap_layout *layout, int dir)
 	scope_free char *text = NULL;
 	size_t size;
 
-	if (read_whole(dir, "personality", 64, &text, &size) == 0)
+	if (file_read_whole(dir, "personality", 64, &text, &size) == 0)
 		layout->read_implies_exec = strtoul(text, NULL, 16) & READ_IMPLIES_EXEC;
 }
 
@@ -268,7 +227,7 @@ static int find_vdso(const struct segmap_layout *layout, int dir, uint64_t size,
 	*opened = SEGMAP_OPENED_SELF;
 	if (layout->word_size && layout->word_size != sizeof(void *))
 		return ENOENT;
-	result = read_whole(AT_FDCWD, "/proc/self/maps", 1 << 20, &own_maps, &maps_size);
+	result = file_read_whole(AT_FDCWD, "/proc/self/maps", 1 << 20, &own_maps, &maps_size);
 	if (result < 0)
 		return -result;
 	for (line = own_maps; line && *line; line = strchr(line, '\n'), line += line != NULL) {
@@ -322,7 +281,7 @@ static int read_stack_pointer(int tasks, const char *tid, uint64_t *ret)
 	int result;
 
 	snprintf(path, sizeof(path), "%s/syscall", tid);
-	result = read_whole(tasks, path, 4096, &text, &size);
+	result = file_read_whole(tasks, path, 4096, &text, &size);
 	if (result < 0)
 		return -result;
 	last = strrchr(text, ' ');
@@ -389,7 +348,7 @@ static void read_start(struct segmap_layout *layout, int dir, long *n_threads)
 	int64_t began; /* nanoseconds */
 	size_t size;
 
-	if (read_whole(dir, "stat", 4096, &stat, &size) < 0 || !(fields = strrchr(stat, ')')) ||
+	if (file_read_whole(dir, "stat", 4096, &stat, &size) < 0 || !(fields = strrchr(stat, ')')) ||
 	    sscanf(fields + 1,
 		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d "
 		   "%llu",
@@ -442,7 +401,7 @@ static struct segmap_error *read_moment(int dir, const char *name, unsigned int 
 
 	if (wanted & SEGMAP_WANT_BRIEF)
 		return read_brief_moment(dir, ret);
-	result = read_whole(dir, "statm", 256, &text, &size);
+	result = file_read_whole(dir, "statm", 256, &text, &size);
 	if (result < 0)
 		return read_error(-result, name, "read its size");
 	moment.pages = strtoul(text, NULL, 10);
@@ -491,7 +450,7 @@ static void read_rollup(struct segmap_layout *layout, int dir)
 	const char *rss, *pss;
 	size_t size;
 
-	if (!layout->memory || sum_rss(layout) > MANY || read_whole(dir, "smaps_rollup", 65536, &text, &size) < 0)
+	if (!layout->memory || sum_rss(layout) > MANY || file_read_whole(dir, "smaps_rollup", 65536, &text, &size) < 0)
 		return;
 	rss = strstr(text, "\nRss:");
 	pss = strstr(text, "\nPss:");
@@ -635,9 +594,9 @@ static bool is_live_thread(int dir, int pid)
 	const char *tgid;
 	size_t size;
 
-	return read_whole(dir, "status", 65536, &status, &size) == 0 &&
+	return file_read_whole(dir, "status", 65536, &status, &size) == 0 &&
 	       (tgid = strstr(status, "\nTgid:")) && atoi(tgid + strlen("\nTgid:")) == pid &&
-	       read_whole(dir, "maps", 64, &maps, &size) == 0 && size;
+	       file_read_whole(dir, "maps", 64, &maps, &size) == 0 && size;
 }
 
 /*
@@ -764,7 +723,7 @@ static bool has_name(int proc, const char *pid, const char *name)
 	size_t size;
 
 	snprintf(path, sizeof(path), "%s/comm", pid);
-	if (read_whole(proc, path, 4096, &comm, &size) < 0 || !size)
+	if (file_read_whole(proc, path, 4096, &comm, &size) < 0 || !size)
 		return false;
 	if (comm[size - 1] == '\n')
 		comm[size - 1] = '\0';
@@ -773,7 +732,7 @@ static bool has_name(int proc, const char *pid, const char *name)
 	if (strncmp(comm, name, COMM_LENGTH) != 0 || strlen(comm) != COMM_LENGTH)
 		return false;
 	snprintf(path, sizeof(path), "%s/cmdline", pid);
-	if (read_whole(proc, path, SEGMAP_MAX_COMMAND, &command, &size) < 0)
+	if (file_read_whole(proc, path, SEGMAP_MAX_COMMAND, &command, &size) < 0)
 		return false;
 	base = strrchr(command, '/');
 	return strcmp(base ? base + 1 : command, name) == 0;

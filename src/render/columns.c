@@ -1,5 +1,6 @@
 /* src/render/columns.c - one table that describes every column. */
 #include "render/columns.h"
+#include "render/watch.h"
 #include "render/words.h"
 #include <stdlib.h>
 #include <string.h>
@@ -310,6 +311,17 @@ static void get_sections(const struct row *row, const struct style *style, struc
 		cell->failed = true;
 }
 
+/* What --watch has seen happen to the VMA. */
+static void get_change(const struct row *row, const struct style *style, struct segmap_text *cell)
+{
+	const struct segmap_followed *followed = row->layout->followed;
+
+	(void)style;
+	if (followed && !row->piece)
+		segmap_text_append_trusted(
+			cell, sign_of_mark(followed->marks[row->vma - row->layout->vmas].mark));
+}
+
 static void get_kind(const struct row *row, const struct style *style, struct segmap_text *cell)
 {
 	(void)style;
@@ -605,6 +617,8 @@ static void get_calls(const struct row *row, const struct style *style, struct s
 }
 
 const struct column all_columns[] = {
+	{ "CHANGE", "with --watch: + new, > grown, < shrunk, ~ permissions, * memory",
+	  .ascii = true, .get = get_change },
 	{ "ADDRESS", "first address, hexadecimal", .monotone = true, .ascending = true, .ascii = true,
 	  .number = start_of, .get = get_address },
 	{ "END", "first address behind it", .monotone = true, .ascending = true, .ascii = true, .number = end_of,

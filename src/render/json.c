@@ -1,6 +1,5 @@
 /* src/render/json.c - the map as a JSON document, after docs/segmap.schema.json. */
 #include "render/json.h"
-#include "render/json_c.h"
 #include "render/reason.h"
 #include "render/trace.h"
 #include "render/words.h"
@@ -8,6 +7,7 @@
 #include <errno.h>
 #include <segmap/at.h>
 #include <segmap/compare.h>
+#include <segmap/json_c.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,7 +18,7 @@
  * The document is handed on when it is whole: half of one is of use to nobody.
  */
 struct writer {
-	struct json_c json_c;
+	struct segmap_json_c json_c;
 	struct segmap_text document;
 	struct segmap_text text; /* for strings being made valid */
 	struct segmap_text reason; /* a sentence in the making */
@@ -31,7 +31,7 @@ struct writer {
 
 static void writer_free(struct writer *writer)
 {
-	json_c_unload(&writer->json_c);
+	segmap_json_c_unload(&writer->json_c);
 	segmap_text_free(&writer->document);
 	segmap_text_free(&writer->text);
 	segmap_text_free(&writer->reason);
@@ -721,6 +721,8 @@ static void write_head(struct writer *writer, const struct segmap_layout *layout
 		write_member(writer, "target", string_of(writer, layout->target));
 	if (layout->time.tv_sec)
 		write_member(writer, "time", time_of(writer, &layout->time));
+	if (layout->event)
+		write_member(writer, "event", string_of(writer, word_of_event(layout->event)));
 	if (layout->pid)
 		write_member(writer, "pid", number_of(writer, (uint64_t)layout->pid));
 	if (layout->comm)
@@ -751,10 +753,11 @@ static struct json_object *change_of(struct writer *writer, const struct segmap_
 	return object;
 }
 
-/* Of a prediction that was compared with a run: none means that there are none. */
-static void write_differences(struct writer *writer, const struct segmap_comparison *comparison)
+/* Of two maps that were compared: an empty list means that there are none. */
+static void write_changes(struct writer *writer, const char *key,
+			  const struct segmap_comparison *comparison)
 {
-	open_list(writer, "differences");
+	open_list(writer, key);
 	for (size_t i = 0; i < comparison->n_changes && !writer->failed; i++)
 		write_element(writer, change_of(writer, &comparison->changes[i]));
 	close_list(writer);
@@ -829,7 +832,7 @@ struct segmap_error *render_json(const struct segmap_layout *layout, const struc
 				 enum figures figures, FILE *file)
 {
 	__attribute__((cleanup(writer_free))) struct writer writer = { .figures = figures };
-	struct segmap_error *error = json_c_load(&writer.json_c);
+	struct segmap_error *error = segmap_json_c_load(&writer.json_c);
 	uint32_t *listed = NULL;
 
 	if (!error && layout->is_asked && !(listed = list_answered(layout)))
@@ -861,7 +864,7 @@ struct segmap_error *render_json(const struct segmap_layout *layout, const struc
 	if (layout->trace)
 		write_trace(&writer, layout);
 	if (layout->comparison)
-		write_differences(&writer, layout->comparison);
+		write_changes(&writer, "differences", layout->comparison);
 	return close_document(&writer, file);
 }
 
@@ -948,7 +951,7 @@ struct segmap_error *render_summary_json(const struct summary_view *view, FILE *
 {
 	__attribute__((cleanup(writer_free))) struct writer writer = { 0 };
 	const struct segmap_summary *summary = view->summary;
-	struct segmap_error *error = json_c_load(&writer.json_c);
+	struct segmap_error *error = segmap_json_c_load(&writer.json_c);
 
 	if (error)
 		return error;
@@ -1034,7 +1037,7 @@ static struct json_object *solution_of(struct writer *writer, const struct quiz 
 struct segmap_error *render_quiz_json(const struct quiz *quiz, FILE *file)
 {
 	__attribute__((cleanup(writer_free))) struct writer writer = { 0 };
-	struct segmap_error *error = json_c_load(&writer.json_c);
+	struct segmap_error *error = segmap_json_c_load(&writer.json_c);
 
 	if (error)
 		return error;
@@ -1051,5 +1054,36 @@ struct segmap_error *render_quiz_json(const struct quiz *quiz, FILE *file)
 	for (size_t i = 0; i < quiz->n_questions && !writer.failed; i++)
 		write_element(&writer, solution_of(&writer, quiz, i));
 	close_list(&writer);
+	return close_document(&writer, file);
+}
+
+static struct json_object *move_of(struct writer *writer, const struct segmap_move *move)
+{
+	struct json_object *object = new_object(writer);
+
+	add(writer, object, "image", string_of(writer, move->name));
+	add(writer, object, "a", move->known_a ? address_of(writer, move->a) : NULL);
+	add(writer, object, "b", move->known_b ? address_of(writer, move->b) : NULL);
+	return object;
+}
+
+struct segmap_error *render_diff_json(const struct diff_view *view, FILE *file)
+{
+	__attribute__((cleanup(writer_free))) struct writer writer = { 0 };
+	const struct segmap_diff *diff = view->diff;
+	struct segmap_error *error = segmap_json_c_load(&writer.json_c);
+
+	if (error)
+		return error;
+	open_document(&writer);
+	write_member(&writer, "segmap", number_of(&writer, 1));
+	write_member(&writer, "document", string_of(&writer, "diff"));
+	write_member(&writer, "a", string_of(&writer, view->name_a));
+	write_member(&writer, "b", string_of(&writer, view->name_b));
+	open_list(&writer, "bases");
+	for (size_t i = 0; i < diff->n_moves && !writer.failed; i++)
+		write_element(&writer, move_of(&writer, &diff->moves[i]));
+	close_list(&writer);
+	write_changes(&writer, "changes", diff->found);
 	return close_document(&writer, file);
 }

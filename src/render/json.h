@@ -4,6 +4,7 @@
 
 #include "render/columns.h"
 #include "render/quiz.h"
+#include "render/diff.h"
 #include "render/summary.h"
 #include <stdio.h>
 
@@ -21,5 +22,7 @@ SEGMAP_MUST_CHECK struct segmap_error *render_summary_json(const struct summary_
 
 /* A quiz with its key. */
 SEGMAP_MUST_CHECK struct segmap_error *render_quiz_json(const struct quiz *quiz, FILE *file);
+/* The same for what differs between two maps. */
+SEGMAP_MUST_CHECK struct segmap_error *render_diff_json(const struct diff_view *view, FILE *file);
 
 #endif

@@ -8,10 +8,8 @@ static void append_string(struct segmap_text *text, const char *string)
 	segmap_text_append_safe(text, string, strlen(string));
 }
 
-void append_change(struct segmap_text *text, const struct segmap_change *change)
+void append_subject(struct segmap_text *text, const struct segmap_change *change)
 {
-	const char *before = ": ";
-
 	segmap_text_append_trusted(text, segmap_change_word(change->what));
 	if (change->image) {
 		segmap_text_append_char(text, ' ');
@@ -21,6 +19,13 @@ void append_change(struct segmap_text *text, const struct segmap_change *change)
 		segmap_text_append_trusted(text, " program header ");
 		segmap_text_append_decimal(text, (uint64_t)change->segment);
 	}
+}
+
+void append_change(struct segmap_text *text, const struct segmap_change *change)
+{
+	const char *before = ": ";
+
+	append_subject(text, change);
 	if (change->a) {
 		segmap_text_append_trusted(text, ": predicted ");
 		append_string(text, change->a);

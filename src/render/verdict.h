@@ -6,6 +6,9 @@
 #include <segmap/compare.h>
 #include <stdio.h>
 
+/* "perms /usr/lib/libz.so.1 program header 3" */
+void append_subject(struct segmap_text *text, const struct segmap_change *change);
+
 /* "perms libz.so.1 3: predicted 0x1000-0x2000 rw-p anonymous, is …" */
 void append_change(struct segmap_text *text, const struct segmap_change *change);
 

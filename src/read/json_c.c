@@ -1,5 +1,5 @@
-/* src/render/json_c.c - json-c, loaded when JSON is asked for. */
-#include "render/json_c.h"
+/* src/read/json_c.c - json-c, loaded when JSON is read or written. */
+#include <segmap/json_c.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <string.h>
@@ -10,9 +10,9 @@
 #endif
 #define SONAME "libjson-c.so.5"
 
-struct segmap_error *json_c_load(struct json_c *ret)
+struct segmap_error *segmap_json_c_load(struct segmap_json_c *ret)
 {
-	struct json_c json_c;
+	struct segmap_json_c json_c = { 0 };
 	void *found;
 
 	errno = 0;
@@ -22,7 +22,7 @@ struct segmap_error *json_c_load(struct json_c *ret)
 	if (!json_c.handle)
 		return segmap_error_new(SEGMAP_ERROR_SYSTEM, "JSON", "%s (install json-c)",
 					dlerror());
-#define JSON_C_FIND(name)                                                                \
+#define FIND(name)                                                                       \
 	found = dlsym(json_c.handle, #name);                                             \
 	if (!found) {                                                                    \
 		dlclose(json_c.handle);                                                  \
@@ -30,13 +30,13 @@ struct segmap_error *json_c_load(struct json_c *ret)
 					#name);                                          \
 	}                                                                                \
 	memcpy(&json_c.name, &found, sizeof(found));
-	JSON_C_FUNCTIONS(JSON_C_FIND)
-#undef JSON_C_FIND
+	SEGMAP_JSON_C_FUNCTIONS(FIND)
+#undef FIND
 	*ret = json_c;
 	return NULL;
 }
 
-void json_c_unload(struct json_c *json_c)
+void segmap_json_c_unload(struct segmap_json_c *json_c)
 {
 	if (json_c->handle)
 		dlclose(json_c->handle);

@@ -1,0 +1,12 @@
+/* src/model/watch.c - what has become of VMAs. */
+#include <segmap/watch.h>
+#include <stdlib.h>
+
+void segmap_followed_free(struct segmap_followed *followed)
+{
+	if (!followed)
+		return;
+	free(followed->marks);
+	free(followed->gone);
+	free(followed);
+}
