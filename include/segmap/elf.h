@@ -78,6 +78,12 @@ struct segmap_linking {
 	const char *rpath, *runpath;  /* DT_RPATH, DT_RUNPATH; NULL if there is none */
 	uint64_t flags, flags_1;      /* DT_FLAGS (DF_ORIGIN …), DT_FLAGS_1 (DF_1_NODEFLIB …) */
 	bool bind_now;		      /* by DT_BIND_NOW or one of the flags */
+	uint64_t plt_got;	      /* DT_PLTGOT: vaddr; 0 if there is none */
+	uint64_t n_plt;		      /* relocations of DT_JMPREL: functions that can be bound lazily */
+	int64_t debug_entry; /* index of DT_DEBUG in the dynamic section; -1 if there is none */
+	struct segmap_relocations {
+		uint64_t vaddr, size; /* bytes; 0, 0 if there is none */
+	} rel, rela;	     /* DT_REL and DT_RELA */
 	bool has_constructors;	      /* DT_INIT, or a DT_INIT_ARRAY or DT_PREINIT_ARRAY that is not
 					 empty: code of it runs before main() */
 	struct segmap_version *wanted; /* DT_VERNEED */

@@ -137,6 +137,8 @@ struct segmap_prediction {
 struct segmap_comparison;
 struct segmap_trace;
 struct segmap_followed; /* <segmap/watch.h> */
+struct segmap_evidence;
+struct segmap_audit;
 
 /* A thread of the process, and where it was. */
 struct segmap_thread {
@@ -222,6 +224,9 @@ struct segmap_layout {
 	struct segmap_followed *followed;
 	/* The system calls that brought it about (segmap/trace.h); NULL unless traced; owned. */
 	struct segmap_trace *trace;
+	/* What an audit is made of, and what it has found (segmap/audit.h); NULL; owned. */
+	struct segmap_evidence *evidence;
+	struct segmap_audit *audit;
 
 	struct segmap_names *names; /* what vmas[].name point into, and other names of its own */
 	uint32_t *vma_lists;	    /* what backings[].vmas point into */

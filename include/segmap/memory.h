@@ -114,6 +114,7 @@ enum {
 	/* What a census adds up, and no more: no command line, threads, vdso, nor what became of
 	 * a file since it was mapped but its being deleted or replaced. */
 	SEGMAP_WANT_BRIEF = 1 << 4,
+	SEGMAP_WANT_AUDIT = 1 << 5, /* what segmap_layout_gather() needs stays open (audit.h) */
 };
 
 struct segmap_layout;

@@ -4,6 +4,7 @@
 #define SEGMAP_SEGMAP_H
 
 #include <segmap/at.h>
+#include <segmap/audit.h>
 #include <segmap/call.h>
 #include <segmap/census.h>
 #include <segmap/compare.h>

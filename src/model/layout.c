@@ -2,6 +2,7 @@
 #include "model/layout.h"
 #include "base/scope.h"
 #include <segmap/at.h>
+#include <segmap/audit.h>
 #include <segmap/compare.h>
 #include <segmap/summary.h>
 #include <segmap/trace.h>
@@ -56,6 +57,8 @@ void segmap_layout_free(struct segmap_layout *layout)
 	segmap_comparison_free(layout->comparison);
 	segmap_trace_free(layout->trace);
 	segmap_followed_free(layout->followed);
+	segmap_evidence_free(layout->evidence);
+	segmap_audit_free(layout->audit);
 	segmap_elf_free(layout->vdso);
 	for (size_t i = 0; i < layout->n_elfs; i++)
 		segmap_elf_free(layout->elfs[i]);

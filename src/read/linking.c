@@ -179,6 +179,37 @@ static struct segmap_error *parse_needed(const struct strings *strings)
 	return NULL;
 }
 
+/* A table of the file by its address and size, two tags of the dynamic section. */
+static struct segmap_relocations find_relocations(const struct linking_source *source, int64_t tag,
+						  int64_t size_tag)
+{
+	struct segmap_relocations found = { 0 };
+
+	if (!find_entry(source, tag, &found.vaddr) || !find_entry(source, size_tag, &found.size))
+		return (struct segmap_relocations){ 0 };
+	return found;
+}
+
+static void parse_relocations(const struct linking_source *source, struct segmap_linking *linking)
+{
+	bool is_64 = source->elf->class == 64;
+	uint64_t size_of_rel = is_64 ? sizeof(Elf64_Rel) : sizeof(Elf32_Rel);
+	uint64_t size_of_rela = is_64 ? sizeof(Elf64_Rela) : sizeof(Elf32_Rela), value;
+
+	linking->rel = find_relocations(source, DT_REL, DT_RELSZ);
+	linking->rela = find_relocations(source, DT_RELA, DT_RELASZ);
+	linking->n_plt = find_relocations(source, DT_JMPREL, DT_PLTRELSZ).size /
+			 (find_entry(source, DT_PLTREL, &value) && value == DT_REL ?
+				  size_of_rel :
+				  size_of_rela);
+	if (find_entry(source, DT_PLTGOT, &value))
+		linking->plt_got = value;
+	linking->debug_entry = -1;
+	for (size_t i = 0; i < source->n_entries; i++)
+		if (source->entries[i].tag == DT_DEBUG)
+			linking->debug_entry = (int64_t)i;
+}
+
 static void parse_flags(const struct linking_source *source, struct segmap_linking *linking)
 {
 	static const int64_t arrays[] = { DT_INIT_ARRAYSZ, DT_PREINIT_ARRAYSZ };
@@ -190,6 +221,7 @@ static void parse_flags(const struct linking_source *source, struct segmap_linki
 		linking->flags_1 = value;
 	linking->bind_now = find_entry(source, DT_BIND_NOW, &value) ||
 			    (linking->flags & DF_BIND_NOW) || (linking->flags_1 & DF_1_NOW);
+	parse_relocations(source, linking);
 	linking->has_constructors = find_entry(source, DT_INIT, &value) && value;
 	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
 		if (find_entry(source, arrays[i], &value) && value)

@@ -5,6 +5,7 @@
 #include "read/auxv.h"
 #include "read/backing.h"
 #include "read/bytes.h"
+#include "read/evidence.h"
 #include "read/query.h"
 #include <bsd/stdlib.h>
 #include <ctype.h>
@@ -515,6 +516,8 @@ static struct segmap_error *read_once(struct segmap_layout *layout, int dir, con
 		read_rollup(layout, dir);
 	if (!error && wanted->memory & SEGMAP_WANT_PAGES)
 		error = open_pagemap(layout, dir, wanted->memory);
+	if (!error && wanted->memory & SEGMAP_WANT_AUDIT)
+		error = evidence_open(layout, dir);
 	if (!error && wanted->memory & SEGMAP_WANT_BRIEF)
 		return open_briefly(layout, dir, name, files);
 	if (!error)

@@ -185,18 +185,15 @@ struct segmap_error *render_raw_answers(const struct segmap_layout *layout,
 {
 	__attribute__((cleanup(segmap_text_free))) struct segmap_text line = { 0 }, cell = { 0 };
 
-	for (size_t i = 0; i < N_FIELDS && style->heading; i++) {
-		segmap_text_append_trusted(&line, fields[i].name);
-		segmap_text_append_char(&line, i + 1 < N_FIELDS ? ' ' : '\n');
-	}
+	for (size_t i = 0; i < N_FIELDS && style->heading; i++)
+		append_raw_field(&line, fields[i].name, strlen(fields[i].name), i + 1 == N_FIELDS);
 	for (size_t i = 0; i < layout->n_answers; i++) {
 		struct said said = { layout, &layout->answers[i] };
 
 		for (size_t j = 0; j < N_FIELDS; j++) {
 			cell.size = 0;
 			fields[j].get(&said, &cell);
-			append_raw(&line, cell.bytes, cell.size);
-			segmap_text_append_char(&line, j + 1 < N_FIELDS ? ' ' : '\n');
+			append_raw_field(&line, cell.bytes, cell.size, j + 1 == N_FIELDS);
 		}
 	}
 	if (line.size)
@@ -244,19 +241,10 @@ static void append_summary(struct segmap_text *text, const struct said *said,
 static void append_detail(struct segmap_text *text, const char *name, const struct said *said,
 			  void (*get)(const struct said *said, struct segmap_text *text))
 {
-	enum { NAME_COLUMNS = 13 };
-	size_t start = text->size, empty;
+	__attribute__((cleanup(segmap_text_free))) struct segmap_text detail = { 0 };
 
-	segmap_text_append_trusted(text, "    ");
-	segmap_text_append_trusted(text, name);
-	for (size_t i = strlen(name); i < NAME_COLUMNS; i++)
-		segmap_text_append_char(text, ' ');
-	empty = text->size;
-	get(said, text);
-	if (text->size == empty)
-		text->size = start;
-	else
-		segmap_text_append_char(text, '\n');
+	get(said, &detail);
+	append_named(text, "    ", name, 13, &detail);
 }
 
 static void get_vma(const struct said *said, struct segmap_text *text)

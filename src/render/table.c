@@ -768,6 +768,26 @@ void append_raw(struct segmap_text *line, const char *bytes, size_t size)
 	}
 }
 
+void append_raw_field(struct segmap_text *line, const char *bytes, size_t size, bool last)
+{
+	append_raw(line, bytes, size);
+	segmap_text_append_char(line, last ? '\n' : ' ');
+}
+
+void append_named(struct segmap_text *line, const char *indent, const char *name, size_t columns,
+		  const struct segmap_text *text)
+{
+	line->failed |= text->failed;
+	if (!text->size)
+		return;
+	segmap_text_append_trusted(line, indent);
+	segmap_text_append_trusted(line, name);
+	for (size_t i = strlen(name); i < columns; i++)
+		segmap_text_append_char(line, ' ');
+	segmap_text_append_bytes(line, text->bytes, text->size);
+	segmap_text_append_char(line, '\n');
+}
+
 static void append_raw_row(struct segmap_text *line, struct segmap_text *cell,
 			   const struct fields *fields, const struct style *style,
 			   const struct row *row)

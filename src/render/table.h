@@ -30,4 +30,11 @@ void append_cut(struct segmap_text *line, const char *bytes, size_t size, size_t
 /* A field of a raw record. */
 void append_raw(struct segmap_text *line, const char *bytes, size_t size);
 
+/* The same, with the blank or, behind the @last, the newline that follows it. */
+void append_raw_field(struct segmap_text *line, const char *bytes, size_t size, bool last);
+
+/* "INDENT NAME text", @text in column @columns behind the indent; nothing if it is empty. */
+void append_named(struct segmap_text *line, const char *indent, const char *name, size_t columns,
+		  const struct segmap_text *text);
+
 #endif

@@ -56,7 +56,7 @@ static void check(struct segmap_error *error)
 		fail("%s: %s", error->what, error->why);
 }
 
-static char *read_whole(int fd, size_t *size)
+static char *read_input(int fd, size_t *size)
 {
 	struct stat stat;
 	char *bytes;
@@ -208,7 +208,7 @@ int main(int argc, char **argv)
 	directory = open(argv[1], O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0)
 		fail("%s: %s", argv[1], strerror(errno));
-	text = read_whole(open(argv[2], O_RDONLY | O_CLOEXEC), &size);
+	text = read_input(open(argv[2], O_RDONLY | O_CLOEXEC), &size);
 	map = read_remarks(text, &remarks);
 	check(segmap_files_new(remarks.page_size, 0, &files));
 	check(segmap_layout_new(&layout));
@@ -222,7 +222,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < layout->n_backings; i++)
 		open_backing(files, directory, &remarks, &layout->backings[i]);
 	if (remarks.vdso)
-		layout->vdso_bytes = read_whole(openat(directory, remarks.vdso + 1,
+		layout->vdso_bytes = read_input(openat(directory, remarks.vdso + 1,
 						       O_RDONLY | O_CLOEXEC),
 						&layout->vdso_size);
 	check(segmap_files_parse(files, layout));

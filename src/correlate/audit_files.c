@@ -1,0 +1,476 @@
+/* src/correlate/audit_files.c - what became of files, who knows of them, and what they promise. */
+#include "correlate/audit.h"
+#include <elf.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A phrase for a build-id. */
+static const char *or_none(const char *build_id)
+{
+	return build_id ? build_id : "none";
+}
+
+static void judge_status(const struct segmap_backing *backing, const char *build_id,
+			 struct verdict *verdict)
+{
+	verdict->severity = SEGMAP_SEVERITY_LOW;
+	verdict->confidence = SEGMAP_CONFIDENCE_CERTAIN;
+	switch (backing->status) {
+	case SEGMAP_STATUS_DELETED:
+		verdict->id = SEGMAP_FINDING_FILE_DELETED;
+		verdict->benign = "it was upgraded or removed while it ran: restart the process";
+		break;
+	case SEGMAP_STATUS_REPLACED:
+		verdict->id = SEGMAP_FINDING_FILE_REPLACED;
+		verdict->benign = "it was upgraded while it ran: restart the process";
+		if (build_id && backing->path_build_id &&
+		    strcmp(build_id, backing->path_build_id) == 0) {
+			verdict->severity = SEGMAP_SEVERITY_INFO;
+			verdict->benign = "it was installed again: both have the same build-id";
+		}
+		break;
+	case SEGMAP_STATUS_REWRITTEN:
+		verdict->id = SEGMAP_FINDING_FILE_REWRITTEN;
+		verdict->confidence = SEGMAP_CONFIDENCE_POSSIBLE;
+		verdict->benign =
+			"it was loaded only later (dlopen), or its owner, its rights or its "
+			"links were changed and not its bytes";
+		break;
+	default:
+		verdict->id = SEGMAP_FINDING_FILE_TRUNCATED;
+		verdict->severity = SEGMAP_SEVERITY_MEDIUM;
+		verdict->benign = NULL;
+	}
+}
+
+static void add_status(struct auditing *auditing, const struct segmap_backing *backing,
+		       int32_t image)
+{
+	const struct segmap_elf *elf = auditing->layout->images[image].elf;
+	const char *build_id = elf ? elf->build_id : NULL;
+	struct verdict verdict = { .vma = backing->n_vmas ? (int64_t)backing->vmas[0] : -1,
+				   .image = image };
+	struct segmap_finding *finding;
+
+	judge_status(backing, build_id, &verdict);
+	switch (verdict.id) {
+	case SEGMAP_FINDING_FILE_DELETED:
+		finding =
+			audit_add(auditing, &verdict, "the file was unlinked after it was loaded");
+		audit_expect(auditing, finding, "the file at its path");
+		audit_actual(auditing, finding, "no file; mapped: build-id %s", or_none(build_id));
+		break;
+	case SEGMAP_FINDING_FILE_REPLACED:
+		finding = audit_add(auditing, &verdict,
+				    "another file has its path now than the one that is mapped");
+		audit_expect(auditing, finding, "build-id %s (at the path)",
+			     or_none(backing->path_build_id));
+		audit_actual(auditing, finding, "build-id %s (mapped)", or_none(build_id));
+		break;
+	case SEGMAP_FINDING_FILE_REWRITTEN:
+		finding = audit_add(
+			auditing, &verdict,
+			"the file has changed since the process began: it may not be what "
+			"was mapped");
+		audit_expect(auditing, finding, "a file older than the process");
+		audit_actual(auditing, finding, "a younger one; build-id %s", or_none(build_id));
+		break;
+	default:
+		finding = audit_add(auditing, &verdict,
+				    "the file is shorter than what is mapped of it");
+		audit_expect(auditing, finding, "all segments in the file");
+		audit_actual(auditing, finding, "%ju bytes", (uintmax_t)backing->file->size);
+	}
+}
+
+/* The first image of each file. */
+static bool is_first_of_file(const struct segmap_layout *layout, size_t image)
+{
+	for (size_t i = 0; i < image; i++)
+		if (layout->images[i].backing == layout->images[image].backing)
+			return false;
+	return layout->images[image].backing >= 0;
+}
+
+static void look_at_status(struct auditing *auditing, size_t index)
+{
+	const struct segmap_layout *layout = auditing->layout;
+	const struct segmap_image *image = &layout->images[index];
+	const struct segmap_backing *backing = &layout->backings[image->backing];
+	struct verdict verdict = {
+		.id = SEGMAP_FINDING_IMAGE_IN_MEMORY,
+		.severity = SEGMAP_SEVERITY_MEDIUM,
+		.confidence = SEGMAP_CONFIDENCE_CERTAIN,
+		.vma = backing->n_vmas ? (int64_t)backing->vmas[0] : -1,
+		.image = (int32_t)index,
+		.benign =
+			"container runtimes (runc) and some launchers seal a copy of themselves so",
+	};
+	struct segmap_finding *finding;
+
+	if (strncmp(backing->path, "/memfd:", 7) == 0) {
+		finding = audit_add(auditing, &verdict,
+				    "it was loaded from memory (memfd): no file system has it");
+		audit_expect(auditing, finding, "a file");
+		audit_actual(auditing, finding, "a memfd; build-id %s",
+			     or_none(image->elf ? image->elf->build_id : NULL));
+	} else if (backing->status != SEGMAP_STATUS_OK &&
+		   backing->status < SEGMAP_STATUS_UNREADABLE) {
+		add_status(auditing, backing, (int32_t)index);
+	}
+}
+
+/* Whether the byte of image @image at @addr can be written to now; its VMA into *@vma. */
+static bool is_writable(const struct segmap_layout *layout, int32_t image, uint64_t addr,
+			int64_t *vma, const char **section)
+{
+	const struct segmap_piece *piece = audit_piece_at(layout, addr, vma);
+
+	if (!piece || piece->image != image || layout->vmas[*vma].unknown_prot)
+		return false;
+	*section = piece->name;
+	return layout->vmas[*vma].prot & PROT_WRITE;
+}
+
+static bool has_relro(const struct segmap_elf *elf)
+{
+	for (size_t i = 0; i < elf->n_segments; i++)
+		if (elf->segments[i].type == SEGMAP_SEGMENT_RELRO)
+			return true;
+	return false;
+}
+
+static bool has_data(const struct segmap_elf *elf)
+{
+	for (size_t i = 0; i < elf->n_segments; i++)
+		if (elf->segments[i].type == SEGMAP_SEGMENT_LOAD &&
+		    elf->segments[i].prot & PROT_WRITE)
+			return true;
+	return false;
+}
+
+static struct verdict promise(enum segmap_finding_id id, enum segmap_severity severity,
+			      int32_t image, const char *benign)
+{
+	return (struct verdict){
+		.id = id,
+		.severity = severity,
+		.confidence = SEGMAP_CONFIDENCE_CERTAIN,
+		.vma = -1,
+		.image = image,
+		.benign = benign,
+	};
+}
+
+static void look_at_relro(struct auditing *auditing, int32_t index)
+{
+	const struct segmap_layout *layout = auditing->layout;
+	const struct segmap_image *image = &layout->images[index];
+	const struct segmap_elf *elf = image->elf;
+	struct verdict verdict =
+		promise(SEGMAP_FINDING_RELRO_ABSENT, SEGMAP_SEVERITY_LOW, index,
+			"it was linked without -z relro, as other languages' linkers "
+			"do by default");
+	const char *section = NULL;
+	struct segmap_finding *finding;
+
+	if (has_relro(elf))
+		return;
+	if (elf->dynamic && !is_writable(layout, index, segmap_addr(elf->dynamic, image->bias),
+					 &verdict.vma, &section))
+		return;
+	if (!elf->dynamic && (image->role != SEGMAP_ROLE_PROGRAM || !has_data(elf)))
+		return;
+	finding = audit_add(auditing, &verdict,
+			    "it has no PT_GNU_RELRO: its tables of addresses stay writable");
+	finding->section = section;
+	audit_expect(auditing, finding, "r--p after start-up");
+	audit_actual(auditing, finding, "rw-p");
+}
+
+static bool is_static(const struct segmap_image *image)
+{
+	return image->role == SEGMAP_ROLE_PROGRAM && !image->elf->interp;
+}
+
+/* Functions that are bound when they are first called, through slots that stay writable. */
+static void look_at_binding(struct auditing *auditing, int32_t index)
+{
+	const struct segmap_layout *layout = auditing->layout;
+	const struct segmap_image *image = &layout->images[index];
+	const struct segmap_linking *linking = image->elf->linking;
+	uint64_t word = image->elf->class / 8, last;
+	struct verdict lazy = promise(SEGMAP_FINDING_NO_BIND_NOW, SEGMAP_SEVERITY_INFO, index,
+				      "lazy binding is the default of GNU ld; musl never does it");
+	struct verdict partial = promise(SEGMAP_FINDING_RELRO_PARTIAL, SEGMAP_SEVERITY_INFO, index,
+					 "it is what -z relro without -z now gives");
+	struct segmap_finding *finding;
+	const char *section = NULL;
+
+	if (!linking || !linking->n_plt || linking->bind_now)
+		return;
+	/* The dynamic linker binds itself at once, and a static program needs nobody. */
+	if (image->role != SEGMAP_ROLE_INTERPRETER && !is_static(image)) {
+		finding = audit_add(
+			auditing, &lazy,
+			"it does not ask for BIND_NOW: its %ju functions of others can be "
+			"bound as late as they are first called",
+			(uintmax_t)linking->n_plt);
+		audit_expect(auditing, finding, "BIND_NOW");
+		audit_actual(auditing, finding, "lazy");
+	}
+	/* Behind three slots of the dynamic linker's own (psABI), one for each function. */
+	last = segmap_addr(linking->plt_got + (2 + linking->n_plt) * word, image->bias);
+	if (!linking->plt_got || !has_relro(image->elf) ||
+	    !is_writable(layout, index, last, &partial.vma, &section))
+		return;
+	finding = audit_add(auditing, &partial,
+			    "RELRO leaves the table of function addresses (%s) writable", section);
+	finding->section = section;
+	audit_expect(auditing, finding, "r--p");
+	audit_actual(auditing, finding, "rw-p");
+}
+
+/* RPATH and RUNPATH with a part that the working directory decides on. */
+static const char *relative_part(const char *path, size_t *size)
+{
+	/* One that is all empty is not looked at (glibc elf/dl-load.c:decompose_rpath). */
+	for (const char *at = path; path && *path; at += *size + 1) {
+		*size = strcspn(at, ":");
+		if (*at != '/' && *at != '$')
+			return at;
+		if (!at[*size])
+			break;
+	}
+	return NULL;
+}
+
+static void look_at_runpath(struct auditing *auditing, int32_t index)
+{
+	const struct segmap_image *image = &auditing->layout->images[index];
+	const struct segmap_linking *linking = image->elf->linking;
+	struct verdict verdict =
+		promise(SEGMAP_FINDING_RUNPATH_RELATIVE, SEGMAP_SEVERITY_LOW, index,
+			"it is only run where that directory is what it should be");
+	const char *path = linking ? linking->runpath ? linking->runpath : linking->rpath : NULL;
+	struct segmap_finding *finding;
+	const char *part;
+	size_t size;
+
+	part = is_static(image) ? NULL : relative_part(path, &size);
+	if (!part)
+		return;
+	finding = audit_add(auditing, &verdict,
+			    "libraries are looked for in the working directory: %s has \"%.*s\"",
+			    linking->runpath ? "RUNPATH" : "RPATH", (int)size, part);
+	audit_expect(auditing, finding, "absolute directories");
+	audit_actual(auditing, finding, "%s", path);
+}
+
+static bool stack_is_executable(const struct segmap_layout *layout)
+{
+	for (size_t i = 0; i < layout->n_vmas; i++)
+		if (layout->annotations[i].kind == SEGMAP_KIND_STACK &&
+		    layout->vmas[i].prot & PROT_EXEC)
+			return true;
+	return false;
+}
+
+/* Where the stack is executable already, the finding on that names who asks. */
+static void look_at_stack(struct auditing *auditing, int32_t index)
+{
+	int prot = auditing->layout->images[index].elf->stack_prot;
+	bool lacks = prot == SEGMAP_NO_STACK;
+	struct verdict verdict =
+		promise(SEGMAP_FINDING_STACK_ASKED,
+			lacks ? SEGMAP_SEVERITY_INFO : SEGMAP_SEVERITY_LOW, index,
+			lacks ? "its linker just does not write that header" :
+				"the dynamic linker or the kernel did not give way");
+	struct segmap_finding *finding;
+
+	if ((!lacks && !(prot & PROT_EXEC)) || stack_is_executable(auditing->layout))
+		return;
+	finding = audit_add(auditing, &verdict,
+			    lacks ? "it has no PT_GNU_STACK, which can mean that it needs an "
+				    "executable stack" :
+				    "it asks for an executable stack");
+	audit_expect(auditing, finding, "PT_GNU_STACK rw-");
+	audit_actual(auditing, finding, lacks ? "no PT_GNU_STACK" : "PT_GNU_STACK with x");
+}
+
+static void look_at_promises(struct auditing *auditing, int32_t index)
+{
+	const struct segmap_image *image = &auditing->layout->images[index];
+	struct verdict no_pie = promise(SEGMAP_FINDING_NO_PIE, SEGMAP_SEVERITY_LOW, index,
+					"built so for speed or for old tools");
+	struct verdict textrel = promise(SEGMAP_FINDING_TEXTREL, SEGMAP_SEVERITY_LOW, index,
+					 "old assembler code without -fPIC");
+	struct segmap_finding *finding;
+
+	if (image->role == SEGMAP_ROLE_PROGRAM && image->elf->type == ET_EXEC) {
+		finding = audit_add(auditing, &no_pie,
+				    "the program is always at the same address (no PIE)");
+		audit_expect(auditing, finding, "ET_DYN, another base at each run");
+		audit_actual(auditing, finding, "ET_EXEC at 0x%jx", (uintmax_t)image->start);
+	}
+	if (image->elf->textrel) {
+		finding = audit_add(auditing, &textrel,
+				    "code is written to when it is loaded (DT_TEXTREL)");
+		audit_expect(auditing, finding, "no text relocations");
+		audit_actual(auditing, finding, "DT_TEXTREL");
+	}
+	look_at_relro(auditing, index);
+	look_at_binding(auditing, index);
+	look_at_runpath(auditing, index);
+	look_at_stack(auditing, index);
+}
+
+static bool has_code(const struct segmap_layout *layout, int32_t image)
+{
+	for (size_t i = 0; i < layout->n_vmas; i++)
+		if (layout->annotations[i].image == image && layout->vmas[i].prot & PROT_EXEC)
+			return true;
+	return false;
+}
+
+/*
+ * Whether the dynamic linker's list has every namespace: glibc's has since 2.35, where there is
+ * more than one (dlmopen(3)); musl knows but one.
+ */
+static bool has_all_namespaces(const struct auditing *auditing)
+{
+	const struct segmap_layout *layout = auditing->layout;
+	bool is_glibc = false;
+
+	for (size_t i = 0; i < layout->n_images; i++) {
+		const struct segmap_image *image = &layout->images[i];
+		const struct segmap_linking *linking = image->elf ? image->elf->linking : NULL;
+
+		if (image->role != SEGMAP_ROLE_INTERPRETER || !linking)
+			continue;
+		for (size_t j = 0; j < linking->n_defined; j++) {
+			is_glibc |= strncmp(linking->defined[j].name, "GLIBC_", 6) == 0;
+			if (strcmp(linking->defined[j].name, "GLIBC_2.35") == 0)
+				return true;
+		}
+	}
+	return auditing->evidence->list_has_next || !is_glibc;
+}
+
+/* An image that the dynamic linker should know of; @all: its list has every namespace. */
+static void look_for_entry(struct auditing *auditing, int32_t index, bool all)
+{
+	const struct segmap_evidence *evidence = auditing->evidence;
+	const struct segmap_image *image = &auditing->layout->images[index];
+	uint64_t dynamic = segmap_addr(image->elf->dynamic, image->bias);
+	struct verdict verdict = {
+		.id = SEGMAP_FINDING_IMAGE_UNLISTED,
+		.severity = all ? SEGMAP_SEVERITY_HIGH : SEGMAP_SEVERITY_MEDIUM,
+		.confidence = all ? SEGMAP_CONFIDENCE_LIKELY : SEGMAP_CONFIDENCE_POSSIBLE,
+		.vma = -1,
+		.image = index,
+		.start = image->start,
+		.end = image->end,
+		.benign =
+			all ? "the program loads objects by itself, without the dynamic linker" :
+			      "it is in a namespace of its own (dlmopen), which this dynamic linker "
+			      "does not list, or the program has loaded it by itself",
+	};
+	struct segmap_finding *finding;
+
+	/* glibc strikes itself from the list where no object needs it by name (elf/rtld.c). */
+	if (!image->elf->dynamic || image->elf->foreign || is_static(image) ||
+	    image->role == SEGMAP_ROLE_INTERPRETER || !has_code(auditing->layout, index))
+		return;
+	for (size_t i = 0; i < evidence->n_linked; i++)
+		if (evidence->linked[i].dynamic == dynamic)
+			return;
+	finding =
+		audit_add(auditing, &verdict,
+			  "its code is in memory, and the dynamic linker's list does not have it");
+	audit_expect(auditing, finding, "an entry in link_map");
+	audit_actual(auditing, finding, "%zu entries, none for 0x%jx", evidence->n_linked,
+		     (uintmax_t)dynamic);
+}
+
+/* Whether something that can be an ELF object is at @addr. */
+static bool is_in_image(const struct segmap_layout *layout, uint64_t addr)
+{
+	int64_t vma = segmap_layout_find(layout, addr);
+
+	return vma >= 0 &&
+	       (layout->annotations[vma].image >= 0 || layout->annotations[vma].backing >= 0 ||
+		layout->annotations[vma].kind == SEGMAP_KIND_VDSO);
+}
+
+static void look_for_image(struct auditing *auditing, const struct segmap_linked_object *object)
+{
+	struct verdict verdict = {
+		.id = SEGMAP_FINDING_LISTED_NOT_MAPPED,
+		.severity = SEGMAP_SEVERITY_MEDIUM,
+		.confidence = SEGMAP_CONFIDENCE_LIKELY,
+		.vma = -1,
+		.image = -1,
+		.benign = "its file could not be read, or it lies on memory without a file",
+	};
+	struct segmap_finding *finding;
+
+	if (!object->dynamic || is_in_image(auditing->layout, object->dynamic))
+		return;
+	finding = audit_add(auditing, &verdict,
+			    "the dynamic linker's list has \"%s\", and no loaded file is there",
+			    object->name ? object->name : "");
+	audit_expect(auditing, finding, "an image at 0x%jx", (uintmax_t)object->bias);
+	audit_actual(auditing, finding,
+		     segmap_layout_find(auditing->layout, object->dynamic) < 0 ?
+			     "nothing is mapped" :
+			     "no image");
+}
+
+static void look_at_list(struct auditing *auditing)
+{
+	const struct segmap_layout *layout = auditing->layout;
+	const struct segmap_evidence *evidence = auditing->evidence;
+	struct verdict broken = {
+		.id = SEGMAP_FINDING_LIST_BROKEN,
+		.severity = SEGMAP_SEVERITY_MEDIUM,
+		.confidence = SEGMAP_CONFIDENCE_LIKELY,
+		.vma = -1,
+		.image = -1,
+		.benign = "the program is being debugged or is crashing",
+	};
+	bool all;
+
+	if (!evidence)
+		return;
+	if (evidence->list == SEGMAP_LIST_BROKEN) {
+		struct segmap_finding *finding =
+			audit_add(auditing, &broken,
+				  "the dynamic linker's list leads to where nothing is, or "
+				  "does not end");
+
+		audit_expect(auditing, finding, "a list that ends");
+		audit_actual(auditing, finding, "%zu entries", evidence->n_linked);
+	}
+	if (evidence->list != SEGMAP_LIST_READ)
+		return;
+	all = has_all_namespaces(auditing);
+	for (size_t i = 0; i < layout->n_images; i++)
+		if (audit_is_loaded(&layout->images[i]))
+			look_for_entry(auditing, (int32_t)i, all);
+	for (size_t i = 0; i < evidence->n_linked; i++)
+		look_for_image(auditing, &evidence->linked[i]);
+}
+
+void audit_files(struct auditing *auditing)
+{
+	const struct segmap_layout *layout = auditing->layout;
+
+	look_at_list(auditing);
+	for (size_t i = 0; i < layout->n_images; i++) {
+		if (is_first_of_file(layout, i))
+			look_at_status(auditing, i);
+		if (audit_is_loaded(&layout->images[i]) && is_first_of_file(layout, i))
+			look_at_promises(auditing, (int32_t)i);
+	}
+}

@@ -1,0 +1,552 @@
+/* src/read/evidence.c - what an audit reads of a process beside its map. */
+#include "read/evidence.h"
+#include "base/range.h"
+#include "base/scope.h"
+#include "model/elf.h"
+#include "read/bytes.h"
+#include <ctype.h>
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <segmap/symbols.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* The number behind "\nKEY:" in /proc/PID/status, the last of its line; 0 if it is not there. */
+static int status_number(const char *status, const char *key)
+{
+	const char *line = strstr(status, key), *end, *last;
+
+	if (!line)
+		return 0;
+	line += strlen(key);
+	end = line + strcspn(line, "\n");
+	for (last = end; last > line && isdigit((unsigned char)last[-1]); last--)
+		;
+	return (int)strtol(last, NULL, 10);
+}
+
+/* "p:group/event /path/of/file:0x1136", a line of uprobe_events (Linux trace/uprobetracer.rst). */
+static bool add_probe(struct segmap_evidence *evidence, const char *line)
+{
+	const char *path = strchr(line, '/'), *colon;
+	size_t size = strcspn(line, "\n");
+	struct segmap_probe probe;
+
+	/* The first slash is the group's. */
+	path = path ? strstr(path, " /") : NULL;
+	if ((line[0] != 'p' && line[0] != 'r') || !path || path >= line + size)
+		return true;
+	path++;
+	colon = strstr(path, ":0x");
+	if (!colon || colon >= line + size)
+		return true;
+	if (!grow(&evidence->probes, &evidence->cap_probes, evidence->n_probes, sizeof(probe)))
+		return false;
+	probe.off = strtoull(colon + 1, NULL, 16);
+	probe.path = strndup(path, (size_t)(colon - path));
+	if (!probe.path)
+		return false;
+	evidence->probes[evidence->n_probes++] = probe;
+	return true;
+}
+
+/* The breakpoints that root has the kernel set; only root may know them. */
+static bool read_probes(struct segmap_evidence *evidence)
+{
+	static const char *const places[] = { "/sys/kernel/tracing/uprobe_events",
+					      "/sys/kernel/debug/tracing/uprobe_events" };
+	enum { MOST = 1 << 20 };
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		scope_free char *text = NULL;
+		size_t size;
+
+		if (file_read_whole(AT_FDCWD, places[i], MOST, &text, &size) < 0)
+			continue;
+		for (const char *line = text; line && *line;
+		     line = strchr(line, '\n'), line += !!line)
+			if (!add_probe(evidence, line))
+				return false;
+		break;
+	}
+	return true;
+}
+
+/* A regular file of @uid or root, opened without following a link; -1 if it is none. */
+static int open_own(int dir, const char *path, uid_t uid)
+{
+	scope_close int named = openat(dir, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat stat;
+	char again[32];
+
+	if (named < 0 || fstat(named, &stat) || !S_ISREG(stat.st_mode) ||
+	    (stat.st_uid != uid && stat.st_uid != 0))
+		return -1;
+	snprintf(again, sizeof(again), "/proc/self/fd/%d", named);
+	return open(again, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+static int compare_generated(const void *a, const void *b)
+{
+	const struct segmap_generated *x = a, *y = b;
+
+	return (x->start > y->start) - (x->start < y->start);
+}
+
+/*
+ * Where the process says that it has generated code: /tmp/perf-PID.map, as perf(1)
+ * reads it (Linux tools/perf/Documentation/jit-interface.txt): "START SIZE name", in hex.
+ */
+static bool read_generated(struct segmap_evidence *evidence, int dir, int pid, uid_t uid)
+{
+	enum { MOST = 1 << 20 }; /* lines */
+	char path[64], *line = NULL;
+	size_t capacity = 0;
+	FILE *file;
+	int fd;
+
+	snprintf(path, sizeof(path), "root/tmp/perf-%d.map", pid);
+	fd = open_own(dir, path, uid);
+	file = fd < 0 ? NULL : fdopen(fd, "re");
+	if (!file) {
+		if (fd >= 0)
+			close(fd);
+		return true;
+	}
+	while (evidence->n_generated < MOST && getline(&line, &capacity, file) >= 0) {
+		struct segmap_generated generated;
+		uint64_t size;
+
+		if (sscanf(line, "%" SCNx64 " %" SCNx64, &generated.start, &size) != 2 ||
+		    !checked_add(generated.start, size, &generated.end))
+			continue;
+		if (!grow(&evidence->generated, &evidence->cap_generated, evidence->n_generated,
+			  sizeof(generated)))
+			break;
+		evidence->generated[evidence->n_generated++] = generated;
+	}
+	free(line);
+	fclose(file);
+	if (evidence->n_generated)
+		qsort(evidence->generated, evidence->n_generated, sizeof(*evidence->generated),
+		      compare_generated);
+	return true;
+}
+
+struct segmap_error *evidence_open(struct segmap_layout *layout, int dir)
+{
+	struct segmap_evidence *evidence = calloc(1, sizeof(*evidence));
+	scope_free char *status = NULL;
+	struct stat stat;
+	size_t size;
+
+	if (!evidence)
+		return segmap_error_no_memory();
+	layout->evidence = evidence;
+	evidence->mem = openat(dir, "mem", O_RDONLY | O_CLOEXEC);
+	evidence->mem_errno = evidence->mem < 0 ? errno : 0;
+	evidence->pagemap = openat(dir, "pagemap", O_RDONLY | O_CLOEXEC);
+	if (evidence->pagemap < 0)
+		evidence->mem_errno = errno;
+	if (!read_probes(evidence))
+		return segmap_error_no_memory();
+	if (file_read_whole(dir, "status", 65536, &status, &size) < 0 || fstat(dir, &stat))
+		return NULL;
+	evidence->tracer = status_number(status, "\nTracerPid:");
+	return read_generated(evidence, dir, status_number(status, "\nNSpid:"), stat.st_uid) ?
+		       NULL :
+		       segmap_error_no_memory();
+}
+
+enum page_kind page_window_at(struct page_window *window, uint64_t addr, uint64_t end)
+{
+	/* proc(5), Linux Documentation/admin-guide/mm/pagemap.rst */
+	const uint64_t present = UINT64_C(1) << 63, swapped = UINT64_C(1) << 62;
+	const uint64_t file = UINT64_C(1) << 61, guard = UINT64_C(1) << 58;
+	uint64_t page = page_down(addr, window->page_size), entry;
+
+	if (page < window->start || page >= window->end) {
+		uint64_t most = sizeof(window->entries) / sizeof(window->entries[0]);
+		uint64_t n =
+			end > page ? (end - page + window->page_size - 1) / window->page_size : 1;
+		int64_t got =
+			fd_read(window->pagemap, window->entries, min_u64(n, most) * sizeof(entry),
+				page / window->page_size * sizeof(entry));
+
+		window->start = window->end = page;
+		if (got < (int64_t)sizeof(entry))
+			return PAGE_ABSENT;
+		window->end += (uint64_t)got / sizeof(entry) * window->page_size;
+	}
+	entry = window->entries[(page - window->start) / window->page_size];
+	if (entry & swapped)
+		return entry & guard ? PAGE_ABSENT : PAGE_SWAPPED;
+	if (!(entry & present))
+		return PAGE_ABSENT;
+	return entry & file ? PAGE_FILE : PAGE_PRIVATE;
+}
+
+bool evidence_read(const struct segmap_evidence *evidence, struct page_window *window, void *buffer,
+		   size_t size, uint64_t addr)
+{
+	uint64_t end;
+
+	if (!checked_add(addr, size, &end))
+		return false;
+	for (uint64_t page = page_down(addr, window->page_size); page < end;
+	     page += window->page_size) {
+		enum page_kind kind = page_window_at(window, page, end);
+
+		if (kind != PAGE_FILE && kind != PAGE_PRIVATE)
+			return false;
+	}
+	return fd_read(evidence->mem, buffer, size, addr) == (int64_t)size;
+}
+
+/* The comparison of one layout. */
+struct comparing {
+	struct segmap_layout *layout;
+	struct segmap_evidence *evidence;
+	struct page_window *window;
+	/* Of the image that is being compared, if it has text relocations: ascending vaddr. */
+	int32_t image;
+	uint64_t *relocated;
+	size_t n_relocated, cap_relocated;
+	uint64_t last_page;		    /* that was counted */
+	unsigned char *in_file, *in_memory; /* a page of each */
+};
+
+/* So many differences of one process are told; what more there is has the same cause. */
+enum { MOST_ALTERED = 1000 };
+
+/* Stretches of equal bytes of at most this length do not part one change from the next. */
+enum { JOINED = 16 };
+
+static int compare_numbers(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Append where the relocations of @table, entries of @entry bytes, write to. */
+static bool add_relocations(struct comparing *comparing, const struct segmap_image *image,
+			    struct segmap_relocations table, size_t entry)
+{
+	enum { MOST = 1 << 22 }; /* entries */
+	const struct segmap_elf *elf = image->elf;
+	const struct segmap_file *file = comparing->layout->backings[image->backing].file;
+	size_t word = elf->class / 8;
+	unsigned char bytes[sizeof(Elf64_Rela)];
+	uint64_t off;
+
+	if (!elf_off_of_vaddr(elf, table.vaddr, &off))
+		return true;
+	for (uint64_t i = 0; i < min_u64(table.size / entry, MOST); i++) {
+		uint64_t vaddr = 0;
+
+		if (fd_read(file->fd, bytes, entry, elf->elf_off + off + i * entry) !=
+		    (int64_t)entry)
+			break;
+		memcpy(&vaddr, bytes,
+		       word); /* r_offset; read for this machine's byte order alone */
+		if (!grow(&comparing->relocated, &comparing->cap_relocated, comparing->n_relocated,
+			  sizeof(vaddr)))
+			return false;
+		comparing->relocated[comparing->n_relocated++] = vaddr;
+	}
+	return true;
+}
+
+/* Make ready for the image of @piece: where it is relocated, if text is. */
+static bool choose_image(struct comparing *comparing, const struct segmap_piece *piece)
+{
+	const struct segmap_image *image = &comparing->layout->images[piece->image];
+	const struct segmap_linking *linking = image->elf->linking;
+	bool is_64 = image->elf->class == 64;
+
+	if (comparing->image == piece->image)
+		return true;
+	comparing->image = piece->image;
+	comparing->n_relocated = 0;
+	if (!image->elf->textrel || !linking || image->elf->foreign)
+		return true;
+	if (!add_relocations(comparing, image, linking->rel,
+			     is_64 ? sizeof(Elf64_Rel) : sizeof(Elf32_Rel)) ||
+	    !add_relocations(comparing, image, linking->rela,
+			     is_64 ? sizeof(Elf64_Rela) : sizeof(Elf32_Rela)))
+		return false;
+	if (comparing->n_relocated)
+		qsort(comparing->relocated, comparing->n_relocated, sizeof(*comparing->relocated),
+		      compare_numbers);
+	return true;
+}
+
+/* Whether a relocation writes to @addr: a word from its place on. */
+static bool is_relocated(const struct comparing *comparing, uint64_t addr)
+{
+	const struct segmap_image *image = &comparing->layout->images[comparing->image];
+	uint64_t vaddr = segmap_vaddr(addr, image->bias);
+	size_t low = 0, high = comparing->n_relocated;
+
+	while (low < high) { /* the first place behind it */
+		size_t middle = low + (high - low) / 2;
+
+		if (comparing->relocated[middle] > vaddr)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low && vaddr - comparing->relocated[low - 1] < image->elf->class / 8;
+}
+
+/* Where in its file the byte at @addr of @piece is; false if it is not to be compared. */
+static bool place_in_file(const struct segmap_layout *layout, const struct segmap_piece *piece,
+			  uint64_t addr, uint64_t *ret)
+{
+	const struct segmap_image *image = &layout->images[piece->image];
+	const struct segmap_segment *segment = &image->elf->segments[piece->segment];
+	uint64_t vaddr = segmap_vaddr(addr, image->bias);
+
+	if (piece->off != SEGMAP_NO_OFF) {
+		*ret = piece->off + (addr - piece->start);
+		return true;
+	}
+	/* Anonymous pages that took the place of the file's. */
+	*ret = image->elf->elf_off + segmap_off(segment, vaddr);
+	return vaddr >= segment->vaddr && vaddr - segment->vaddr < segment->filesz;
+}
+
+/* Whether the bytes of @piece are to stay as they are in the file, and that can be looked at. */
+static bool is_constant(const struct segmap_layout *layout, const struct segmap_piece *piece)
+{
+	const struct segmap_image *image = piece->image < 0 ? NULL : &layout->images[piece->image];
+	const struct segmap_backing *backing =
+		!image || image->backing < 0 ? NULL : &layout->backings[image->backing];
+
+	return backing && backing->file && backing->file->fd >= 0 && image->elf &&
+	       piece->segment >= 0 && piece->kind != SEGMAP_PIECE_GAP &&
+	       !(image->elf->segments[piece->segment].prot & PROT_WRITE);
+}
+
+static void take_context(const struct comparing *comparing, struct segmap_altered *altered,
+			 uint64_t low, uint64_t high)
+{
+	uint64_t context = altered->start - min_u64(altered->start - low, SEGMAP_ALTERED_CONTEXT);
+
+	altered->context = context;
+	altered->n_context = min_u64(high - context, SEGMAP_ALTERED_BYTES);
+	memcpy(altered->in_file, comparing->in_file + (context - low), altered->n_context);
+	memcpy(altered->in_memory, comparing->in_memory + (context - low), altered->n_context);
+}
+
+/* The byte at @addr, of the range [@low, @high) that is being compared, differs. */
+static bool add_altered(struct comparing *comparing, uint32_t piece, uint64_t addr, uint64_t off,
+			uint64_t low, uint64_t high)
+{
+	struct segmap_evidence *evidence = comparing->evidence;
+	bool relocated = comparing->n_relocated && is_relocated(comparing, addr);
+	struct segmap_altered *last =
+		evidence->n_altered ? &evidence->altered[evidence->n_altered - 1] : NULL;
+
+	if (last && last->piece == piece && last->relocated == relocated &&
+	    (relocated || addr - last->end <= JOINED)) {
+		last->end = addr + 1;
+		last->n_bytes++;
+		return true;
+	}
+	if (evidence->n_altered == MOST_ALTERED) {
+		evidence->cut_short = true;
+		return true;
+	}
+	if (!grow(&evidence->altered, &evidence->cap_altered, evidence->n_altered,
+		  sizeof(*evidence->altered)))
+		return false;
+	last = &evidence->altered[evidence->n_altered++];
+	*last = (struct segmap_altered){
+		.start = addr,
+		.end = addr + 1,
+		.n_bytes = 1,
+		.off = off,
+		.piece = piece,
+		.relocated = relocated,
+	};
+	take_context(comparing, last, low, high);
+	return true;
+}
+
+/* Compare [@low, @high), on one private page, with the file byte by byte. */
+static bool compare_range(struct comparing *comparing, uint32_t index, uint64_t low, uint64_t high)
+{
+	struct segmap_layout *layout = comparing->layout;
+	const struct segmap_piece *piece = &layout->pieces[index];
+	int32_t backing = layout->images[piece->image].backing;
+	size_t size = high - low;
+	uint64_t off;
+	int64_t got;
+
+	if (!place_in_file(layout, piece, low, &off))
+		return true;
+	got = fd_read(layout->backings[backing].file->fd, comparing->in_file, size, off);
+	if (got < 0 ||
+	    fd_read(comparing->evidence->mem, comparing->in_memory, size, low) != (int64_t)size) {
+		comparing->evidence->n_unread++;
+		return true;
+	}
+	/* Behind the end of the file a page is zeros. */
+	memset(comparing->in_file + got, 0, size - (size_t)got);
+	if (memcmp(comparing->in_file, comparing->in_memory, size) == 0)
+		return true;
+	for (size_t i = 0; i < size; i++)
+		if (comparing->in_file[i] != comparing->in_memory[i] &&
+		    !add_altered(comparing, index, low + i, off + i, low, high))
+			return false;
+	return true;
+}
+
+/* Compare what of @piece lies on private pages; @end is its VMA's. */
+static bool compare_piece(struct comparing *comparing, uint32_t index, uint64_t end)
+{
+	const struct segmap_piece *piece = &comparing->layout->pieces[index];
+	struct segmap_evidence *evidence = comparing->evidence;
+	uint64_t page_size = comparing->layout->page_size;
+
+	for (uint64_t page = page_down(piece->start, page_size); page < piece->end;
+	     page += page_size) {
+		enum page_kind kind = page_window_at(comparing->window, page, end);
+
+		if (kind != PAGE_PRIVATE && kind != PAGE_SWAPPED)
+			continue;
+		if (page != comparing->last_page) {
+			evidence->n_private += kind == PAGE_PRIVATE;
+			evidence->n_swapped += kind == PAGE_SWAPPED;
+		}
+		comparing->last_page = page;
+		if (kind == PAGE_PRIVATE &&
+		    (!choose_image(comparing, piece) ||
+		     !compare_range(comparing, index, max_u64(piece->start, page),
+				    min_u64(piece->end, page + page_size))))
+			return false;
+	}
+	return true;
+}
+
+static bool compare_all(struct comparing *comparing)
+{
+	const struct segmap_layout *layout = comparing->layout;
+
+	for (size_t i = 0; i < layout->n_vmas; i++) {
+		const struct segmap_annotation *annotation = &layout->annotations[i];
+
+		/* What is shared is the file itself. */
+		for (uint32_t j = 0; j < annotation->n_pieces && !layout->vmas[i].shared; j++) {
+			uint32_t piece = annotation->first_piece + j;
+
+			if (is_constant(layout, &layout->pieces[piece]) &&
+			    !compare_piece(comparing, piece, layout->vmas[i].end))
+				return false;
+		}
+	}
+	return true;
+}
+
+static struct segmap_error *compare_with_files(struct segmap_layout *layout,
+					       struct page_window *window)
+{
+	scope_free unsigned char *pages = reallocarray(NULL, 2, layout->page_size);
+	struct comparing comparing = {
+		.layout = layout,
+		.evidence = layout->evidence,
+		.window = window,
+		.image = -1,
+		.last_page = UINT64_MAX,
+		.in_file = pages,
+		.in_memory = pages ? pages + layout->page_size : NULL,
+	};
+	bool enough = pages && compare_all(&comparing);
+
+	free(comparing.relocated);
+	layout->evidence->compared = true;
+	return enough ? NULL : segmap_error_no_memory();
+}
+
+/* What could not be looked at. */
+static struct segmap_error *note_gaps(struct segmap_layout *layout)
+{
+	const struct segmap_evidence *evidence = layout->evidence;
+	struct segmap_error *error = NULL;
+
+	if (evidence->n_swapped)
+		error = segmap_layout_note(
+			layout,
+			"%ju private pages of code and constants are in swap: they "
+			"were not compared with the file",
+			(uintmax_t)evidence->n_swapped);
+	if (!error && evidence->n_unread)
+		error = segmap_layout_note(layout,
+					   "%ju private pages of code and constants could not be "
+					   "read, and were not compared with the file",
+					   (uintmax_t)evidence->n_unread);
+	if (!error && evidence->cut_short)
+		error = segmap_layout_note(
+			layout,
+			"more bytes differ from the files: the first %d stretches "
+			"are told",
+			MOST_ALTERED);
+	return error;
+}
+
+struct segmap_error *segmap_layout_gather(struct segmap_layout *layout)
+{
+	struct segmap_evidence *evidence = layout->evidence;
+	scope_free struct page_window *window = calloc(1, sizeof(*window));
+	struct segmap_error *error;
+
+	if (!window)
+		return segmap_error_no_memory();
+	if (!evidence || evidence->mem < 0 || evidence->pagemap < 0) {
+		scope_error struct segmap_error *why = segmap_error_system(
+			evidence ? evidence->mem_errno : ENOSYS, "", "read its memory");
+
+		return segmap_layout_note(layout, "its memory was not looked at, only its map: %s",
+					  evidence ? why->why : "there is no process");
+	}
+	window->pagemap = evidence->pagemap;
+	window->page_size = layout->page_size;
+	error = compare_with_files(layout, window);
+	if (!error)
+		error = link_map_read(layout, window);
+	return error ? error : note_gaps(layout);
+}
+
+struct segmap_error *segmap_layout_name_altered(struct segmap_layout *layout)
+{
+	struct segmap_evidence *evidence = layout->evidence;
+	struct segmap_symbols *symbols = NULL;
+	struct segmap_error *error;
+
+	if (!evidence || !evidence->n_altered)
+		return NULL;
+	error = segmap_symbols_new(layout, NULL, &symbols);
+	if (error && error->code != SEGMAP_ERROR_NO_MEMORY) {
+		scope_error struct segmap_error *why = error;
+
+		return segmap_layout_note(layout, "%s: %s", why->what, why->why);
+	}
+	for (size_t i = 0; i < evidence->n_altered && !error; i++) {
+		struct segmap_altered *altered = &evidence->altered[i];
+		const struct segmap_piece *piece = &layout->pieces[altered->piece];
+		char *source = NULL;
+
+		if (layout->images[piece->image].role == SEGMAP_ROLE_ALIAS)
+			continue;
+		error = segmap_symbols_name(symbols, piece->image, altered->start, piece->start,
+					    &altered->symbol, &altered->symbol_off, &source);
+		free(source);
+	}
+	segmap_symbols_free(symbols);
+	return error;
+}

@@ -1,0 +1,507 @@
+/* tests/unit/correlate_audit.c - what is found in maps and evidence that are made by hand. */
+#include "builder.h"
+#include "unit.h"
+#include <elf.h>
+#include <segmap/audit.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A static program of constants, code, RELRO and data, and its map. */
+static const struct plan program = {
+	.path = "/p",
+	.segments = { LOAD(R, 0, 0, 0x1000, 0x1000), LOAD(RX, 0x1000, 0x1000, 0x2000, 0x2000),
+		      LOAD(RW, 0x3000, 0x3000, 0x2000, 0x3000), RELRO(0x3000, 0x3000, 0x1000) },
+	.sections = { SECTION(".rodata", 0x400, 0x400, 0xc00),
+		      SECTION(".text", 0x1000, 0x1000, 0x2000),
+		      SECTION(".data.rel.ro", 0x3000, 0x3000, 0x1000),
+		      SECTION(".data", 0x4000, 0x4000, 0x1000), NOBITS(".bss", 0x5000, 0, 0x1000) },
+};
+
+#define RODATA "10000-11000 r--p 00000000 fe:00 7 /p\n"
+#define TEXT "11000-13000 r-xp 00001000 fe:00 7 /p\n"
+#define PROTECTED "13000-14000 r--p 00003000 fe:00 7 /p\n"
+#define DATA "14000-15000 rw-p 00004000 fe:00 7 /p\n15000-16000 rw-p 00000000 00:00 0 \n"
+#define PROGRAM RODATA TEXT PROTECTED DATA
+
+static void judge(struct world *world, const char *maps, const struct plan *const *plans)
+{
+	world_make(world, maps);
+	for (size_t i = 0; plans[i]; i++)
+		world_put(world, plans[i]);
+	world->layout->source = SEGMAP_SOURCE_PROCESS;
+	world->layout->exe_ino = 7;
+	world_correlate(world);
+}
+
+/* The findings: "ID SEVERITY START-END", each on a line. */
+static char *findings_of(const struct segmap_layout *layout)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *file = open_memstream(&text, &size);
+
+	ck_assert_ptr_nonnull(file);
+	for (size_t i = 0; i < layout->audit->n_findings; i++) {
+		const struct segmap_finding *finding = &layout->audit->findings[i];
+
+		ck_assert(finding->reason && finding->expected && finding->actual);
+		fprintf(file, "%s %s", segmap_finding_word(finding->id),
+			segmap_severity_word(finding->severity));
+		if (finding->start != finding->end)
+			fprintf(file, " %jx-%jx", (uintmax_t)finding->start, (uintmax_t)finding->end);
+		fputc('\n', file);
+	}
+	ck_assert_int_eq(fclose(file), 0);
+	return text;
+}
+
+static void check_findings(const char *claim, const struct segmap_layout *layout,
+			   const char *expected)
+{
+	char *found = findings_of(layout);
+
+	ck_assert_msg(strcmp(found, expected) == 0, "%s: the findings are\n%snot\n%s", claim, found,
+		      expected);
+	free(found);
+}
+
+static const struct plan pcre = {
+	.path = "/libpcre2-8.so.0",
+	.segments = { LOAD(RX, 0, 0, 0x1000, 0x1000) },
+};
+
+static const struct plan omagic = {
+	.path = "/p",
+	.segments = { LOAD(RWX, 0, 0, 0x1000, 0x1000), RELRO(0, 0, 8) },
+};
+
+static const struct {
+	const char *claim, *maps, *findings;
+	const struct plan *plans[3];
+	bool read_implies_exec;
+	int stack_prot;
+} memories[] = {
+	{ "all as promised", PROGRAM, "" },
+	{ "code writable", RODATA "11000-13000 rwxp 00001000 fe:00 7 /p\n" PROTECTED DATA,
+	  "text-writable medium 11000-13000\n" },
+	{ "constants writable", "10000-11000 rw-p 00000000 fe:00 7 /p\n" TEXT PROTECTED DATA,
+	  "perms-drift medium 10000-11000\n" },
+	{ "constants executable", "10000-11000 r-xp 00000000 fe:00 7 /p\n" TEXT PROTECTED DATA,
+	  "data-executable medium 10000-11000\n" },
+	{ "RELRO of a static program", RODATA TEXT "13000-14000 rw-p 00003000 fe:00 7 /p\n" DATA,
+	  "relro-not-applied low 13000-14000\n" },
+	{ "less than promised", RODATA TEXT PROTECTED
+	  "14000-15000 r--p 00004000 fe:00 7 /p\n15000-16000 rw-p 00000000 00:00 0 \n",
+	  "perms-drift info 14000-15000\n" },
+	{ ".bss executable", RODATA TEXT PROTECTED
+	  "14000-15000 rw-p 00004000 fe:00 7 /p\n15000-16000 rwxp 00000000 00:00 0 \n",
+	  "data-executable medium 15000-16000\n" },
+	{ "anonymous, both rights", PROGRAM "20000-21000 rwxp 00000000 00:00 0 \n",
+	  "wx-vma medium 20000-21000\n" },
+	{ "anonymous code", PROGRAM "20000-21000 r-xp 00000000 00:00 0 \n",
+	  "anon-executable medium 20000-21000\n" },
+	{ "named as generated", PROGRAM "20000-21000 r-xp 00000000 00:00 0 [anon:v8]\n"
+	  "30000-31000 rwxp 00000000 00:00 0 [anon:v8]\n",
+	  "wx-vma low 30000-31000\nanon-executable info 20000-21000\n" },
+	{ "with a library that generates code", PROGRAM
+	  "20000-21000 r-xp 00000000 00:00 0 \n30000-31000 r-xp 00000000 fe:00 9 /libpcre2-8.so.0\n",
+	  "anon-executable low 20000-21000\n", { &program, &pcre } },
+	{ "many are told of as one", PROGRAM "20000-21000 rwxp 00000000 00:00 0 [anon:v8]\n"
+	  "30000-31000 rwxp 00000000 00:00 0 [anon:v8]\n40000-41000 rwxp 00000000 00:00 0 [anon:v8]\n",
+	  "wx-vma low 20000-21000\n" },
+	{ "a file that is no ELF object", PROGRAM "20000-21000 r-xp 00000000 fe:00 8 /a.dll\n",
+	  "file-executable medium 20000-21000\n" },
+	{ "a data file", PROGRAM "20000-21000 r--p 00000000 fe:00 8 /a.dat\n", "" },
+	{ "the kernel's own code", PROGRAM "20000-21000 r-xp 00000000 00:00 0 [uprobes]\n"
+	  "30000-31000 r-xp 00000000 00:00 0 [vdso]\n"
+	  "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0 [vsyscall]\n", "" },
+	{ "the stack, and nobody asks", PROGRAM "20000-21000 rwxp 00000000 00:00 0 [stack]\n",
+	  "stack-executable medium 20000-21000\n" },
+	{ "the stack, and the program asks", PROGRAM "20000-21000 rwxp 00000000 00:00 0 [stack]\n",
+	  "stack-executable medium 20000-21000\n", { &program }, .stack_prot = RWX },
+	{ "asked for in vain", PROGRAM "20000-21000 rw-p 00000000 00:00 0 [stack]\n",
+	  "stack-asked low\n", { &program }, .stack_prot = RWX },
+	{ "no word of the stack", PROGRAM "20000-21000 rw-p 00000000 00:00 0 [stack]\n",
+	  "stack-asked info\n", { &program }, .stack_prot = SEGMAP_NO_STACK },
+	{ "one finding instead of one for each VMA",
+	  "10000-11000 r-xp 00000000 fe:00 7 /p\n11000-13000 r-xp 00001000 fe:00 7 /p\n"
+	  "13000-14000 r-xp 00003000 fe:00 7 /p\n14000-15000 rwxp 00004000 fe:00 7 /p\n"
+	  "15000-16000 rwxp 00000000 00:00 0 \n20000-21000 rwxp 00000000 00:00 0 [stack]\n",
+	  "read-implies-exec medium\n", .read_implies_exec = true },
+	{ "a file that asks for both rights", "10000-11000 rwxp 00000000 fe:00 7 /p\n",
+	  "wx-vma medium 10000-11000\n", { &omagic } },
+};
+
+START_TEST(permissions_and_code_are_judged)
+{
+	static const struct plan *const usual[] = { &program, NULL };
+	struct world world;
+
+	judge(&world, memories[_i].maps, memories[_i].plans[0] ? memories[_i].plans : usual);
+	if (memories[_i].read_implies_exec) {
+		/* What is expected takes it into account. */
+		world_free(&world);
+		world_make(&world, memories[_i].maps);
+		world_put(&world, &program);
+		world.layout->exe_ino = 7;
+		world.layout->read_implies_exec = true;
+		world_correlate(&world);
+	}
+	world.elfs[0][0]->stack_prot = memories[_i].stack_prot;
+	unit_no_error(segmap_layout_audit(world.layout));
+	check_findings(memories[_i].claim, world.layout, memories[_i].findings);
+	world_free(&world);
+}
+END_TEST
+
+/* Bytes of .text, of the file and of memory, and what they are found to be. */
+static const struct {
+	const char *claim;
+	unsigned int machine; /* 0: x86-64 */
+	const char *in_file, *in_memory; /* in hex, at 11100 */
+	int symbol;		 /* offset of the function's start among them; -1: unknown */
+	const char *finding, *confidence;
+	int tracer;
+	bool uprobes, trampoline, registered, relocated;
+} patches[] = {
+	{ "jump at a function", 0, "5548 89e590 90", "e9fb0e0000 90", 0, "text-hook", "likely" },
+	{ "jump in its middle", 0, "90 5548 89e590 90", "90 e9fa0e0000 90", -1, "text-hook", "possible" },
+	{ "its first byte was one", 0, "e900000000", "e9fb0e0000", -1, "text-hook", "possible" },
+	{ "a short one", 0, "5548", "eb10", 0, "text-hook", "likely" },
+	{ "call", 0, "5548 89e590 90", "e8fb0e0000 90", 0, "text-hook", "likely" },
+	{ "behind a landing pad", 0, "f30f1efa 55 48 89 e5 90", "f30f1efa e9f70e0000", 0, "text-hook",
+	  "likely" },
+	{ "to an absolute address", 0, "000000000000000000000000", "48b80020010000000000ffe0", 0,
+	  "text-hook", "likely" },
+	{ "by r11", 0, "00000000000000000000000000", "49bb002001000000000041ffe3", 0, "text-hook",
+	  "likely" },
+	{ "by another register than was loaded", 0, "000000000000000000000000",
+	  "48b80020010000000000ffe3", 0, "text-modified", "certain" },
+	{ "by push and ret", 0, "000000000000", "6800200100c3", 0, "text-hook", "likely" },
+	{ "through a pointer behind it", 0, "0000000000000000000000000000",
+	  "ff25000000000020010000000000", 0, "text-hook", "likely" },
+	{ "through a pointer elsewhere", 0, "000000000000", "ff2534120000", 0, "text-hook", "likely" },
+	{ "the same where no function begins", 0, "000000000000", "ff2534120000", -1, "text-modified",
+	  "certain" },
+	{ "to nowhere", 0, "5548 89e590 90", "e9fb0e0070 90", 0, "text-modified", "certain" },
+	{ "to data", 0, "5548 89e590 90", "e9fb2e0000 90", 0, "text-modified", "certain" },
+	{ "of i386", EM_386, "00000000000000", "b800200100ffe0", 0, "text-hook", "likely" },
+	{ "of aarch64", EM_AARCH64, "1f2003d5", "c0030014", 0, "text-hook", "likely" },
+	{ "of aarch64, absolute", EM_AARCH64, "00000000000000000000000000000000",
+	  "5100005820021fd60020010000000000", 0, "text-hook", "likely" },
+	{ "of a machine that is not known", EM_RISCV, "5548 89e590 90", "e9fb0e0000 90", 0,
+	  "text-modified", "certain" },
+	{ "breakpoint", 0, "55", "cc", 0, "text-breakpoint", "possible" },
+	{ "with a debugger", 0, "55", "cc", 0, "text-breakpoint", "likely", .tracer = 5 },
+	{ "of aarch64", EM_AARCH64, "1f2003d5", "000020d4", 0, "text-breakpoint", "possible" },
+	{ "two", 0, "55 48 90", "cc 48 cc", 0, "text-breakpoint", "possible" },
+	{ "a row of them", 0, "55 48 90", "cc cc cc", 0, "text-modified", "certain" },
+	{ "uprobe", 0, "55", "cc", 0, "text-uprobe", "likely", .uprobes = true },
+	{ "or a debugger's", 0, "55", "cc", 0, "text-breakpoint", "likely", 5, .uprobes = true },
+	{ "registered", 0, "55", "cc", 0, "text-uprobe", "certain", 5, .registered = true },
+	{ "optimized", 0, "0f1f440000", "e8fbee0000", 0, "text-uprobe", "certain",
+	  .trampoline = true },
+	{ "relocation", 0, "00000000", "00200100", -1, "text-relocated", "certain",
+	  .relocated = true },
+	{ "anything else", 0, "0102030405060708", "1112131415161718", -1, "text-modified", "certain" },
+};
+
+static size_t from_hex(const char *hex, unsigned char *bytes)
+{
+	size_t n = 0;
+
+	for (const char *at = hex; *at; at += at[0] == ' ' ? 1 : 2) {
+		unsigned int byte;
+
+		if (*at == ' ')
+			continue;
+		ck_assert_int_eq(sscanf(at, "%2x", &byte), 1);
+		bytes[n++] = (unsigned char)byte;
+	}
+	return n;
+}
+
+/* The piece that holds @addr. */
+static uint32_t piece_at(const struct segmap_layout *layout, uint64_t addr)
+{
+	for (uint32_t i = 0; i < layout->n_pieces; i++)
+		if (addr >= layout->pieces[i].start && addr < layout->pieces[i].end)
+			return i;
+	ck_abort_msg("no piece");
+}
+
+/* Evidence with nothing in it. */
+static struct segmap_evidence *give_evidence(struct segmap_layout *layout)
+{
+	struct segmap_evidence *evidence = calloc(1, sizeof(*evidence));
+
+	ck_assert_ptr_nonnull(evidence);
+	evidence->mem = evidence->pagemap = -1;
+	evidence->compared = true;
+	layout->evidence = evidence;
+	return evidence;
+}
+
+/* Bytes that differ from @at on; at most the context's. */
+static struct segmap_altered *give_altered(struct segmap_layout *layout, uint64_t at,
+					   const char *in_file, const char *in_memory)
+{
+	struct segmap_evidence *evidence = layout->evidence;
+	struct segmap_altered *altered = calloc(1, sizeof(*altered));
+	size_t n;
+
+	ck_assert_ptr_nonnull(altered);
+	evidence->altered = altered;
+	evidence->n_altered = 1;
+	altered->context = at;
+	altered->n_context = n = from_hex(in_file, altered->in_file);
+	ck_assert_uint_eq(from_hex(in_memory, altered->in_memory), n);
+	altered->piece = piece_at(layout, at);
+	for (size_t i = 0; i < n; i++) {
+		if (altered->in_file[i] == altered->in_memory[i])
+			continue;
+		if (!altered->n_bytes++)
+			altered->start = at + i;
+		altered->end = at + i + 1;
+	}
+	altered->off = layout->pieces[altered->piece].off +
+		       (altered->start - layout->pieces[altered->piece].start);
+	return altered;
+}
+
+static void give_probe(struct segmap_evidence *evidence, const char *path, uint64_t off)
+{
+	evidence->probes = calloc(1, sizeof(*evidence->probes));
+	ck_assert_ptr_nonnull(evidence->probes);
+	evidence->probes[0].path = strdup(path);
+	evidence->probes[0].off = off;
+	evidence->n_probes = 1;
+}
+
+START_TEST(changed_code_is_told_apart)
+{
+	static const struct plan *const plans[] = { &program, NULL };
+	const uint64_t at = 0x11100;
+	char maps[1024];
+	struct world world;
+	struct segmap_evidence *evidence;
+	struct segmap_altered *altered;
+	const struct segmap_finding *finding;
+
+	snprintf(maps, sizeof(maps), PROGRAM "%s%s",
+		 patches[_i].trampoline ?
+			 "20000-21000 r-xp 00000000 00:00 0 [uprobes-trampoline]\n" : "",
+		 patches[_i].uprobes ? "30000-31000 --xp 00000000 00:00 0 [uprobes]\n" : "");
+	judge(&world, maps, plans);
+	if (patches[_i].machine)
+		world.elfs[0][0]->machine = patches[_i].machine;
+	evidence = give_evidence(world.layout);
+	evidence->tracer = patches[_i].tracer;
+	altered = give_altered(world.layout, at, patches[_i].in_file, patches[_i].in_memory);
+	altered->relocated = patches[_i].relocated;
+	if (patches[_i].symbol >= 0) {
+		altered->symbol = strdup("f");
+		altered->symbol_off = altered->start - at - (uint64_t)patches[_i].symbol;
+	}
+	if (patches[_i].registered)
+		give_probe(evidence, "/p", 0x1100);
+	unit_no_error(segmap_layout_audit(world.layout));
+	ck_assert_uint_eq(world.layout->audit->n_findings, 1);
+	finding = &world.layout->audit->findings[0];
+	ck_assert_msg(strcmp(segmap_finding_word(finding->id), patches[_i].finding) == 0 &&
+			      strcmp(segmap_confidence_word(finding->confidence),
+				     patches[_i].confidence) == 0,
+		      "%s: it is %s, %s: %s", patches[_i].claim, segmap_finding_word(finding->id),
+		      segmap_confidence_word(finding->confidence), finding->reason);
+	ck_assert_str_eq(finding->section, ".text");
+	world_free(&world);
+}
+END_TEST
+
+START_TEST(probe_elsewhere_is_not_this_breakpoint)
+{
+	static const struct plan *const plans[] = { &program, NULL };
+	static const struct {
+		const char *path;
+		uint64_t off;
+	} others[] = { { "/p", 0x1101 }, { "/q", 0x1100 } };
+	struct world world;
+
+	judge(&world, PROGRAM, plans);
+	give_probe(give_evidence(world.layout), others[_i].path, others[_i].off);
+	give_altered(world.layout, 0x11100, "55", "cc");
+	unit_no_error(segmap_layout_audit(world.layout));
+	check_findings(others[_i].path, world.layout, "text-breakpoint medium 11100-11101\n");
+	world_free(&world);
+}
+END_TEST
+
+START_TEST(long_change_is_shown_by_its_first_bytes)
+{
+	static const struct plan *const plans[] = { &program, NULL };
+	struct world world;
+	struct segmap_altered *altered;
+
+	judge(&world, PROGRAM, plans);
+	give_evidence(world.layout);
+	altered = give_altered(world.layout, 0x10500, "00000000", "11223344");
+	altered->end = 0x10700;
+	altered->n_bytes = 0x200;
+	unit_no_error(segmap_layout_audit(world.layout));
+	check_findings("constants", world.layout, "rodata-modified medium 10500-10700\n");
+	ck_assert_str_eq(world.layout->audit->findings[0].actual, "11 22 33 44 …");
+	world_free(&world);
+}
+END_TEST
+
+/* A library that the dynamic linker can have in its list, by its dynamic section. */
+static const struct plan library = {
+	.path = "/lib.so",
+	.segments = { LOAD(RX, 0, 0, 0x1000, 0x1000), LOAD(RW, 0x1000, 0x1000, 0x1000, 0x1000),
+		      RELRO(0x1000, 0x1000, 8) },
+};
+
+#define LIBRARY "40000-41000 r-xp 00000000 fe:00 8 /lib.so\n41000-42000 rw-p 00001000 fe:00 8 /lib.so\n"
+
+static const struct {
+	const char *claim;
+	uint64_t dynamic; /* of the entry; 0: there is none */
+	enum segmap_list_state state;
+	const char *findings;
+} lists[] = {
+	{ "listed", 0x41800, SEGMAP_LIST_READ, "" },
+	{ "not listed", 0, SEGMAP_LIST_READ, "image-unlisted high 40000-42000\n" },
+	{ "another is listed", 0x90000, SEGMAP_LIST_READ,
+	  "image-unlisted high 40000-42000\nlisted-not-mapped medium\n" },
+	{ "in another load", 0x14800, SEGMAP_LIST_READ, "image-unlisted high 40000-42000\n" },
+	{ "no dynamic linker", 0, SEGMAP_LIST_NONE, "" },
+	{ "just changing", 0, SEGMAP_LIST_CHANGING, "" },
+	{ "not yet made", 0, SEGMAP_LIST_NOT_YET, "" },
+	{ "without an end", 0x41800, SEGMAP_LIST_BROKEN, "list-broken medium\n" },
+};
+
+START_TEST(linkers_list_and_images_are_compared)
+{
+	static const struct plan *const plans[] = { &program, &library, NULL };
+	struct world world;
+	struct segmap_evidence *evidence;
+
+	judge(&world, PROGRAM LIBRARY, plans);
+	world.elfs[1][0]->dynamic = 0x1800;
+	evidence = give_evidence(world.layout);
+	evidence->list = lists[_i].state;
+	evidence->linked = calloc(1, sizeof(*evidence->linked));
+	ck_assert_ptr_nonnull(evidence->linked);
+	if (lists[_i].dynamic) {
+		evidence->linked[0].dynamic = lists[_i].dynamic;
+		evidence->n_linked = 1;
+	}
+	unit_no_error(segmap_layout_audit(world.layout));
+	check_findings(lists[_i].claim, world.layout, lists[_i].findings);
+	world_free(&world);
+}
+END_TEST
+
+static const struct {
+	const char *claim;
+	enum segmap_status status;
+	const char *old_id, *new_id, *findings;
+} statuses[] = {
+	{ "deleted", SEGMAP_STATUS_DELETED, "aa", NULL, "file-deleted low 40000-41000\n" },
+	{ "replaced", SEGMAP_STATUS_REPLACED, "aa", "bb", "file-replaced low 40000-41000\n" },
+	{ "by the same", SEGMAP_STATUS_REPLACED, "aa", "aa", "file-replaced info 40000-41000\n" },
+	{ "by something", SEGMAP_STATUS_REPLACED, "aa", NULL, "file-replaced low 40000-41000\n" },
+	{ "rewritten", SEGMAP_STATUS_REWRITTEN, NULL, NULL, "file-rewritten low 40000-41000\n" },
+	{ "truncated", SEGMAP_STATUS_TRUNCATED, "aa", NULL, "file-truncated medium 40000-41000\n" },
+	{ "as it was", SEGMAP_STATUS_OK, "aa", NULL, "" },
+};
+
+START_TEST(what_became_of_a_file_is_told)
+{
+	static const struct plan *const plans[] = { &library, NULL };
+	struct world world;
+
+	judge(&world, LIBRARY, plans);
+	world.layout->backings[0].status = statuses[_i].status;
+	world.elfs[0][0]->build_id = statuses[_i].old_id ? strdup(statuses[_i].old_id) : NULL;
+	world.layout->backings[0].path_build_id =
+		statuses[_i].new_id ? strdup(statuses[_i].new_id) : NULL;
+	unit_no_error(segmap_layout_audit(world.layout));
+	check_findings(statuses[_i].claim, world.layout, statuses[_i].findings);
+	world_free(&world);
+}
+END_TEST
+
+/* How a library is bound, and what of that can be written to. */
+static const struct {
+	const char *claim;
+	struct segmap_linking linking;
+	const char *findings;
+} bindings[] = {
+	{ "nothing to bind", { .plt_got = 0x1800 }, "" },
+	{ "bound at once", { .plt_got = 0x1800, .n_plt = 5, .bind_now = true }, "" },
+	{ "lazily", { .plt_got = 0x1800, .n_plt = 5 },
+	  "no-bind-now info\nrelro-partial info 41000-42000\n" },
+	{ "lazily, by a table that is not writable", { .plt_got = 0x800, .n_plt = 5 },
+	  "no-bind-now info\n" },
+	{ "a table beyond the file", { .plt_got = UINT64_MAX, .n_plt = UINT64_MAX / 8 },
+	  "no-bind-now info\n" },
+	{ "no RUNPATH", { .runpath = "", .rpath = NULL }, "" },
+	{ "absolute", { .runpath = "/lib:$ORIGIN/x:/y" }, "" },
+	{ "relative", { .runpath = "/lib:x:/y" }, "runpath-relative low\n" },
+	{ "empty at its end", { .runpath = "/lib:" }, "runpath-relative low\n" },
+	{ "only RPATH", { .rpath = "." }, "runpath-relative low\n" },
+	{ "RUNPATH goes before RPATH", { .runpath = "/lib", .rpath = "." }, "" },
+};
+
+START_TEST(binding_and_search_paths_are_judged)
+{
+	static const struct plan *const plans[] = { &library, NULL };
+	struct segmap_linking linking = bindings[_i].linking;
+	struct world world;
+
+	judge(&world, LIBRARY, plans);
+	world.elfs[0][0]->linking = &linking;
+	unit_no_error(segmap_layout_audit(world.layout));
+	check_findings(bindings[_i].claim, world.layout, bindings[_i].findings);
+	world.elfs[0][0]->linking = NULL;
+	world_free(&world);
+}
+END_TEST
+
+START_TEST(more_than_information_is_counted_and_comes_first)
+{
+	static const struct plan *const plans[] = { &program, NULL };
+	const struct segmap_audit *audit;
+	struct world world;
+
+	judge(&world, PROGRAM "20000-21000 r-xp 00000000 00:00 0 [anon:v8]\n"
+			      "30000-31000 rwxp 00000000 00:00 0 \n", plans);
+	world.elfs[0][0]->type = ET_EXEC;
+	unit_no_error(segmap_layout_audit(world.layout));
+	audit = world.layout->audit;
+	check_findings("order", world.layout,
+		       "wx-vma medium 30000-31000\nno-pie low\nanon-executable info 20000-21000\n");
+	ck_assert_uint_eq(audit->n_serious, 2);
+	unit_no_error(segmap_layout_audit(world.layout));
+	ck_assert_uint_eq(world.layout->audit->n_findings, 3);
+	world_free(&world);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("correlate/audit");
+	TCase *tcase = unit_case(suite, "audit");
+
+	tcase_add_loop_test(tcase, permissions_and_code_are_judged, 0, N_ROWS(memories));
+	tcase_add_loop_test(tcase, changed_code_is_told_apart, 0, N_ROWS(patches));
+	tcase_add_loop_test(tcase, probe_elsewhere_is_not_this_breakpoint, 0, 2);
+	tcase_add_test(tcase, long_change_is_shown_by_its_first_bytes);
+	tcase_add_loop_test(tcase, linkers_list_and_images_are_compared, 0, N_ROWS(lists));
+	tcase_add_loop_test(tcase, what_became_of_a_file_is_told, 0, N_ROWS(statuses));
+	tcase_add_loop_test(tcase, binding_and_search_paths_are_judged, 0, N_ROWS(bindings));
+	tcase_add_test(tcase, more_than_information_is_counted_and_comes_first);
+	return unit_run(suite);
+}
