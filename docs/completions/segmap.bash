@@ -127,6 +127,7 @@ _segmap()
             --all
             --as
             --at
+            --audit
             --bytes -b
             --color
             --core

@@ -21,8 +21,10 @@ struct walk {
 	struct output *output;
 	size_t most_open; /* files */
 	size_t n_shown, n_failed;
+	size_t n_blocks; /* of those that are shown, that have taken lines */
 	size_t n_refused; /* processes of others */
 	size_t n_without; /* kernel threads and zombies */
+	size_t n_found; /* processes in which an audit has found something */
 };
 
 static void walk_free(struct walk *walk)
@@ -45,9 +47,7 @@ static struct segmap_error *begin(struct walk *walk)
 	/* Half of what may be open is left to the process that is being read. */
 	walk->most_open = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur / 2 : 512;
 	error = segmap_files_new((uint64_t)sysconf(_SC_PAGESIZE),
-				 SEGMAP_WANT_KNOWN_PATHS |
-					 (options->form == FORM_JSON ? SEGMAP_WANT_SONAME : 0),
-				 &walk->files);
+				 SEGMAP_WANT_KNOWN_PATHS | wanted_of_files(options), &walk->files);
 	if (!error && options->summary)
 		error = segmap_census_new(&walk->census);
 	return error;
@@ -58,7 +58,10 @@ static struct segmap_error *show_one(struct walk *walk, const struct segmap_layo
 	struct options *options = walk->options;
 	struct segmap_error *error;
 
-	if (walk->n_shown && options->form == FORM_TABLE && options->style.frame)
+	/* Of an audit as a table, only processes of which there is something to say. */
+	if (options->audit && options->form == FORM_TABLE && !layout->audit->n_serious)
+		return NULL;
+	if (walk->n_blocks++ && options->form == FORM_TABLE && options->style.frame)
 		fputc('\n', walk->output->file);
 	error = show_layout(options, layout, walk->output->file);
 	if (error)
@@ -116,6 +119,8 @@ static void visit(struct walk *walk, int pid)
 					  options->range.high);
 	else if (!error)
 		error = show_one(walk, layout);
+	if (!error && layout->audit)
+		walk->n_found += layout->audit->n_serious > 0;
 	if (error)
 		account_for(walk, error);
 	else
@@ -151,6 +156,15 @@ static void report_refused(const struct walk *walk)
 						    ""));
 }
 
+/* How many of all processes have something out of order. */
+static void close_audit(const struct walk *walk)
+{
+	if (walk->options->form != FORM_TABLE || !walk->options->style.frame)
+		return;
+	fprintf(walk->output->file, "%sprocesses: %zu, with findings: %zu\n",
+		walk->n_blocks ? "\n" : "", walk->n_shown, walk->n_found);
+}
+
 static struct segmap_error *end(struct walk *walk)
 {
 	struct segmap_error *error = NULL;
@@ -160,6 +174,8 @@ static struct segmap_error *end(struct walk *walk)
 		return walk->n_failed ? NULL :
 					segmap_error_new(SEGMAP_ERROR_NO_PROCESS, "--all",
 							 "no process can be read");
+	if (walk->options->audit)
+		close_audit(walk);
 	if (!walk->census)
 		return NULL;
 	error = note_left_out(walk);
@@ -216,5 +232,7 @@ int show_all(struct options *options)
 	}
 	if (!shown)
 		return STATUS_NOT_SHOWN;
+	if (walk.n_found)
+		return STATUS_DIFFERS;
 	return walk.n_failed ? STATUS_SOME : STATUS_SHOWN;
 }

@@ -10,6 +10,7 @@
 #include "render/verdict.h"
 #include "render/words.h"
 #include <errno.h>
+#include <segmap/audit.h>
 #include <segmap/run.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@
 struct tally {
 	size_t n_shown, n_failed, n_refused;
 	size_t n_unreached; /* programs that ended before --verify could look at them */
-	size_t n_differ;    /* programs of which --verify has found a difference */
+	size_t n_differ;    /* programs of which --verify or --audit has found something */
 	bool wrong_usage;   /* a library was to be verified */
 };
 
@@ -185,6 +186,8 @@ static struct segmap_error *predict(struct explaining *explaining, struct explai
 
 		if (!error)
 			error = segmap_layout_correlate(explained->layouts[i]);
+		if (!error && options->audit)
+			error = segmap_layout_audit(explained->layouts[i]);
 		if (!error)
 			error = note_circumstances(explaining, explained, explained->layouts[i]);
 		if (error)
@@ -199,7 +202,7 @@ static struct segmap_error *tell(const struct options *options, const struct exp
 {
 	const struct segmap_layout *fullest = explained->layouts[0];
 
-	if (options->form != FORM_TABLE || !options->style.frame)
+	if (options->form != FORM_TABLE || !options->style.frame || options->audit)
 		return NULL;
 	if (options->n_moments > 1 &&
 	    explained->layouts[1]->prediction->n_calls > fullest->prediction->n_calls)
@@ -212,7 +215,7 @@ static void report_outcome(const struct options *options, const struct segmap_la
 {
 	const struct segmap_outcome *outcome = &layout->prediction->outcome;
 
-	if (options->form == FORM_TABLE && options->style.frame)
+	if (options->form == FORM_TABLE && options->style.frame && !options->audit)
 		return;
 	report(segmap_error_new(SEGMAP_ERROR_FORMAT, layout->target, "%s: %s",
 				words_of_outcome(outcome), outcome->reason));
@@ -223,6 +226,14 @@ static bool is_hidden(const struct options *options, const struct segmap_layout 
 {
 	return options->all_moments && options->form != FORM_JSON &&
 	       layout->moment != SEGMAP_MOMENT_ENTRY;
+}
+
+static bool has_findings(const struct options *options, const struct explained *explained)
+{
+	for (size_t i = 0; i < options->n_moments; i++)
+		if (explained->layouts[i]->audit && explained->layouts[i]->audit->n_serious)
+			return true;
+	return false;
 }
 
 static struct segmap_error *show_explained(struct explaining *explaining,
@@ -255,6 +266,7 @@ static struct segmap_error *show_explained(struct explaining *explaining,
 		if (options->form == FORM_TABLE && options->style.frame)
 			error = render_verdict(explained->layouts[i], &options->style, output->file);
 	explaining->tally.n_refused += refused && !error;
+	explaining->tally.n_differ += !error && has_findings(options, explained);
 	return error;
 }
 

@@ -26,6 +26,7 @@ struct run {
 	size_t n_layouts;
 	size_t n_failed; /* targets that could not be shown */
 	bool missed;	 /* a question had no answer, and others had */
+	bool found;	 /* an audit has found something */
 };
 
 /* Take @layout, which is of what the user calls @name, and @pages, its own or NULL. */
@@ -168,6 +169,7 @@ static void show(struct run *run, struct output *output)
 		} else {
 			report_notes(&run->options, layout);
 			any = true;
+			run->found |= layout->audit && layout->audit->n_serious;
 		}
 		/* Raw records of several processes are one table. */
 		if (run->options.form == FORM_RAW)
@@ -226,7 +228,7 @@ static struct segmap_error *confine_parsing(struct run *run, struct output *outp
 	struct segmap_error *error;
 	char *debug_files;
 
-	if (!run->options.n_asked)
+	if (!run->options.n_asked && !run->options.audit)
 		return confine(&run->options, output, SANDBOX_OPENED, NULL);
 	if (asprintf(&debug_files, "%s/usr/lib/debug", sysroot ? sysroot : "") < 0)
 		return segmap_error_no_memory();
@@ -267,6 +269,8 @@ static int show_targets(struct run *run)
 		report(error);
 		return STATUS_NOT_SHOWN;
 	}
+	if (run->found)
+		return STATUS_DIFFERS;
 	if (!run->n_failed)
 		return run->missed ? STATUS_SOME : STATUS_SHOWN;
 	return run->n_failed < n_asked ? STATUS_SOME : STATUS_NOT_SHOWN;
@@ -364,10 +368,7 @@ int main(int argc, char **argv)
 	if (run.options.diff)
 		return show_diff(&run.options);
 	error = segmap_files_new((uint64_t)sysconf(_SC_PAGESIZE),
-				 run.options.form == FORM_JSON || run.options.n_sources ?
-					 SEGMAP_WANT_SONAME :
-					 0,
-				 &run.files);
+				 wanted_of_files(&run.options), &run.files);
 	if (error) {
 		report(error);
 		return STATUS_NOT_SHOWN;

@@ -44,6 +44,7 @@ enum {
 	OPTION_LEGEND,
 	OPTION_DIFF,
 	OPTION_WATCH,
+	OPTION_AUDIT,
 };
 
 static const struct option_row rows[] = {
@@ -91,6 +92,8 @@ static const struct option_row rows[] = {
 	{ OPTION_SUMMARY, "summary", no_argument, "",
 	  "what the memory is made of: a row for each file and use" },
 	{ OPTION_SORT, "sort", required_argument, " COLUMN", "with --summary: by this column" },
+	{ OPTION_AUDIT, "audit", no_argument, "",
+	  "what is not as the files promise; with --all, --explain too" },
 	{ 'o', "output", required_argument, " LIST",
 	  "show these columns; +LIST adds to the default ones" },
 	{ 'H', "list-columns", no_argument, "", "describe all columns (--summary -H: of a summary)" },
@@ -262,6 +265,7 @@ static struct segmap_error *make_selection(struct options *options, const char *
 static unsigned int what_is_wanted(const struct options *options)
 {
 	bool figures = options->style.figures != FIGURES_NONE, pages = false;
+	unsigned int audit = options->audit ? SEGMAP_WANT_AUDIT : 0;
 
 	if (options->summary)
 		return SEGMAP_WANT_FIGURES | SEGMAP_WANT_PAGES |
@@ -271,10 +275,10 @@ static unsigned int what_is_wanted(const struct options *options)
 		pages |= options->selection.array[i]->pages;
 	}
 	if (!figures)
-		return 0;
+		return audit;
 	if (pages)
 		return SEGMAP_WANT_FIGURES | SEGMAP_WANT_PAGES | SEGMAP_WANT_ALL_PAGES;
-	return SEGMAP_WANT_FIGURES |
+	return audit | SEGMAP_WANT_FIGURES |
 	       (options->style.pieces || options->form == FORM_JSON || options->diff ?
 			SEGMAP_WANT_PAGES :
 			0);
@@ -468,6 +472,9 @@ static struct segmap_error *apply(struct options *options, int value, const char
 		break;
 	case OPTION_COLOUR:
 		return parse_colour(arg, &options->colour);
+	case OPTION_AUDIT:
+		options->audit = true;
+		break;
 	case OPTION_ALL:
 		options->all = true;
 		break;
@@ -715,15 +722,34 @@ static struct segmap_error *check_forms(const struct options *options, const str
 	return forms->svg || forms->html ? check_picture(options, list) : NULL;
 }
 
+/* Findings are shown instead of the map; a JSON document has both. */
+static struct segmap_error *check_audit(const struct options *options, bool json, const char *list)
+{
+	if (list || options->style.pieces || options->has_range || options->summary)
+		return usage("--audit", "it does not go with --output, --sections, --range and "
+					"--summary: it has its own form");
+	if (options->style.figures != FIGURES_NONE && !json)
+		return usage("--audit", "figures of memory go with it in JSON only");
+	if (options->run || options->n_asked || options->quiz || options->legend)
+		return usage("--audit", "it does not go with --run, --at, --quiz and --legend");
+	if (options->form == FORM_SVG || options->form == FORM_HTML)
+		return usage("--audit", "a picture has no findings");
+	if (options->verify)
+		return usage("--audit", "it does not go with --verify");
+	return NULL;
+}
+
 static struct segmap_error *check(struct options *options, const struct forms *forms,
 				  const char *list, const char *sort)
 {
 	struct segmap_error *error;
 
 	/* A summary of all, unless what is asked for is of each process. */
-	if (options->all && !forms->json && !options->style.pieces &&
+	if (options->all && !forms->json && !options->style.pieces && !options->audit &&
 	    options->style.figures == FIGURES_NONE)
 		options->summary = true;
+	if (options->audit && (error = check_audit(options, forms->json, list)))
+		return error;
 	if (sort && !options->summary)
 		return usage("--sort", "it goes with --summary");
 	error = check_forms(options, forms, list);
@@ -965,8 +991,9 @@ void options_print_help(FILE *file)
 	      "\n"
 	      "Exit status: 0 all was shown; 1 nothing could be shown, or a program is\n"
 	      "predicted to be refused or killed; 2 wrong usage; 3 --verify or --diff has\n"
-	      "found a difference; 64 some targets were shown and some not. With --run: the\n"
-	      "program's own; 1 if it could not be started. The manual is segmap(1).\n",
+	      "found a difference, --audit something that is more than information; 64 some\n"
+	      "targets were shown and some not. With --run: the program's own; 1 if it could\n"
+	      "not be started. The manual is segmap(1).\n",
 	      file);
 }
 

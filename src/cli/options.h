@@ -48,6 +48,7 @@ struct options {
 	bool has_range;
 	const char *output_file; /* NULL: standard output */
 	bool all;		 /* every process; there are no targets */
+	bool audit;		 /* findings instead of the map */
 	bool explain;		 /* targets are programs and libraries */
 	bool quiz;		 /* the one target is a program to ask about */
 	bool has_seed;		 /* --seed; without it a seed is found when the quiz begins */

@@ -1,10 +1,12 @@
 /* src/cli/show.c - one map in the form that was asked for, and what goes to standard error. */
 #include "cli/show.h"
 #include "render/at.h"
+#include "render/audit.h"
 #include "render/json.h"
 #include "render/legend.h"
 #include <bsd/stdlib.h>
 #include <langinfo.h>
+#include <segmap/audit.h>
 #include <segmap/json_c.h>
 #include <segmap/symbols.h>
 #include <stdio.h>
@@ -134,6 +136,9 @@ struct segmap_error *show_layout(const struct options *options, const struct seg
 			       render_answers(layout, &options->style, file);
 	if (options->summary)
 		return show_summary(options, layout, file);
+	if (options->audit && options->form != FORM_JSON)
+		return options->form == FORM_RAW ? render_raw_audit(layout, &options->style, file) :
+						   render_audit(layout, &options->style, file);
 	switch (options->form) {
 	case FORM_SVG:
 	case FORM_HTML:
@@ -152,6 +157,13 @@ struct segmap_error *show_layout(const struct options *options, const struct seg
 struct segmap_error *show_held(const struct options *options, FILE *file)
 {
 	return options->page ? page_write(options->page, file) : NULL;
+}
+
+unsigned int wanted_of_files(const struct options *options)
+{
+	if (options->audit)
+		return SEGMAP_WANT_SONAME | SEGMAP_WANT_LINKING;
+	return options->form == FORM_JSON || options->n_sources ? SEGMAP_WANT_SONAME : 0;
 }
 
 void report_notes(const struct options *options, const struct segmap_layout *layout)
@@ -207,7 +219,7 @@ struct segmap_error *confine(const struct options *options, struct output *outpu
 	if (error)
 		return error;
 	/* Without it there are answers still, and a note that says why they have no symbols. */
-	if (options->n_asked)
+	if (options->n_asked || options->audit)
 		error = segmap_symbols_preload();
 	if (error && error->code == SEGMAP_ERROR_NO_MEMORY)
 		return error;
@@ -220,6 +232,18 @@ struct segmap_error *confine(const struct options *options, struct output *outpu
 	if (!error)
 		sandbox_enter(what, directory);
 	return error;
+}
+
+static struct segmap_error *audit(struct segmap_layout *layout)
+{
+	struct segmap_error *error = NULL;
+
+	/* Of a program that does not run there is nothing more to read. */
+	if (!layout->prediction)
+		error = segmap_layout_gather(layout);
+	if (!error)
+		error = segmap_layout_name_altered(layout);
+	return error ? error : segmap_layout_audit(layout);
 }
 
 struct segmap_error *examine(const struct options *options, struct segmap_files *files,
@@ -235,6 +259,8 @@ struct segmap_error *examine(const struct options *options, struct segmap_files 
 
 	if (!error)
 		error = segmap_layout_correlate(layout);
+	if (!error && options->audit)
+		error = audit(layout);
 	/* Only a process has pages to look at; saved smaps have figures of whole VMAs. */
 	if (error || layout->source != SEGMAP_SOURCE_PROCESS ||
 	    !(options->wanted & SEGMAP_WANT_PAGES))

@@ -39,7 +39,11 @@ SEGMAP_MUST_CHECK struct segmap_error *show_census(const struct options *options
 SEGMAP_MUST_CHECK struct segmap_error *confine(const struct options *options, struct output *output,
 					       enum sandbox what, const char *directory);
 
-/* Parse what @layout's VMAs map, find out what they are, and what is wanted of their memory. */
+/* What of ELF objects is to be parsed for @options: enum segmap_want. */
+unsigned int wanted_of_files(const struct options *options);
+
+/* Parse what @layout's VMAs map, find out what they are, what is wanted of their memory, and what is
+ * out of order. */
 SEGMAP_MUST_CHECK struct segmap_error *examine(const struct options *options,
 					       struct segmap_files *files,
 					       struct segmap_layout *layout);

@@ -7,7 +7,7 @@ enum status {
 	STATUS_SHOWN = 0,
 	STATUS_NOT_SHOWN = 1, /* nothing could be shown, or a program is predicted to be refused */
 	STATUS_USAGE = 2,
-	STATUS_DIFFERS = 3,   /* --verify or --diff found something */
+	STATUS_DIFFERS = 3,   /* --verify, --diff or --audit found something */
 	STATUS_SOME = 64,     /* some targets were shown, some not */
 };
 

@@ -6,6 +6,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <segmap/at.h>
+#include <segmap/audit.h>
 #include <segmap/compare.h>
 #include <segmap/json_c.h>
 #include <stdlib.h>
@@ -739,6 +740,54 @@ static void write_head(struct writer *writer, const struct segmap_layout *layout
 			     outcome_of(writer, &layout->prediction->outcome));
 }
 
+/* What lies in a prediction at an address chosen at each run counts from its base, as its VMA does. */
+static uint64_t origin_of(const struct segmap_layout *layout, const struct segmap_finding *finding)
+{
+	return finding->vma < 0 ? 0 : segmap_layout_placement(layout, (size_t)finding->vma)->origin;
+}
+
+static struct json_object *finding_of(struct writer *writer, const struct segmap_layout *layout,
+				      const struct segmap_finding *finding)
+{
+	const struct segmap_altered *altered = finding->altered;
+	struct json_object *object = new_object(writer);
+	bool has_range = finding->start != finding->end;
+	uint64_t origin = origin_of(layout, finding);
+
+	add(writer, object, "id", string_of(writer, segmap_finding_word(finding->id)));
+	add(writer, object, "severity", string_of(writer, segmap_severity_word(finding->severity)));
+	add(writer, object, "confidence",
+	    string_of(writer, segmap_confidence_word(finding->confidence)));
+	add(writer, object, "vma",
+	    finding->vma < 0 ? NULL : number_of(writer, (uint64_t)finding->vma));
+	add(writer, object, "image",
+	    finding->image < 0 ? NULL : number_of(writer, (uint64_t)finding->image));
+	add(writer, object, "section", string_of(writer, finding->section));
+	add(writer, object, "start",
+	    has_range ? address_of(writer, finding->start - origin) : NULL);
+	add(writer, object, "end", has_range ? address_of(writer, finding->end - origin) : NULL);
+	add(writer, object, "expected", string_of(writer, finding->expected));
+	add(writer, object, "actual", string_of(writer, finding->actual));
+	add(writer, object, "reason", string_of(writer, finding->reason));
+	add(writer, object, "benign", string_of(writer, finding->benign));
+	if (!altered)
+		return object;
+	add(writer, object, "bytes", number_of(writer, altered->n_bytes));
+	add(writer, object, "file_offset", number_of(writer, altered->off));
+	add(writer, object, "symbol", string_of(writer, altered->symbol));
+	if (altered->symbol)
+		add(writer, object, "symbol_offset", number_of(writer, altered->symbol_off));
+	return object;
+}
+
+static void write_findings(struct writer *writer, const struct segmap_layout *layout)
+{
+	open_list(writer, "findings");
+	for (size_t i = 0; i < layout->audit->n_findings && !writer->failed; i++)
+		write_element(writer, finding_of(writer, layout, &layout->audit->findings[i]));
+	close_list(writer);
+}
+
 static struct json_object *change_of(struct writer *writer, const struct segmap_change *change)
 {
 	struct json_object *object = new_object(writer);
@@ -865,6 +914,8 @@ struct segmap_error *render_json(const struct segmap_layout *layout, const struc
 		write_trace(&writer, layout);
 	if (layout->comparison)
 		write_changes(&writer, "differences", layout->comparison);
+	if (layout->audit)
+		write_findings(&writer, layout);
 	return close_document(&writer, file);
 }
 

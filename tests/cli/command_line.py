@@ -92,7 +92,7 @@ def every_option_of_help_is_known_and_no_other_is():
             if letter:
                 short = ["-" + letter] + ([value] if argument else [])
                 assert segtest.segmap(*short, process.pid).status == 0, short
-    for name in ("audit", "nonsense"):
+    for name in ("nonsense", "audits"):
         assert f"--{name}" in check_usage_error(f"--{name}", "1")
     for letter in "wZ":
         assert f"-{letter}" in check_usage_error(f"-{letter}", "1")

@@ -244,7 +244,7 @@ def help_wins_over_targets_and_names_every_option_in_its_own_line():
 
 
 @segtest.parameters(
-    "--all", "--audit", "--diff",
+    "--all", "--diff",
     "--trace", "--no-aslr", "--no-deps", "--moment=exec", "--page-size=4096", "--sysroot=/",
     "--seed=1", "--as=program")
 def option_of_a_later_version_is_refused_by_name(option):

@@ -687,13 +687,13 @@ static void text_writable(int argc, char **argv)
 	say_range("changed", start, end);
 }
 
-static void data_read_only(int argc, char **argv)
+/* A page in the middle of LIB's data gets the permissions @prot. */
+static void change_data(const char *path, int prot)
 {
-	struct object object = load(argv[0], "bias");
+	struct object object = load(path, "bias");
 	const Phdr *data = NULL;
 	uintptr_t start;
 
-	(void)argc;
 	/* The last writable one: lld and mold have one for RELRO before it. */
 	for (size_t i = 0; i < object.n_phdrs; i++)
 		if (object.phdrs[i].p_type == PT_LOAD && object.phdrs[i].p_flags & PF_W)
@@ -701,8 +701,20 @@ static void data_read_only(int argc, char **argv)
 	if (!data)
 		fail("data segment");
 	start = page_down(object.bias + data->p_vaddr + data->p_filesz) - 3 * page_size;
-	protect(start, start + page_size, PROT_READ);
+	protect(start, start + page_size, prot);
 	say_range("changed", start, start + page_size);
+}
+
+static void data_read_only(int argc, char **argv)
+{
+	(void)argc;
+	change_data(argv[0], PROT_READ);
+}
+
+static void data_executable(int argc, char **argv)
+{
+	(void)argc;
+	change_data(argv[0], PROT_READ | PROT_WRITE | PROT_EXEC);
 }
 
 static void relro_writable(int argc, char **argv)
@@ -715,6 +727,66 @@ static void relro_writable(int argc, char **argv)
 	(void)argc;
 	protect(start, end, PROT_READ | PROT_WRITE);
 	say_range("changed", start, end);
+}
+
+/* Executable memory that no file has: PERMS is rwx or r-x. */
+static void anon_executable(int argc, char **argv)
+{
+	bool writes = argc > 0 && strcmp(argv[0], "rwx") == 0;
+	void *page = map(0, page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	*(unsigned char *)page = 0xc3;
+	protect((uintptr_t)page, (uintptr_t)page + page_size,
+		PROT_READ | PROT_EXEC | (writes ? PROT_WRITE : 0));
+	say_range("generated", (uintptr_t)page, (uintptr_t)page + page_size);
+}
+
+/* The entry that the dynamic linker's list has for LIB, which is loaded first. */
+static struct link_map *list_entry(const char *path)
+{
+	struct link_map *map;
+	void *handle;
+	struct object object = load_quietly(path, &handle);
+
+	if (dlinfo(handle, RTLD_DI_LINKMAP, &map))
+		fail("dlinfo");
+	say_address("bias", object.bias);
+	return map;
+}
+
+/* As a rootkit in user space does: the list is made to forget LIB. */
+static void unlisted_library(int argc, char **argv)
+{
+	struct link_map *map = list_entry(argv[0]);
+
+	(void)argc;
+	map->l_prev->l_next = map->l_next;
+	if (map->l_next)
+		map->l_next->l_prev = map->l_prev;
+}
+
+/* The other way round: the list has an entry for what is not there. */
+static void listed_not_mapped(int argc, char **argv)
+{
+	static char name[] = "/nowhere/libgone.so";
+	static struct link_map entry = { .l_name = name };
+	struct link_map *map = list_entry(argv[0]);
+
+	(void)argc;
+	entry.l_addr = page_size;
+	entry.l_ld = (void *)(2 * page_size);
+	entry.l_next = map->l_next;
+	entry.l_prev = map;
+	map->l_next = &entry;
+}
+
+/* A list that comes back to where it was. */
+static void endless_list(int argc, char **argv)
+{
+	struct link_map *map = list_entry(argv[0]);
+
+	(void)argc;
+	map->l_next = map;
 }
 
 /* A byte of text written as a debugger does: the page becomes private, its bytes stay the same. */
@@ -1163,7 +1235,12 @@ static const struct situation {
 	{ "hole-in-text", "LIB", "text of LIB is unmapped in the middle", hole_in_text },
 	{ "text-writable", "LIB", "text of LIB is writable in the middle", text_writable },
 	{ "data-read-only", "LIB", "data of LIB is read-only in the middle", data_read_only },
+	{ "data-executable", "LIB", "data of LIB is executable in the middle", data_executable },
 	{ "relro-writable", "LIB", "RELRO of LIB is writable again", relro_writable },
+	{ "anon-executable", "PERMS", "anonymous memory is executable", anon_executable },
+	{ "unlisted-library", "LIB", "LIB is not in the dynamic linker's list", unlisted_library },
+	{ "listed-not-mapped", "LIB", "that list has an entry for nothing", listed_not_mapped },
+	{ "endless-list", "LIB", "that list does not end", endless_list },
 	{ "poked-text", "", "a page of its text is private, as with a breakpoint", poked_text },
 	{ "touched-bss", "", "pages of its .bss were read, written to, given to swap", touched_bss },
 	{ "reserved", "GIB MIB", "GIB of address space, MIB of it in memory", reserved },

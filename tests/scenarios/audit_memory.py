@@ -1,0 +1,507 @@
+"""--audit: bytes that are not the file's, permissions that no file calls for, code without a file.
+
+Processes are patched from outside, through /proc/PID/mem, by gdb and by the kernel's uprobes. The
+witness is a comparison of our own: every byte of every segment that is not writable, in memory and
+in the file.
+"""
+import contextlib
+import ctypes
+import os
+import re
+import signal
+import struct
+import subprocess
+
+import elfpatch
+import segtest
+import situations
+from auditing import audit, ids, image_of, only, serious
+from situations import look, situation, workspace
+
+
+def poke(pid, address, data):
+    with open(f"/proc/{pid}/mem", "r+b", 0) as memory:
+        memory.seek(address)
+        memory.write(data)
+
+
+def peek(pid, address, size):
+    with open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        memory.seek(address)
+        return memory.read(size)
+
+
+def differing(pid, path, bias):
+    """The addresses of all bytes of this file's read-only segments that memory has otherwise."""
+    found = set()
+    with open(path, "rb") as file:
+        data = file.read()
+    for load in situations.Elf(path).loads:
+        if "W" in load.flags:
+            continue
+        memory = peek(pid, bias + load.vaddr, load.filesz)
+        found |= {bias + load.vaddr + i for i in range(load.filesz)
+                  if memory[i] != data[load.off + i]}
+    return found
+
+
+def assert_all_told(document, pid, path, bias):
+    """The findings have every byte that differs, and count no other."""
+    witnessed = differing(pid, path, bias)
+    told = [f for f in document["findings"] if "bytes" in f]
+    for finding in told:
+        start, end = int(finding["start"], 16), int(finding["end"], 16)
+        inside = {a for a in witnessed if start <= a < end}
+        assert len(inside) == finding["bytes"] and {start, end - 1} <= inside, finding
+        witnessed -= inside
+    assert not witnessed, f"not told of: {sorted(map(hex, witnessed))}"
+
+
+def need_x86():
+    if os.uname().machine != "x86_64":
+        raise segtest.Skip("instructions are x86-64's")
+
+
+@contextlib.contextmanager
+def loaded(**how):
+    """A process with the library apple: situation, path, bias, Elf."""
+    with workspace() as directory:
+        path = situations.library(directory + "/libapple.so", **how)
+        with situation("plain", path) as running:
+            yield running, path, running.address("bias"), situations.Elf(path)
+
+
+@segtest.claim
+def program_with_all_protection_has_no_finding():
+    with workspace() as directory:
+        path = situations.program(directory + "/clean", flags=("-static-pie", "-Wl,-z,now"))
+        with situations.started([path]) as running:
+            assert audit(running.pid, expect=0)["findings"] == []
+
+
+@segtest.claim
+def dynamic_program_with_all_protection_is_clean_itself():
+    with workspace() as directory:
+        flags = ("-pie", "-fPIE", "-Wl,-z,relro", "-Wl,-z,now")
+        with situations.started([situations.program(directory + "/clean", flags=flags)]) as running:
+            document = audit(running.pid, expect=0)
+            assert all(image_of(document, f) != directory + "/clean" for f in document["findings"])
+
+
+@segtest.claim
+def bytes_put_back_are_no_finding():
+    with situation("poked-text") as running:
+        audit(running.pid, expect=0)
+
+
+@segtest.claim
+def overwritten_code_is_found_by_section_offset_and_bytes():
+    with loaded() as (running, path, bias, elf):
+        text = elf.section(".apple_text")
+        poke(running.pid, bias + text.vaddr + 0x1080, b"hello")
+        document = audit(running.pid)
+        finding = only(document, "text-modified")
+        assert image_of(document, finding) == path and finding["section"] == ".apple_text"
+        assert int(finding["start"], 16) == bias + text.vaddr + 0x1080
+        assert finding["file_offset"] == text.off + 0x1080 and finding["bytes"] == 5
+        assert finding["actual"] == b"hello".hex(" ") and finding["expected"] == "c3 c3 c3 c3 c3"
+        assert finding["confidence"] == "certain" and finding["severity"] == "high"
+        assert_all_told(document, running.pid, path, bias)
+
+
+@segtest.claim
+def change_across_a_page_is_one_finding():
+    with loaded() as (running, path, bias, elf):
+        start = situations.page_up(bias + elf.section(".apple_text").vaddr + 1) - 3
+        poke(running.pid, start, b"ABCDEF")
+        document = audit(running.pid)
+        assert only(document, "text-modified")["bytes"] == 6
+        assert_all_told(document, running.pid, path, bias)
+
+
+@segtest.claim
+def overwritten_constants_are_found():
+    with loaded() as (running, path, bias, elf):
+        poke(running.pid, bias + elf.section(".apple_rodata").vaddr + 5, b"12345678")
+        document = audit(running.pid)
+        finding = only(document, "rodata-modified")
+        assert finding["section"] == ".apple_rodata" and finding["bytes"] == 8
+        assert_all_told(document, running.pid, path, bias)
+
+
+@segtest.claim
+def program_headers_in_memory_are_compared():
+    with loaded() as (running, path, bias, _):
+        poke(running.pid, bias + 0x40, b"\x09")
+        document = audit(running.pid)
+        assert only(document, "headers-modified")["section"] == "[program headers]"
+        assert_all_told(document, running.pid, path, bias)
+
+
+@segtest.claim
+def relocated_data_and_bss_are_no_finding():
+    """mold and lld put .rodata and relocated data on one page of the file."""
+    for linker in situations.LINKERS:
+        try:
+            with loaded(linker=linker) as (running, path, bias, _):
+                assert not [f for f in audit(running.pid, expect=0)["findings"] if "bytes" in f]
+                assert not differing(running.pid, path, bias)
+        except segtest.Skip:
+            if linker == "bfd":
+                raise
+
+
+@segtest.claim
+def breakpoint_without_debugger_is_found():
+    need_x86()
+    with loaded() as (running, path, bias, elf):
+        for at in (0, 0x20, 0x24):
+            poke(running.pid, bias + elf.section(".apple_text").vaddr + at, b"\xcc")
+        document = audit(running.pid)
+        assert ids(document) == ["text-breakpoint"] * 2, ids(document)
+        assert {f["confidence"] for f in serious(document)} == {"possible"}
+        assert_all_told(document, running.pid, path, bias)
+
+
+@segtest.claim
+def row_of_breakpoints_is_a_change_of_code():
+    need_x86()
+    with loaded() as (running, _, bias, elf):
+        poke(running.pid, bias + elf.section(".apple_text").vaddr, b"\xcc" * 8)
+        only(audit(running.pid), "text-modified")
+
+
+HOOKED = """
+#include <unistd.h>
+__attribute__((noinline)) int victim(int x) { __asm__ volatile("nop;nop;nop;nop;nop;nop;nop;nop;"
+	"nop;nop;nop;nop;nop;nop" : "+r"(x)); return x + 1; }
+__attribute__((noinline)) int replacement(int x) { __asm__ volatile("" : "+r"(x)); return x - 1; }
+int main(int argc, char **argv) { (void)argv; write(1, "ready\\n", 6);
+	for (;;) { pause(); victim(replacement(argc)); } }
+"""
+
+
+@contextlib.contextmanager
+def hookable(*flags):
+    """A process with functions victim and replacement: situation, path, their addresses."""
+    need_x86()
+    with workspace() as directory:
+        source, path = directory + "/hooked.c", directory + "/hooked"
+        with open(source, "w", encoding="ascii") as file:
+            file.write(HOOKED)
+        subprocess.run([segtest.which("gcc", "clang"), "-O1", "-pie", "-fPIE", "-Wl,-z,now", *flags,
+                        source, "-o", path], check=True, stdin=subprocess.DEVNULL)
+        names = subprocess.run([segtest.which("nm"), path], check=True, stdout=subprocess.PIPE).stdout
+        values = {line.split()[2].decode(): int(line.split()[0], 16)
+                  for line in names.splitlines() if len(line.split()) == 3}
+        with situations.started([path]) as running:
+            bias = int(look(running.pid).image(path)["bias"], 16)
+            yield running, path, bias, bias + values["victim"], bias + values["replacement"]
+
+
+def jump_of(form, at, to):
+    if form == "relative":
+        return b"\xe9" + struct.pack("<i", to - at - 5)
+    if form == "absolute":
+        return b"\x48\xb8" + struct.pack("<Q", to) + b"\xff\xe0"
+    if form == "r11":
+        return b"\x49\xbb" + struct.pack("<Q", to) + b"\x41\xff\xe3"
+    return b"\xff\x25\0\0\0\0" + struct.pack("<Q", to)
+
+
+@segtest.parameters("relative", "absolute", "r11", "indirect")
+def jump_at_a_function_is_a_hook_with_symbol_and_target(form):
+    with hookable("-fcf-protection=none") as (running, path, bias, victim, replacement):
+        poke(running.pid, victim, jump_of(form, victim, replacement))
+        document = audit(running.pid)
+        finding = only(document, "text-hook")
+        assert finding["symbol"] == "victim" and finding["confidence"] == "likely", finding
+        assert f"{replacement:#x} in hooked" in finding["reason"], finding["reason"]
+        assert_all_told(document, running.pid, path, bias)
+
+
+@segtest.claim
+def hook_behind_a_landing_pad_is_a_hook():
+    with hookable("-fcf-protection=branch") as (running, _, _, victim, replacement):
+        assert peek(running.pid, victim, 4) == b"\xf3\x0f\x1e\xfa"
+        poke(running.pid, victim + 4, jump_of("relative", victim + 4, replacement))
+        finding = only(audit(running.pid), "text-hook")
+        assert finding["symbol"] == "victim" and finding["symbol_offset"] >= 4, finding
+        assert finding["confidence"] == "likely"
+
+
+@segtest.claim
+def jump_into_anonymous_memory_is_said_to_lead_there():
+    with situation("anon-executable", "r-x") as running:
+        need_x86()
+        target = running.range("generated")[0]
+        names = subprocess.run([segtest.which("nm"), situations.scenario_program()], check=True,
+                               stdout=subprocess.PIPE).stdout
+        probed = next(int(line.split()[0], 16) for line in names.splitlines()
+                      if line.endswith(b" probed"))
+        bias = int(look(running.pid).image(role="program")["bias"], 16)
+        poke(running.pid, bias + probed, jump_of("absolute", 0, target))
+        document = audit(running.pid)
+        assert ids(document) == ["anon-executable", "text-hook"], ids(document)
+        hook = next(f for f in serious(document) if f["id"] == "text-hook")
+        assert f"{target:#x} in anonymous memory" in hook["reason"], hook["reason"]
+
+
+# A page that is written to by a debugger, and by the kernel.
+
+@contextlib.contextmanager
+def gdb(pid, *commands):
+    """gdb, attached, that has carried out these commands and goes on reading others."""
+    program = segtest.which("gdb")
+    debugger = subprocess.Popen([program, "-q", "-nx", "-p", str(pid)], stdin=subprocess.PIPE,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                env=dict(os.environ, DEBUGINFOD_URLS=""))
+    try:
+        debugger.stdin.write("".join(c + "\n" for c in commands).encode())
+        debugger.stdin.flush()
+        yield debugger
+    finally:
+        debugger.kill()
+        debugger.wait()
+        debugger.stdin.close()
+
+
+@segtest.claim
+def breakpoint_of_gdb_is_told_with_and_without_gdb():
+    with hookable() as (running, path, bias, victim, _):
+        with gdb(running.pid, f"break *{victim}", "continue") as debugger:
+            segtest.wait_until(lambda: peek(running.pid, victim, 1) == b"\xcc", "gdb's breakpoint")
+            document = audit(running.pid)
+            # gdb has one more, in the dynamic linker, to know of libraries as they are loaded.
+            finding, = [f for f in serious(document) if image_of(document, f) == path]
+            assert set(ids(document)) == {"text-breakpoint"}, ids(document)
+            assert finding["symbol"] == "victim" and finding["confidence"] == "likely", finding
+            assert str(debugger.pid) in finding["reason"]
+            document["findings"] = [finding]
+            assert_all_told(document, running.pid, path, bias)
+        segtest.wait_until(lambda: "TracerPid:\t0\n" in open(f"/proc/{running.pid}/status").read(),
+                           "nobody tracing it")
+        document = audit(running.pid)
+        finding, = [f for f in serious(document) if image_of(document, f) == path]
+        assert finding["id"] == "text-breakpoint" and finding["symbol"] == "victim"
+        assert finding["confidence"] == "possible", finding
+
+
+@segtest.claim
+def jump_that_gdb_wrote_is_a_hook():
+    with hookable("-fcf-protection=none") as (running, _, _, victim, replacement):
+        jump = jump_of("relative", victim, replacement)
+        sets = [f"set {{unsigned char}}{victim + i} = {byte}" for i, byte in enumerate(jump)]
+        subprocess.run([segtest.which("gdb"), "-q", "-nx", "-batch", "-p", str(running.pid),
+                        *[word for command in sets for word in ("-ex", command)]],
+                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True,
+                       stderr=subprocess.DEVNULL, env=dict(os.environ, DEBUGINFOD_URLS=""))
+        assert only(audit(running.pid), "text-hook")["symbol"] == "victim"
+
+
+@segtest.claim
+def uprobe_is_told_from_a_breakpoint():
+    with situation("uprobe") as running:
+        finding = only(audit(running.pid), "text-uprobe")
+        assert finding["symbol"] == "probed"
+        assert int(finding["start"], 16) == running.address("probed")
+
+
+@segtest.claim
+def text_relocations_are_told_from_other_changes():
+    need_x86()
+    with workspace() as directory:
+        source, path = directory + "/textrel.c", directory + "/libtextrel.so"
+        with open(source, "w", encoding="ascii") as file:
+            file.write('int value; __asm__(".text\\n.quad value\\n.fill 64,1,0x90\\n.quad value\\n'
+                       '.fill 64,1,0x90\\n");\n')
+        subprocess.run([segtest.which("gcc", "clang"), "-shared", "-fPIC", "-nostdlib",
+                        "-Wl,-z,notext", source, "-o", path], check=True,
+                       stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with situation("plain", path) as running:
+            bias = running.address("bias")
+            document = audit(running.pid)
+            assert ids(document) == ["text-relocated", "textrel"], ids(document)
+            assert_all_told(document, running.pid, path, bias)
+            poke(running.pid, bias + situations.Elf(path).section(".text").vaddr + 20, b"hello")
+            document = audit(running.pid)
+            assert "text-modified" in ids(document), ids(document)
+            changed = next(f for f in serious(document) if f["id"] == "text-modified")
+            assert changed["bytes"] == 5
+
+
+# Permissions.
+
+def expect_change(document, name, running, key="changed"):
+    finding = only(document, name)
+    assert (int(finding["start"], 16), int(finding["end"], 16)) == running.range(key), finding
+    return finding
+
+
+@segtest.parameters("text-writable:text-writable:r-xp:rwxp", "relro-writable:relro-not-applied:r--p:rw-p")
+def protection_undone_by_mprotect_is_found(case):
+    name, finding_id, expected, actual = case.split(":")
+    with workspace() as directory:
+        path = situations.library(directory + "/libapple.so")
+        with situation(name, path) as running:
+            document = audit(running.pid)
+            finding = expect_change(document, finding_id, running)
+            assert (finding["expected"], finding["actual"]) == (expected, actual)
+            assert image_of(document, finding) == path
+            assert document["vmas"][finding["vma"]]["perms"] == actual
+
+
+@segtest.claim
+def data_made_executable_is_found():
+    """As "data-read-only", but for the machine: its data is at an address that it tells."""
+    with workspace() as directory:
+        path = situations.library(directory + "/libapple.so")
+        with situation("data-executable", path) as running:
+            expect_change(audit(running.pid), "data-executable", running)
+
+
+@segtest.claim
+def less_than_was_promised_is_information():
+    with workspace() as directory:
+        path = situations.library(directory + "/libapple.so")
+        with situation("data-read-only", path) as running:
+            document = audit(running.pid, expect=0)
+            assert "perms-drift" in [f["id"] for f in document["findings"]]
+
+
+@segtest.claim
+def text_moved_to_anonymous_pages_is_compared():
+    with workspace() as directory:
+        path = situations.library(directory + "/libapple.so")
+        with situation("remapped-text", path) as running:
+            assert "text-anonymous" in [f["id"] for f in audit(running.pid, expect=0)["findings"]]
+            poke(running.pid, running.range("remapped")[0] + 100, b"hello")
+            document = audit(running.pid)
+            assert ids(document) == ["text-anonymous", "text-modified"], ids(document)
+            assert_all_told(document, running.pid, path, running.address("bias"))
+
+
+@segtest.claim
+def relro_of_a_process_that_has_not_started_is_not_yet_due():
+    """Stopped right behind execve: the dynamic linker has no list yet."""
+    libc = ctypes.CDLL(None)
+    process = subprocess.Popen([situations.scenario_program(), "plain"], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               preexec_fn=lambda: libc.ptrace(0, 0, None, None))
+    try:
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status) and os.WSTOPSIG(status) == signal.SIGTRAP
+        document = audit(process.pid, expect=0)
+        found = [f for f in document["findings"] if f["id"] == "relro-not-applied"]
+        program = [f for f in found if document["images"][f["image"]]["role"] == "program"]
+        assert program and program[0]["severity"] == "info", found
+    finally:
+        process.kill()
+        process.wait()
+
+
+@segtest.parameters("rwx:wx-vma", "r-x:anon-executable")
+def executable_memory_without_a_file_is_found(case):
+    perms, finding_id = case.split(":")
+    with situation("anon-executable", perms) as running:
+        finding = expect_change(audit(running.pid), finding_id, running, "generated")
+        assert finding["severity"] == "medium"
+
+
+@segtest.claim
+def segment_that_asks_for_both_rights_is_found():
+    with workspace() as directory:
+        path = situations.library(directory + "/libapple.so")
+        with elfpatch.Patch(path) as patch:
+            text = next(p for p in patch.phdrs if p.p_type == elfpatch.PT_LOAD and p.p_flags & 1)
+            text.p_flags |= 2
+        with situation("plain", path) as running:
+            document = audit(running.pid)
+            finding = only(document, "wx-vma")
+            assert image_of(document, finding) == path and finding["actual"] == "rwxp", finding
+
+
+@segtest.claim
+def code_that_a_process_lists_itself_is_information():
+    with situation("anon-executable", "r-x") as running:
+        listed = f"/tmp/perf-{running.pid}.map"
+        with open(listed, "x", encoding="ascii") as file:
+            file.write(f"{running.range('generated')[0]:x} 10 f\n")
+        try:
+            document = audit(running.pid, expect=0)
+            assert "anon-executable" in [f["id"] for f in document["findings"]]
+        finally:
+            os.unlink(listed)
+
+
+@segtest.claim
+def library_that_wants_an_executable_stack_is_named():
+    with loaded(flags=("-Wl,-z,execstack",)) as (running, path, _, _):
+        stack = next(row for row in segtest.maps(running.pid) if row[6] == b"[stack]")
+        document = audit(running.pid)
+        if "x" not in stack[2]:
+            assert ids(document) == ["stack-asked"], ids(document)
+            return
+        finding = only(document, "stack-executable")
+        assert image_of(document, finding) == path and int(finding["start"], 16) == stack[0]
+
+
+@segtest.claim
+def old_program_whose_memory_is_all_executable_is_one_finding():
+    with workspace() as directory:
+        path = situations.program(directory + "/old", flags=("-m32", "-Wl,-z,now"))
+        with elfpatch.Patch(path) as patch:
+            patch.phdr(elfpatch.PT_GNU_STACK).p_type = elfpatch.PT_NULL
+        with situations.started([path]) as running:
+            if not any("rwx" in row[2] for row in segtest.maps(running.pid)):
+                raise segtest.Skip("the kernel gives no READ_IMPLIES_EXEC")
+            assert "read-implies-exec" in ids(audit(running.pid))
+            assert "wx-vma" not in ids(audit(running.pid))
+
+
+# What an audit does to a process: nothing.
+
+@segtest.claim
+def no_page_becomes_resident_and_nothing_is_stopped():
+    def figures(pid):
+        with open(f"/proc/{pid}/smaps", encoding="utf-8") as file:
+            return [int(kib) for kib in re.findall(r"(?m)^(?:Rss|Anonymous): +(\d+)", file.read())]
+
+    def is_asleep(pid):
+        with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+            return "State:\tS" in file.read()
+
+    with loaded() as (running, _, bias, elf):
+        poke(running.pid, bias + elf.section(".apple_text").vaddr, b"hello")
+        # It says that it is ready before it waits; and the kernel may take pages at any time.
+        segtest.wait_until(lambda: is_asleep(running.pid), "a process that waits")
+        before = figures(running.pid)
+        audit(running.pid)
+        after = figures(running.pid)
+        assert len(after) == len(before) and all(a <= b for a, b in zip(after, before)), after
+        assert is_asleep(running.pid)
+
+
+@segtest.claim
+def owner_can_audit_and_what_may_not_be_read_is_said():
+    with situation("plain", who="user") as running:
+        audit(running.pid, expect=0, as_user=situations.uid_of("user"))
+    with situation("not-dumpable") as running:
+        segtest.need_root()
+        result = segtest.segmap("--audit", running.pid, as_user=situations.NOBODY)
+        assert result.status == 1 and result.error_text.startswith("segmap: ")
+
+
+@segtest.claim
+def saved_map_is_audited_as_far_as_it_goes():
+    with workspace() as directory:
+        path = situations.library(directory + "/libapple.so")
+        with situation("text-writable", path) as running:
+            with open(f"/proc/{running.pid}/maps", "rb") as file, open(directory + "/maps", "wb") as to:
+                to.write(file.read())
+            document = segtest.document("--audit", "--maps", directory + "/maps", expect=3)
+            assert "text-writable" in ids(document)
+            assert any("memory was not looked at" in note for note in document["notes"])
+
+
+segtest.main()
