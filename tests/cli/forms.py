@@ -247,7 +247,7 @@ def help_wins_over_targets_and_names_every_option_in_its_own_line():
     "--all", "--diff",
     "--trace", "--no-aslr", "--no-deps", "--moment=exec", "--page-size=4096", "--sysroot=/",
     "--seed=1", "--as=program")
-def option_of_a_later_version_is_refused_by_name(option):
+def option_that_does_not_go_with_a_process_is_refused_by_name(option):
     result = segtest.segmap(option, "1")
     lines = result.error_text.splitlines()
     assert (result.status, result.out, len(lines)) == (2, b"", 2), (result.status, lines)
