@@ -604,7 +604,7 @@ static struct segmap_error *parse_notes(struct window *window, Elf *libelf, cons
 	static const Elf_Type types[] = { ELF_T_NHDR8, ELF_T_NHDR };
 	struct segmap_error *error;
 	Elf_Data *data;
-	size_t at;
+	size_t at = 0;
 
 	if (phdr->p_filesz > SEGMAP_MAX_NOTES_BYTES ||
 	    !is_there(window, phdr->p_offset, phdr->p_filesz))
