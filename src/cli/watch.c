@@ -183,6 +183,7 @@ static struct segmap_error *finish(struct watching *watching)
 	struct timespec now;
 	struct segmap_layout *last = watching->layout, *empty;
 	struct segmap_error *error;
+	bool copied;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	tell(watching, &now, "it has ended");
@@ -198,8 +199,9 @@ static struct segmap_error *finish(struct watching *watching)
 	empty->time = now;
 	empty->target = strdup(last->target);
 	empty->comm = last->comm ? strdup(last->comm) : NULL;
-	take_layout(watching, empty);
-	return write_document(watching);
+	copied = empty->target && (empty->comm || !last->comm);
+	take_layout(watching, empty); /* the last one is gone now */
+	return copied ? write_document(watching) : segmap_error_no_memory();
 }
 
 /* Look at it once; *@ends: there is nothing more to come. */
