@@ -423,7 +423,8 @@ static void leave_history(const struct watching *watching)
 	       watching->n_changes == 1 ? "" : "s");
 	if (watching->dropped)
 		puts("(earlier ones are left out)");
-	fwrite(history->bytes, 1, history->size, stdout);
+	if (history->size)
+		fwrite(history->bytes, 1, history->size, stdout);
 	fflush(stdout);
 }
 

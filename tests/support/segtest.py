@@ -13,6 +13,8 @@ A claim passes when it returns, fails when it raises, and is skipped when it
 raises segtest.Skip("what is missing"). SEGMAP_TEST_REQUIRE_ALL=1 makes a skip
 a failure. The file exits 0, 1, or 77 when every claim was skipped.
 
+SEGMAP_TEST_EVERY=N takes a sample where many values are tried alike: see some().
+
 From meson come SEGMAP (the program under test), SEGMAP_SOURCE (the source
 tree) and SEGMAP_BUILD (the build tree).
 """
@@ -30,6 +32,7 @@ SOURCE = os.environ.get("SEGMAP_SOURCE") or os.path.abspath(
 BUILD = os.environ.get("SEGMAP_BUILD") or os.path.join(SOURCE, "build")
 SEGMAP = os.environ.get("SEGMAP") or os.path.join(BUILD, "segmap")
 REQUIRE_ALL = os.environ.get("SEGMAP_TEST_REQUIRE_ALL") == "1"
+EVERY = int(os.environ.get("SEGMAP_TEST_EVERY") or "1")
 
 _claims = []
 
@@ -52,6 +55,11 @@ def parameters(*values):
                             lambda value=value: function(value)))
         return function
     return register
+
+
+def some(values):
+    """Of many values that are tried alike, each SEGMAP_TEST_EVERY-th: sanitizers make segmap slow."""
+    return list(values)[::EVERY]
 
 
 def need_root():
