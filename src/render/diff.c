@@ -132,7 +132,8 @@ static struct segmap_error *write_text(const struct segmap_text *text, FILE *fil
 {
 	if (text->failed)
 		return segmap_error_no_memory();
-	fwrite(text->bytes, 1, text->size, file);
+	if (text->size)
+		fwrite(text->bytes, 1, text->size, file);
 	return NULL;
 }
 
