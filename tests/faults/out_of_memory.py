@@ -47,7 +47,7 @@ def steps(stride, lasting, *arguments):
         if not failed:
             break
         yield n, result
-        n += stride
+        n += stride * segtest.EVERY
     if n == 1:
         raise segtest.Skip("needs a malloc that can be preceded (clang's AddressSanitizer has its own)")
 
