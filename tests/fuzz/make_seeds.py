@@ -9,6 +9,7 @@ fuzzer finds more in one KiB than in a hundred. Seeds have whatever a parser has
 about files is the fuzzer's to find.
 """
 import glob
+import json
 import os
 import struct
 import sys
@@ -410,12 +411,51 @@ def startup_seeds():
         yield name, vector.ljust(256, b"\0") + elf.bytes()[:1024]
 
 
+def vma(start, end, perms, kind, pieces=(), image=None, segment=None, **more):
+    return {"start": hex(start), "end": hex(end), "size": end - start, "perms": perms, "offset": 0, "dev": None,
+            "inode": None, "name": None, "kind": kind, "image": image, "segment": segment,
+            "expected_perms": perms if pieces else None, "pieces": list(pieces), **more}
+
+
+def piece(start, end, kind, name, offset=None, **more):
+    return {"start": hex(start), "end": hex(end), "size": end - start, "kind": kind, "name": name,
+            "offset": offset, **more}
+
+
+def document(**more):
+    return {"segmap": 1, "source": "process", "target": "7", "page_size": 4096, "images": [], "vmas": [],
+            "notes": [], **more}
+
+
+def document_seeds():
+    file = {"dev": "fe:00", "inode": 12, "name": "/st"}
+    image = {"id": 0, "path": "/st", "role": "program", "status": "ok", "sections": "headers", "opened": "map_files",
+             "dev": "fe:00", "inode": 12, "bias": "0x0", "build_id": "55d6", "elf_offset": 0, "class": 64,
+             "machine": "X86_64", "type": "EXEC", "soname": None,
+             "segments": [{"index": 0, "type": "LOAD", "flags": "rw-", "offset": 0, "vaddr": "0x400000", "filesz": 344,
+                           "memsz": 8192, "align": 4096}]}
+    figures = {"memory": {"rss": 4096, "pss": 4096, "dirty": 0, "anonymous": 0, "swap": 0}}
+    first = vma(0x400000, 0x401000, "rw-p", "segment", image=0, segment=0, **file, pieces=[
+        piece(0x400000, 0x400040, "ehdr", "[ELF header]", 0), piece(0x400040, 0x400158, "section", ".data", 64),
+        piece(0x400158, 0x401000, "section", ".bss", clipped=True)])
+    rest = vma(0x401000, 0x402000, "rw-p", "bss", image=0, segment=0,
+               pieces=[piece(0x401000, 0x402000, "section", ".bss", clipped=True)])
+    stack = vma(0x7ffe0000, 0x7fff0000, "rw-p", "stack", name="[stack]")
+    maps = document(source="maps", vmas=[vma(0x1000, 0x2000, "r-xp", "anon"), stack])
+    process = document(images=[image], vmas=[first, rest, stack], pid=7, comm="st", command=["./st", "\u00e9\u0007"],
+                       time="2026-11-22T09:26:15.205Z", notes=["a note"])
+    costly = document(vmas=[dict(stack, **figures)])
+    for name, value in (("maps", maps), ("process", process), ("figures", costly)):
+        yield name, json.dumps(value, separators=(",", ":")).encode() + b"\n"
+
+
 SEEDS = {
     "at": at_seeds, "options": option_seeds, "script": script_seeds, "notes": note_seeds,
     "elf": lambda: ((name, elf.bytes()) for name, elf in elves()),
     "core": cores, "maps": maps_seeds, "saved": lambda: list(maps_seeds()) + [("smaps", smaps(MAPS).encode())],
     "smaps": lambda: [("usual", smaps(MAPS).encode()), ("odd", smaps(ODD_MAPS).encode("latin-1"))],
     "correlate": correlate_seeds, "explain": explain_seeds, "startup": startup_seeds,
+    "document": document_seeds,
     "cache": lambda: [("new", ld_so_cache(ENTRIES)), ("hwcaps", ld_so_cache(ENTRIES, ["x86-64-v2", "x86-64-v3"])),
                       ("old", old_cache(ENTRIES)), ("both", old_cache(ENTRIES, ld_so_cache(ENTRIES)))],
     "text": lambda: [("utf8", "a\u20ac\u202e\x9b\U0001f600\\012".encode() + b"\xff\xc0\x80\x1b[31m")],
