@@ -107,6 +107,9 @@ static struct segmap_error *scan_characters(struct scanner *scanner, bool *plain
 			length = left < 2 ? left : 2;
 		} else {
 			length = segmap_utf8_decode(at, left, &character);
+			/* As a key it would be written as one. */
+			if (length && segmap_is_control(character))
+				*plain = false;
 		}
 		if (!length)
 			return bad(scanner, "a text that is not UTF-8");
