@@ -248,10 +248,15 @@ static struct drift drift_of(const struct segmap_layout *layout, size_t vma,
 	};
 }
 
-/* Before the dynamic linker has run nothing is read-only for RELRO's sake. */
+/*
+ * Before the dynamic linker has run nothing is read-only for RELRO's sake, nor ever in a program
+ * that is predicted not to get that far.
+ */
 static bool is_too_early(const struct segmap_layout *layout, const struct drift *drift)
 {
-	return drift->of_relro && layout->moment == SEGMAP_MOMENT_EXEC;
+	return drift->of_relro &&
+	       (layout->moment == SEGMAP_MOMENT_EXEC ||
+		(layout->prediction && layout->prediction->outcome.reason));
 }
 
 /* Whether the VMA differs anywhere from what its image calls for. */

@@ -476,6 +476,8 @@ static uint64_t sum_of(const struct row *row, enum segmap_known_figure one,
 	const struct segmap_memory *memory = row->layout->memory;
 	size_t vma = index_of(row);
 
+	if (!memory)
+		return SEGMAP_NO_FIGURE;
 	return segmap_figure_add(segmap_memory_known(memory, vma, one),
 				 segmap_memory_known(memory, vma, other));
 }
@@ -484,8 +486,6 @@ static uint64_t sum_of(const struct row *row, enum segmap_known_figure one,
 static uint64_t amount_of_dirty(const struct row *row, int32_t figure)
 {
 	(void)figure;
-	if (!row->layout->memory)
-		return SEGMAP_NO_FIGURE;
 	if (row->piece)
 		return piece_memory(row) ? piece_memory(row)->dirty : SEGMAP_NO_FIGURE;
 	return sum_of(row, SEGMAP_FIGURE_SHARED_DIRTY, SEGMAP_FIGURE_PRIVATE_DIRTY);
@@ -494,8 +494,6 @@ static uint64_t amount_of_dirty(const struct row *row, int32_t figure)
 static uint64_t amount_of_private(const struct row *row, int32_t figure)
 {
 	(void)figure;
-	if (!row->layout->memory)
-		return SEGMAP_NO_FIGURE;
 	if (row->piece)
 		return piece_memory(row) ? piece_memory(row)->exclusive : SEGMAP_NO_FIGURE;
 	return sum_of(row, SEGMAP_FIGURE_PRIVATE_CLEAN, SEGMAP_FIGURE_PRIVATE_DIRTY);

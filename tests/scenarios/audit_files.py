@@ -262,6 +262,16 @@ def static_musl_never_protects_its_relro():
 
 
 @segtest.claim
+def program_that_will_be_killed_is_not_blamed_for_relro_that_it_never_reaches():
+    with workspace() as directory:
+        path = situations.program(directory + "/program", flags=("-Wl,-z,relro",))
+        os.truncate(path, 3000)
+        result = segtest.segmap("--audit", "--explain", path)
+        assert result.status == 1 and "the kernel will" in result.error_text, result.error_text
+        assert "relro-not-applied" not in result.text, result.text
+
+
+@segtest.claim
 def library_that_wants_an_executable_stack_is_found_before_it_runs():
     with workspace() as directory:
         path = library(directory + "/lib.so", flags=("-Wl,-z,execstack",))
