@@ -6,14 +6,15 @@
 BUILD is a build directory that was made with -Dfuzz=true. Each TARGET (all, if none is named) runs for
 --seconds (60), then the next, for --rounds (1) rounds or until a time of day. Inputs are in WORK/TARGET,
 and begin with those of corpus/ and make_seeds.py; what fails is in WORK/found/TARGET. WORK/figures.csv
-gets a line for each run: target, seconds, executions, covered edges, inputs kept, and how it ended. Several
-can run at once with the same WORK.
+gets a line for each run: target, seconds of processor time, executions, covered edges, inputs kept, and how it
+ended. Several can run at once with the same WORK.
 """
 import argparse
 import csv
 import datetime
 import os
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -32,13 +33,18 @@ def figures(log):
     return [last(r"stat::number_of_executed_units: (\d+)"), last(r"cov: (\d+)"), last(r"corp: (\d+)/")]
 
 
+def processor_time():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def run(options, target):
     """Fuzz one target once; the line for the figures."""
     work, found = os.path.join(options.work, target), os.path.join(options.work, "found", target)
     os.makedirs(work, exist_ok=True)
     os.makedirs(found, exist_ok=True)
     corpora = [work, os.path.join(HERE, "corpus", target), os.path.join(options.work, "seeds", target)]
-    began = time.monotonic()
+    before = processor_time()
     ended = subprocess.run(
         [os.path.join(options.build, "tests", "fuzz", "fuzz_" + target), f"-max_total_time={options.seconds}",
          f"-max_len={LENGTHS.get(target, 4096)}", "-timeout=5", "-rss_limit_mb=1024", "-malloc_limit_mb=512",
@@ -50,7 +56,7 @@ def run(options, target):
         with open(os.path.join(found, f"log-{int(time.time())}"), "w", encoding="utf-8") as file:
             file.write(log[-20000:])
     how = "ended" if not ended.returncode else f"status {ended.returncode}"
-    return [target, round(time.monotonic() - began), *figures(log), how]
+    return [target, round(processor_time() - before), *figures(log), how]
 
 
 def main():
