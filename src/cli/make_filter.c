@@ -100,6 +100,19 @@ static const char *const confining[] = {
 	"capset",
 };
 
+/* To wait for the process, keys, signals and time. */
+static const char *const waiting[] = {
+	"poll", "ppoll", "ppoll_time64", "rt_sigpending", "sigpending",
+};
+
+/* What a terminal is asked for and told: tcgetattr(3), TCSADRAIN of tcsetattr(3), and its size. */
+static const uint32_t terminal[][5] = {
+	/* TCGETS, TCSETSW, TIOCGWINSZ, and since glibc 2.42 TCGETS2, TCSETSW2 */
+	[USUAL] = { 0x5401, 0x5403, 0x5413, 0x802c542a, 0x402c542c },
+	[POWERPC] = { 0x402c7413, 0x802c7415, 0x40087468 },
+	[MIPS] = { 0x540d, 0x540f, 0x40087468, 0x402c542a, 0x802c542c },
+};
+
 struct filter {
 	scmp_filter_ctx context;
 	uint32_t arch;
@@ -203,6 +216,16 @@ static void make_reading(struct filter *filter)
 	hide_openat2(filter);
 }
 
+static void make_watching(struct filter *filter)
+{
+	const uint32_t *commands = terminal[filter->machine->numbers];
+
+	make_reading(filter);
+	ALLOW_ALL(filter, waiting);
+	for (size_t i = 0; i < sizeof(terminal[0]) / sizeof(terminal[0][0]) && commands[i]; i++)
+		allow_where(filter, "ioctl", 1, 0xffffffff, commands[i]);
+}
+
 /* With Landlock, by which nothing can be opened but for reading, however. */
 static void make_landlocked(struct filter *filter)
 {
@@ -248,6 +271,7 @@ static void print_filters(const struct machine *machine, uint32_t arch)
 		{ "open", make_open },
 		{ "reading", make_reading },
 		{ "landlocked", make_landlocked },
+		{ "watching", make_watching },
 	};
 
 	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {

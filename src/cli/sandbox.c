@@ -24,15 +24,19 @@
 /* Since Linux 5.9; before, CAP_SYS_ADMIN stands for it. */
 enum { TO_FOLLOW_MAP_FILES = 40 };
 
+/* Page frames are told to CAP_SYS_ADMIN alone. */
+#define TO_READ_PROCESSES                                                              \
+	(TO_READ_FILES | CAPABILITY(CAP_SYS_PTRACE) | CAPABILITY(CAP_SYS_ADMIN) | \
+	 CAPABILITY(TO_FOLLOW_MAP_FILES))
+
 /* Kept for the rest of the run, where they are there. */
 static const uint64_t kept[] = {
 	[SANDBOX_OPENED] = 0,
 	[SANDBOX_BELOW] = TO_READ_FILES,
 	/* faccessat(2) answers for root by the capability that execve(2) goes by. */
 	[SANDBOX_PROGRAMS] = TO_READ_FILES | CAPABILITY(CAP_DAC_OVERRIDE),
-	/* Page frames are told to CAP_SYS_ADMIN alone. */
-	[SANDBOX_PROCESSES] = TO_READ_FILES | CAPABILITY(CAP_SYS_PTRACE) |
-			      CAPABILITY(CAP_SYS_ADMIN) | CAPABILITY(TO_FOLLOW_MAP_FILES),
+	[SANDBOX_PROCESSES] = TO_READ_PROCESSES,
+	[SANDBOX_WATCHED] = TO_READ_PROCESSES,
 };
 
 static void drop_capabilities(uint64_t keep)
@@ -169,6 +173,9 @@ static void filter_calls(enum sandbox what, bool landlocked)
 	if (what == SANDBOX_OPENED) {
 		filter = filter_open;
 		size = sizeof(filter_open);
+	} else if (what == SANDBOX_WATCHED) {
+		filter = filter_watching;
+		size = sizeof(filter_watching);
 	} else if (landlocked) {
 		filter = filter_landlocked;
 		size = sizeof(filter_landlocked);
@@ -189,7 +196,7 @@ void sandbox_enter(enum sandbox what, const char *directory)
 	/* No program that it executes gets more than it has; the rest asks for this. */
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	/* In a Landlock domain no process outside of it can be read. */
-	landlocked = what != SANDBOX_PROCESSES && landlock(directory);
+	landlocked = what != SANDBOX_PROCESSES && what != SANDBOX_WATCHED && landlock(directory);
 	drop_capabilities(kept[what]);
 #ifdef SANDBOX_FILTERS
 	filter_calls(what, landlocked);

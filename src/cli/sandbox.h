@@ -11,6 +11,7 @@ enum sandbox {
 	SANDBOX_BELOW,	   /* files below one directory are opened for reading */
 	SANDBOX_PROGRAMS,  /* the same, and it is asked whether they may be executed */
 	SANDBOX_PROCESSES, /* other processes are opened for reading, with their files */
+	SANDBOX_WATCHED,   /* the same, again and again, on a terminal with keys */
 };
 
 /*

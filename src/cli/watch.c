@@ -28,10 +28,12 @@ struct watching {
 	size_t n_changes;	      /* since the beginning */
 	bool dropped;		      /* the history has lost its first lines */
 	bool marked;		      /* the screen has marks, which stay for one round */
+	struct output output;
 	struct screen screen;
-	int signals; /* descriptor of the signals that are waited for */
-	sigset_t awaited, before;
-	int signal; /* that ends it; 0: none */
+	int signals; /* descriptor that tells of the signals that wait to act */
+	sigset_t awaited;
+	bool called_off;  /* by a signal, or: */
+	bool reader_gone; /* nobody takes the output any more */
 };
 
 /* ---- reading ---- */
@@ -297,44 +299,58 @@ static void clear_marks(struct watching *watching)
 
 static const int awaited_signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGWINCH };
 
-/* Signals are read from a descriptor, so that the terminal can be given back before they act. */
+/* They wait until the terminal is as it was, and then act. What is ignored or waits already is left so. */
 static struct segmap_error *await_signals(struct watching *watching)
 {
+	sigset_t before;
+
 	sigemptyset(&watching->awaited);
-	for (size_t i = 0; i < sizeof(awaited_signals) / sizeof(awaited_signals[0]); i++)
-		sigaddset(&watching->awaited, awaited_signals[i]);
-	if (sigprocmask(SIG_BLOCK, &watching->awaited, &watching->before))
-		return segmap_error_system(errno, "--watch", "wait for signals");
+	sigprocmask(SIG_SETMASK, NULL, &before);
+	for (size_t i = 0; i < sizeof(awaited_signals) / sizeof(awaited_signals[0]); i++) {
+		int number = awaited_signals[i];
+		struct sigaction action;
+
+		if (!sigismember(&before, number) && !sigaction(number, NULL, &action) &&
+		    action.sa_handler != SIG_IGN)
+			sigaddset(&watching->awaited, number);
+	}
+	sigprocmask(SIG_BLOCK, &watching->awaited, NULL);
 	watching->signals = signalfd(-1, &watching->awaited, SFD_CLOEXEC | SFD_NONBLOCK);
 	return watching->signals < 0 ? segmap_error_system(errno, "--watch", "wait for signals") :
 				       NULL;
 }
 
-/* SIGSTOP stops segmap here, as SIGTSTP would have; it goes on behind it. */
-static void stop(struct watching *watching)
+/* Has @number come it acts now; this returns if that does not end it. */
+static void let_act(int number)
 {
-	screen_hide(&watching->screen);
-	raise(SIGSTOP);
-	screen_show(&watching->screen);
-	screen_measure(&watching->screen);
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, number);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-/* Take the signals that have come; whether the screen has to be drawn again. */
+/* See to the signals that have come; whether the screen has to be drawn again. */
 static bool take_signals(struct watching *watching)
 {
-	struct signalfd_siginfo info;
-	bool again = false;
+	sigset_t come;
 
-	while (read(watching->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		if (info.ssi_signo == SIGWINCH)
-			screen_measure(&watching->screen);
-		else if (info.ssi_signo == SIGTSTP)
-			stop(watching);
-		else
-			watching->signal = (int)info.ssi_signo;
-		again = true;
+	sigpending(&come);
+	sigandset(&come, &come, &watching->awaited);
+	if (sigisemptyset(&come))
+		return false;
+	if (sigismember(&come, SIGTSTP)) {
+		screen_hide(&watching->screen);
+		let_act(SIGTSTP); /* and is back when it is continued */
+		screen_show(&watching->screen);
+	} else if (sigismember(&come, SIGWINCH)) {
+		let_act(SIGWINCH); /* does nothing, and is gone */
+	} else {
+		watching->called_off = true;
 	}
-	return again;
+	screen_measure(&watching->screen);
+	return true;
 }
 
 static int64_t now_in_ms(void)
@@ -376,8 +392,8 @@ static struct segmap_error *wait_until(struct watching *watching, int64_t deadli
 			again |= key == KEY_SCROLLED;
 		}
 		if (polls[READER].revents & (POLLERR | POLLHUP))
-			watching->signal = SIGPIPE;
-		*ends |= watching->signal != 0;
+			watching->reader_gone = watching->called_off = true;
+		*ends |= watching->called_off;
 		if (polls[PROCESS].revents)
 			break;
 		if (again && !*ends)
@@ -404,6 +420,7 @@ static struct segmap_error *run_rounds(struct watching *watching)
 			error = redraw(watching);
 			watching->marked = changed;
 		}
+		ends |= output_failed(&watching->output);
 		if (!error && !ends)
 			error = wait_until(watching, began + interval, &ends);
 		if (error)
@@ -440,12 +457,32 @@ static void watching_free(struct watching *watching)
 		close(watching->signals);
 }
 
-/* End by the signal that was awaited, as if it had not been. */
-static void end_by(const struct watching *watching, int signal_number)
+/* What has called it off acts now, as if it had not been awaited. */
+static void end_by_signal(const struct watching *watching)
 {
-	signal(signal_number, SIG_DFL);
-	raise(signal_number);
-	sigprocmask(SIG_SETMASK, &watching->before, NULL);
+	/* Nobody will read it, but it makes a SIGPIPE. */
+	if (watching->reader_gone) {
+		putchar('\n');
+		fflush(stdout);
+	}
+	sigprocmask(SIG_UNBLOCK, &watching->awaited, NULL);
+}
+
+/* All that is left to do; the exit status. */
+static int end(struct watching *watching, struct segmap_error *error)
+{
+	struct segmap_error *unwritten;
+
+	screen_hide(&watching->screen);
+	leave_history(watching);
+	if (error)
+		report(error);
+	if (watching->called_off)
+		end_by_signal(watching);
+	unwritten = output_commit(&watching->output, true);
+	if (unwritten)
+		report(unwritten);
+	return error || unwritten ? STATUS_NOT_SHOWN : STATUS_SHOWN;
 }
 
 int watch_process(struct options *options)
@@ -458,6 +495,11 @@ int watch_process(struct options *options)
 
 	tzset();
 	settle_style(options, stdout);
+	error = output_open(NULL, &watching.output);
+	if (error) {
+		report(error);
+		return STATUS_NOT_SHOWN;
+	}
 	error = target_one(options->targets[0], &pid);
 	if (!error)
 		error = segmap_watch_open(pid, figures, &watching.watch);
@@ -468,12 +510,8 @@ int watch_process(struct options *options)
 		screen_show(&watching.screen);
 	}
 	if (!error)
+		error = confine(options, NULL, SANDBOX_WATCHED, NULL);
+	if (!error)
 		error = run_rounds(&watching);
-	screen_hide(&watching.screen);
-	leave_history(&watching);
-	if (error)
-		report(error);
-	if (watching.signal)
-		end_by(&watching, watching.signal);
-	return error ? STATUS_NOT_SHOWN : STATUS_SHOWN;
+	return end(&watching, error);
 }

@@ -208,8 +208,8 @@ def nothing_is_told_where_nothing_happens_and_a_closed_pipe_ends_it():
 
 
 @contextlib.contextmanager
-def on_terminal(pid, *arguments, rows=30, columns=100):
-    """segmap --watch on a terminal of its own, which it controls: (process, reader, leader, mode before)."""
+def on_terminal(pid, *arguments, rows=30, columns=100, under=()):
+    """segmap --watch, with @under before it, on a terminal of its own: (process, reader, leader, mode before)."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     before = termios.tcgetattr(follower)
@@ -220,8 +220,8 @@ def on_terminal(pid, *arguments, rows=30, columns=100):
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
-    with subprocess.Popen([segtest.SEGMAP, f"--watch={INTERVAL}", *arguments, str(pid)], stdin=follower,
-                          stdout=follower, stderr=subprocess.PIPE, env=environment,
+    with subprocess.Popen([*under, segtest.SEGMAP, f"--watch={INTERVAL}", *arguments, str(pid)],
+                          stdin=follower, stdout=follower, stderr=subprocess.PIPE, env=environment,
                           preexec_fn=control) as process:
         try:
             yield process, Reader(leader), leader, follower, before
@@ -285,22 +285,31 @@ def signal_leaves_the_terminal_clean(number):
 
 @segtest.claim
 def stopped_it_gives_the_terminal_back_and_continued_it_draws_again():
-    with obedient() as process, on_terminal(process.pid) as (watcher, reader, leader, follower, before):
+    shell = [segtest.which("bash"), "-c", 'exec 2>&1; set -m; "$0" "$@"; echo it has stopped; read -r line; fg']
+    with obedient() as process, on_terminal(process.pid, under=shell) as (watcher, reader, leader, follower, before):
         reader.wait_for(lambda data: b"q quits" in data, "the first screen")
-        watcher.send_signal(signal.SIGTSTP)
-
-        def state():
-            with open(f"/proc/{watcher.pid}/stat", encoding="latin-1") as file:
-                return file.read().rpartition(")")[2].split()[0]
-        segtest.wait_until(lambda: state() == "T", "it stopped")
-        reader.wait_for(lambda data: data.count(HIDDEN) == 1, "the normal screen")
+        os.write(leader, b"\x1a")
+        reader.wait_for(lambda data: b"it has stopped" in data.rpartition(HIDDEN)[2], "the shell")
         assert termios.tcgetattr(follower) == before
-        watcher.send_signal(signal.SIGCONT)
+        os.write(leader, b"\n")
         reader.wait_for(lambda data: data.count(SHOWN) == 2 and b"q quits" in data.rpartition(SHOWN)[2], "it again")
         os.write(leader, b"q")
         assert watcher.wait() == 0
         data = reader.wait_for(lambda data: data.count(HIDDEN) == 2, "the normal screen")
         check_left_clean(data, follower, before)
+
+
+@segtest.claim
+def ignored_signal_does_not_end_it():
+    ignoring = [segtest.which("env"), "--ignore-signal=HUP"]
+    with obedient() as process, on_terminal(process.pid, under=ignoring) as (watcher, reader, leader, *_):
+        reader.wait_for(lambda data: b"q quits" in data, "the first screen")
+        watcher.send_signal(signal.SIGHUP)
+        library = some_library()
+        process.tell("open " + library)
+        reader.wait_for(lambda data: os.path.basename(library).encode() in data, "what is new")
+        os.write(leader, b"q")
+        assert watcher.wait() == 0
 
 
 @segtest.claim

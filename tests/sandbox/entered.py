@@ -21,17 +21,19 @@ def need_sandbox():
         raise segtest.Skip("needs a kernel with seccomp")
 
 
-def trace(*arguments, expect=(0,)):
-    """Every call of segmap and its processes: [(pid, name, rest of the line)]."""
+def trace(*arguments, expect=(0,), meanwhile=lambda log: None):
+    """Every call of segmap and its processes: [(pid, name, rest of the line)]. @meanwhile gets the log's path."""
     need_sandbox()
     strace = segtest.which("strace")
     with tempfile.TemporaryDirectory(prefix="segmap-entered-") as directory:
         log = os.path.join(directory, "log")
-        result = subprocess.run(
-            [strace, "-f", "-y", "-s", "8", "-o", log, segtest.SEGMAP, *map(str, arguments)],
-            stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=120)
-        assert result.returncode in expect, result
-        assert b"sandbox" not in result.stderr, result.stderr
+        with subprocess.Popen(
+                [strace, "-f", "-y", "-s", "8", "-o", log, segtest.SEGMAP, *map(str, arguments)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            meanwhile(log)
+            _, messages = process.communicate(timeout=120)
+        assert process.returncode in expect, (process.returncode, messages)
+        assert b"sandbox" not in messages, messages
         with open(log, encoding="utf-8", errors="surrogateescape") as file:
             lines = [CALL.match(line) for line in file]
     return [match.groups() for match in lines if match]
@@ -197,6 +199,21 @@ def it_is_confined_while_it_writes():
         segtest.wait_until(lambda: is_confined(status_of(process.pid)), "its sandbox")
         assert int(status_of(process.pid)["CapEff"], 16) == 0
     assert process.returncode == 0
+
+
+@segtest.parameters("", "-J", "-x", "--audit")
+def what_watches_is_confined_from_its_first_map_on(options):
+    def end_target(log):
+        """Once it was looked at some times."""
+        def is_watching():
+            with contextlib.suppress(FileNotFoundError), open(log, "rb") as file:
+                return file.read().count(b" poll(") > 3
+            return False
+        segtest.wait_until(is_watching, "it watches")
+        target.kill()
+
+    with segtest.running(["sleep", "600"]) as target:
+        check(trace("--watch=0.01", *options.split(), target.pid, meanwhile=end_target), PROCESSES)
 
 
 @segtest.parameters("-S", "-J", "-S -x", "--trace -S", "--moment=exec,entry -S")

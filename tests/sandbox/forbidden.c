@@ -3,7 +3,7 @@
  *
  *     forbidden SANDBOX DIRECTORY CALL
  *
- * SANDBOX is opened, below, programs or processes; DIRECTORY can be empty.
+ * SANDBOX is opened, below, programs, processes or watched; DIRECTORY can be empty.
  * Says "done" and why not, if the call comes back at all. CALL "wait" says "ready" and
  * waits for standard input to end. Without arguments it lists the calls; with "describe" it says
  * what there is of a sandbox.
@@ -126,6 +126,8 @@ static char *const no_arguments[] = { (char *)(unsigned long)"/bin/true", NULL }
 	X(set_limit, set_limit())                                                            \
 	X(personality, syscall(SYS_personality, 0))                                          \
 	X(type_ahead, syscall(SYS_ioctl, 0, TIOCSTI, "x"))                                   \
+	X(terminal_of_its_own, syscall(SYS_ioctl, 0, TIOCSCTTY, 0))                          \
+	X(flushed_terminal, syscall(SYS_ioctl, 0, TCSETSF, page))                            \
 	X(terminal_size, syscall(SYS_ioctl, 0, TIOCSWINSZ, page))                            \
 	X(dumpable, syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0))                         \
 	X(ptracer, syscall(SYS_prctl, PR_SET_PTRACER, -1L, 0, 0, 0))                         \
@@ -163,9 +165,10 @@ static enum sandbox sandbox_of(const char *name)
 		[SANDBOX_BELOW] = "below",
 		[SANDBOX_PROGRAMS] = "programs",
 		[SANDBOX_PROCESSES] = "processes",
+		[SANDBOX_WATCHED] = "watched",
 	};
 
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < (int)(sizeof(names) / sizeof(names[0])); i++)
 		if (strcmp(names[i], name) == 0)
 			return (enum sandbox)i;
 	exit(99);

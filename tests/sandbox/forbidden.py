@@ -12,14 +12,16 @@ REFUSED = "not allowed here; --no-sandbox leaves the sandbox out (please report 
 # What comes back instead: an errno's text, or "nothing" where it succeeds.
 DENIED = "Permission denied"
 READS = {"read_only": "nothing", "look_up": "nothing"}
+# In a Landlock domain no process outside of it could be read.
+WITHOUT_LANDLOCK = {**READS, "openat2_to_read": "Function not implemented",
+                    "openat2_to_write": "Function not implemented"}
 ANSWERS = {
     "opened": {},
     # openat2(2) keeps its flags in memory, where a filter cannot see them: Landlock can.
     "below": {**READS, "openat2_to_read": "nothing", "openat2_to_write": DENIED},
     "programs": {**READS, "openat2_to_read": "nothing", "openat2_to_write": DENIED},
-    # In a Landlock domain no process outside of it could be read.
-    "processes": {**READS, "openat2_to_read": "Function not implemented",
-                  "openat2_to_write": "Function not implemented"},
+    "processes": WITHOUT_LANDLOCK,
+    "watched": WITHOUT_LANDLOCK,
 }
 
 
@@ -90,8 +92,9 @@ def status_of(pid):
 
 # capabilities(7): DAC_OVERRIDE 1, DAC_READ_SEARCH 2, FOWNER 3, SYS_PTRACE 19, SYS_ADMIN 21,
 # CHECKPOINT_RESTORE 40.
+PROCESSES = 1 << 2 | 1 << 3 | 1 << 19 | 1 << 21 | 1 << 40
 KEPT = {"opened": 0, "below": 1 << 2 | 1 << 3, "programs": 1 << 1 | 1 << 2 | 1 << 3,
-        "processes": 1 << 2 | 1 << 3 | 1 << 19 | 1 << 21 | 1 << 40}
+        "processes": PROCESSES, "watched": PROCESSES}
 
 
 @segtest.parameters(*KEPT)
