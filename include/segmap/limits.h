@@ -43,6 +43,10 @@ enum {
 	/* A table of at most this many bytes is read without asking how much of the file is
 	 * on disk: file systems that compress or inline small files report few blocks. */
 	SEGMAP_SMALL_TABLE = 64 * 1024,
+	/* Compressed sections of a file may have so many bytes, unpacked, and so many for each
+	 * byte of the file: debug information gets some ten times as short. */
+	SEGMAP_SMALL_UNPACKED = 16 * 1024 * 1024,
+	SEGMAP_MAX_RATIO = 64,
 };
 
 #endif

@@ -2,6 +2,7 @@
 #include <segmap/symbols.h>
 #include "base/scope.h"
 #include "read/bytes.h"
+#include "read/unpacked.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <elfutils/libdwfl.h>
@@ -10,6 +11,7 @@
 #include <segmap/limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /*
  * Which of libdw's functions segmap uses. Most runs ask for no symbol, and to
@@ -45,6 +47,7 @@ struct symbol {
 
 /* Of one image; read when it is first asked for. */
 struct table {
+	struct segmap_symbols *owner;
 	bool read;
 	Dwfl *dwfl; /* NULL: it has no symbols that can be read */
 	Dwfl_Module *module;
@@ -135,34 +138,81 @@ static Elf *open_elf(struct segmap_symbols *symbols, size_t index, struct table 
 	return elf_memory(table->bytes, elf->size);
 }
 
-/* What libdw asks for the module that is being reported: who it is goes through the userdata. */
-struct opening {
-	struct segmap_symbols *symbols;
-	struct table *table;
-	size_t image;
-};
+/* How long a file of @on_disk bytes may be: some file systems keep them compressed. */
+static uint64_t most_honest(uint64_t on_disk)
+{
+	enum { COMPRESSED = 8 };
+
+	return SEGMAP_SMALL_TABLE + on_disk * COMPRESSED;
+}
+
+/* Of the file that an image is from, or of what is in memory. */
+static uint64_t bytes_on_disk(const struct segmap_symbols *symbols, size_t image)
+{
+	const struct segmap_backing *backing = backing_of(symbols, image);
+
+	return backing && backing->file ? backing->file->on_disk :
+					  symbols->layout->images[image].elf->size;
+}
+
+/* ---- what libdw asks for; the userdata is the table ---- */
 
 static int find_elf(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
 		    char **file_name, Elf **elf)
 {
-	struct opening *opening = *userdata;
+	struct table *table = *userdata;
+	struct segmap_symbols *symbols = table->owner;
+	size_t image = (size_t)(table - symbols->tables);
 	int fd = -1;
 
 	(void)module, (void)name, (void)base;
 	*file_name = NULL;
-	*elf = opening ? open_elf(opening->symbols, opening->image, opening->table, &fd) : NULL;
+	*elf = open_elf(symbols, image, table, &fd);
+	if (*elf)
+		elf_unpacks_within_bounds(*elf, bytes_on_disk(symbols, image), true);
 	if (*elf && fd < 0)
 		return -1; /* there is no file, and none is needed */
 	return fd;
 }
 
-static void set_userdata(const struct libdw *libdw, Dwfl_Module *module, struct opening *opening)
+/* Whether what libdw will make of a debug file, if there is one, is in proportion to what is on disk. */
+static bool is_honest_debug_file(const char *path)
 {
-	void **userdata = NULL;
+	scope_close int named = open(path, O_PATH | O_CLOEXEC), fd = -1;
+	struct stat stat;
+	uint64_t on_disk;
+	Elf *elf;
+	bool result;
 
-	libdw->dwfl_module_info(module, &userdata, NULL, NULL, NULL, NULL, NULL, NULL);
-	if (userdata)
-		*userdata = opening;
+	if (named < 0 || fstat(named, &stat) || !S_ISREG(stat.st_mode))
+		return named < 0;
+	on_disk = (uint64_t)stat.st_blocks * 512;
+	if ((uint64_t)stat.st_size > most_honest(on_disk))
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	elf = elf_begin(fd, ELF_C_READ, NULL);
+	result = elf && elf_unpacks_within_bounds(elf, on_disk, false);
+	elf_end(elf);
+	return result;
+}
+
+/* By build-id alone; libdw's usual way also asks servers on the net. */
+static int find_debuginfo(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
+			  const char *file_name, const char *link, GElf_Word checksum, char **ret)
+{
+	const struct table *table = *userdata;
+	const struct segmap_symbols *symbols = table->owner;
+	const struct segmap_elf *elf = symbols->layout->images[table - symbols->tables].elf;
+	scope_free char *path = NULL;
+
+	/* libdw opens it itself, and unpacks all of it then. */
+	if (elf->build_id && asprintf(&path, "%s/.build-id/%.2s/%s.debug", symbols->debug_path,
+				      elf->build_id, elf->build_id + 2) < 0)
+		path = NULL;
+	if (!path || !is_honest_debug_file(path))
+		return -1;
+	return symbols->libdw.dwfl_build_id_find_debuginfo(module, userdata, name, base, file_name,
+							  link, checksum, ret);
 }
 
 static int compare_symbols(const void *a, const void *b)
@@ -267,9 +317,10 @@ static void open_module(struct segmap_symbols *symbols, size_t index, struct tab
 {
 	const struct libdw *libdw = &symbols->libdw;
 	const struct segmap_image *image = &symbols->layout->images[index];
-	struct opening opening = { symbols, table, index };
+	void **userdata = NULL;
 	GElf_Addr bias;
 
+	table->owner = symbols;
 	table->dwfl = libdw->dwfl_begin(&symbols->callbacks);
 	if (!table->dwfl)
 		return;
@@ -278,28 +329,25 @@ static void open_module(struct segmap_symbols *symbols, size_t index, struct tab
 		table->dwfl, segmap_layout_image_path(symbols->layout, (int32_t)index),
 		image->start, image->end);
 	libdw->dwfl_report_end(table->dwfl, NULL, NULL);
-	if (table->module) {
-		set_userdata(libdw, table->module, &opening);
-		if (!libdw->dwfl_module_getelf(table->module, &bias))
-			table->module = NULL;
-		else
+	if (table->module)
+		libdw->dwfl_module_info(table->module, &userdata, NULL, NULL, NULL, NULL, NULL,
+					NULL);
+	if (userdata) {
+		*userdata = table;
+		if (libdw->dwfl_module_getelf(table->module, &bias)) {
 			table->dwfl_bias = bias;
-		set_userdata(libdw, table->module, NULL);
+			return;
+		}
 	}
-	if (!table->module) {
-		libdw->dwfl_end(table->dwfl);
-		table->dwfl = NULL;
-	}
+	libdw->dwfl_end(table->dwfl);
+	table->dwfl = NULL;
+	table->module = NULL;
 }
 
-/*
- * Whether libdw, which believes what headers say, may read the file: sizes are not far
- * beyond what is on disk, which some file systems keep compressed.
- */
-static bool is_honest(const struct segmap_elf *elf, const struct segmap_file *file)
+/* Whether libdw, which believes what headers say, may read the file. */
+static bool is_honest(const struct segmap_elf *elf, uint64_t on_disk)
 {
-	enum { COMPRESSED = 8 };
-	uint64_t most = SEGMAP_SMALL_TABLE + (file ? file->on_disk : elf->size) * COMPRESSED;
+	uint64_t most = most_honest(on_disk);
 
 	return elf->size <= most && elf->claimed <= most && !elf->sections_problem;
 }
@@ -310,13 +358,12 @@ static struct segmap_error *table_of(struct segmap_symbols *symbols, int32_t ind
 {
 	struct table *table = &symbols->tables[index];
 	const struct segmap_elf *elf = symbols->layout->images[index].elf;
-	const struct segmap_backing *backing = backing_of(symbols, (size_t)index);
 
 	*ret = table;
 	if (table->read || !elf)
 		return NULL;
 	table->read = true;
-	if (!is_honest(elf, backing ? backing->file : NULL))
+	if (!is_honest(elf, bytes_on_disk(symbols, (size_t)index)))
 		return NULL;
 	open_module(symbols, (size_t)index, table);
 	if (table->module && !collect(symbols, table, elf->machine))
@@ -464,8 +511,7 @@ struct segmap_error *segmap_symbols_new(const struct segmap_layout *layout, cons
 	symbols->debug_path = debug_path_below(sysroot);
 	symbols->callbacks = (Dwfl_Callbacks){
 		.find_elf = find_elf,
-		/* By build-id alone; the other one also asks servers on the net. */
-		.find_debuginfo = symbols->libdw.dwfl_build_id_find_debuginfo,
+		.find_debuginfo = find_debuginfo,
 		.debuginfo_path = &symbols->debug_path,
 	};
 	if (!symbols->tables || !symbols->debug_path) {

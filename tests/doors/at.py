@@ -382,34 +382,65 @@ def stripped(directory):
     yield program, debug
 
 
-@segtest.claim
-def symbols_of_gnu_debugdata_are_found():
+BOMB = 32 << 20  # bytes of zeros, unpacked: more than is believed of so small a file
+
+
+@segtest.parameters(("xz", 0), ("xz", BOMB), ("lzma", 0), ("lzma", BOMB))
+def symbols_of_gnu_debugdata_are_found_unless_it_unpacks_to_too_much(case):
+    packed, zeros = case
     with workspace() as directory, stripped(directory) as (program, debug):
         small = os.path.join(directory, "small")
-        shutil.copy(debug, small)
         subprocess.run([segtest.which("objcopy"), "-S", "--remove-section", ".comment", "--keep-symbol",
                         "hidden_function", debug, small], check=True)
-        subprocess.run([segtest.which("xz"), small], check=True)
-        subprocess.run([segtest.which("objcopy"), "--add-section", f".gnu_debugdata={small}.xz", program],
+        os.truncate(small, os.path.getsize(small) + zeros)
+        subprocess.run([segtest.which("xz"), "-3", "--format=" + packed, small], check=True)
+        subprocess.run([segtest.which("objcopy"), "--add-section", f".gnu_debugdata={small}.{packed}", program],
                        check=True)
         with segtest.running([program], ready=b"ready") as process:
             assert segtest.segmap("--at", "main", process.pid).status == 1
-            assert one("hidden_function", process.pid)["symbol"] == "hidden_function"
+            found = segtest.segmap("--at", "hidden_function", process.pid)
+            assert found.status == (1 if zeros else 0), found.text + found.error_text
 
 
-@segtest.claim
-def separate_debug_file_is_found_by_build_id_below_the_sysroot():
+def add_zeros(path, name, size, compression):
+    """Make section @name of @path so much longer, and have objcopy compress it."""
+    objcopy, section = segtest.which("objcopy"), path + name
+    subprocess.run([objcopy, "--dump-section", f"{name}={section}", path], check=True)
+    os.truncate(section, os.path.getsize(section) + size)
+    subprocess.run([objcopy, "--update-section", f"{name}={section}", path], check=True)
+    subprocess.run([objcopy, "--compress-debug-sections=" + compression, path], check=True)
+    assert os.path.getsize(path) < 200000
+
+
+@segtest.parameters("zlib-gabi", "zlib-gnu")
+def source_lines_of_compressed_sections_are_found_unless_they_unpack_to_too_much(how):
+    for size, believed in ((1 << 20, True), (BOMB, False)):
+        with workspace() as directory:
+            program = compiled(os.path.join(directory, "program"), "-g", source=HIDDEN)
+            add_zeros(program, ".debug_line_str", size, how)  # the names of source files
+            with segtest.running([program], ready=b"ready") as process:
+                answer = one("hidden_function", process.pid)
+            assert answer["symbol"] == "hidden_function" and ("source" in answer) == believed, answer
+
+
+@segtest.parameters(None, 1 << 20, BOMB)
+def separate_debug_file_is_found_by_build_id_below_the_sysroot(zeros):
     with workspace() as directory, stripped(directory) as (program, debug):
         with segtest.running([program], ready=b"ready") as process:
             saved = os.path.join(directory, "maps")
             with open(f"/proc/{process.pid}/maps", "rb") as source, open(saved, "wb") as file:
                 file.write(source.read())
             assert segtest.segmap("--at", "hidden_function", process.pid).status == 1
+        if zeros:
+            add_zeros(debug, ".debug_line_str", zeros, "zlib-gabi")
         root = os.path.join(directory, "root")
         for path, target in ((program, root + program),
                              (debug, root + "/usr/lib/debug/.build-id/ab/cdef0123456789.debug")):
             os.makedirs(os.path.dirname(target), exist_ok=True)
             shutil.copy(path, target)
+        if zeros == BOMB:
+            assert segtest.segmap("--at", "hidden_function", "--maps", saved, "--sysroot", root).status == 1
+            return
         answer = one("hidden_function", "--maps", saved, "--sysroot", root)
         assert answer["symbol"] == "hidden_function" and answer["symbol_offset"] == 0, answer
         assert answer["source"].endswith(":3"), answer
