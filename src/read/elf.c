@@ -446,8 +446,8 @@ static struct segmap_error *parse_segments(const struct window *window, Elf *lib
 			return format_error(window, "a program header cannot be read");
 		if (phdr.p_type != PT_LOAD && phdr.p_type != PT_GNU_RELRO)
 			continue;
-		if (!checked_add(phdr.p_vaddr, phdr.p_memsz, &sum) ||
-		    !checked_add(phdr.p_vaddr, phdr.p_filesz, &sum) ||
+		if (!checked_add(phdr.p_vaddr, max_u64(phdr.p_memsz, phdr.p_filesz), &sum) ||
+		    !checked_add(sum, page_size - 1, &sum) || /* it is mapped in whole pages */
 		    !checked_add(phdr.p_offset, phdr.p_filesz, &sum))
 			return segmap_error_new(SEGMAP_ERROR_FORMAT, window->bytes->name,
 						"program header %zu: its end wraps around", i);

@@ -393,6 +393,8 @@ static const struct {
 	{ "a PT_LOAD whose offset wraps around", P_OFFSET, SAMPLE_DATA_LOAD, UINT64_MAX, "wraps" },
 	{ "a PT_LOAD at the end of the address space", P_VADDR, SAMPLE_DATA_LOAD,
 	  UINT64_MAX - 0x10, "wraps" },
+	{ "a PT_LOAD that ends in the last page of the address space", P_MEMSZ, SAMPLE_TEXT_LOAD,
+	  UINT64_MAX - SAMPLE_BASE - 0x800, "wraps" },
 	{ "a PT_GNU_RELRO that wraps around", P_MEMSZ, SAMPLE_RELRO, UINT64_MAX, "wraps" },
 };
 
