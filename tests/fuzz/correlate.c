@@ -1,21 +1,25 @@
 /*
  * tests/fuzz/correlate.c - a whole map: its text and the files that it speaks of, through parsing,
- * correlation and accounting to every form of output.
+ * correlation, accounting and an audit to every form of output.
  *
  * Parts: "maps", the text of maps or smaps; each file under its path; and, if they are there, "options"
- * (byte 0: the page size, 12 bits and more; bit 0 of byte 1: of a process, not saved), "comm", "command",
- * "vdso", "pages" (four bytes each: pages that are absent, pages of one nature, flags, how many share
- * them) and "at" (questions, one a line).
+ * (byte 0: the page size, 12 bits and more; byte 1: flags, see below), "comm", "command", "vdso", "pages"
+ * (four bytes each: pages that are absent, pages of one nature, flags, how many share them), "at"
+ * (questions, one a line), "memory" (for an audit: an address of eight bytes, a size of four, what is
+ * there, and so on) and "then" (the text of the same process's maps later on).
  */
 #include "cli/at.h"
 #include "fuzz.h"
 #include "read/files.h"
+#include "render/watch.h"
+#include <segmap/audit.h>
 #include <segmap/process.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-enum { OF_A_PROCESS = 1 };
+enum { OF_A_PROCESS = 1, AUDITED = 2 }; /* of byte 1 */
 
 static void open_backing(struct fuzz_input *input, struct segmap_files *files,
 			 struct segmap_backing *backing)
@@ -55,10 +59,10 @@ static void take_names(struct fuzz_input *input, struct segmap_layout *layout)
 	}
 }
 
-/* Read all but the files; false where the map is refused. */
-static bool take_map(struct fuzz_input *input, struct segmap_layout *layout)
+/* Read all but the files of the map in part @name; false where it is refused. */
+static bool take_map(struct fuzz_input *input, const char *name, struct segmap_layout *layout)
 {
-	const struct fuzz_part *maps = fuzz_input_find(input, "maps");
+	const struct fuzz_part *maps = fuzz_input_find(input, name);
 	bool is_process = fuzz_option(input, 1) & OF_A_PROCESS;
 	size_t taken;
 
@@ -136,18 +140,122 @@ static void ask(struct fuzz_input *input, struct segmap_layout *layout, const ui
 	questions_free(&questions);
 }
 
-/* Step two and all behind it. */
-static void show(struct fuzz_input *input, struct segmap_files *files, struct segmap_layout *layout,
-		 const uint8_t *data, size_t size)
+/* ---- audits ---- */
+
+/* The number of @size bytes at @bytes, in little-endian order. */
+static uint64_t number_at(const uint8_t *bytes, size_t size)
+{
+	uint64_t number = 0;
+
+	for (size_t i = 0; i < size; i++)
+		number |= (uint64_t)bytes[i] << 8 * i;
+	return number;
+}
+
+/* Say in the page map that [@start, @end) is private and in memory. */
+static void map_pages(int pagemap, uint64_t start, uint64_t end, uint64_t page_size)
+{
+	static const uint64_t present = UINT64_C(1) << 63;
+
+	for (uint64_t page = start / page_size; page * page_size < end; page++)
+		FUZZ_CHECK(pwrite(pagemap, &present, sizeof(present),
+				  (off_t)(page * sizeof(present))) == sizeof(present));
+}
+
+/* Memory and page map as of /proc/PID, in files that are mostly holes. */
+static void take_memory(struct fuzz_input *input, struct segmap_layout *layout)
+{
+	enum { HEAD = 12, LONGEST = 65536 };
+	const uint64_t highest = UINT64_C(1) << 47;
+	const struct fuzz_part *part = fuzz_input_find(input, "memory");
+	struct segmap_evidence *evidence = calloc(1, sizeof(*evidence));
+	size_t used = 0;
+
+	FUZZ_CHECK(evidence);
+	layout->evidence = evidence;
+	evidence->mem = fuzz_file("", 0);
+	evidence->pagemap = fuzz_file("", 0);
+	while (part && part->size - used > HEAD) {
+		uint64_t start = number_at(part->bytes + used, 8) % highest;
+		size_t size = number_at(part->bytes + used + 8, 4) % LONGEST;
+
+		used += HEAD;
+		if (size > part->size - used)
+			size = part->size - used;
+		FUZZ_CHECK(pwrite(evidence->mem, part->bytes + used, size, (off_t)start) ==
+			   (ssize_t)size);
+		map_pages(evidence->pagemap, start, start + size, layout->page_size);
+		used += size;
+	}
+}
+
+static void audit(struct fuzz_input *input, struct segmap_layout *layout)
+{
+	if (layout->source == SEGMAP_SOURCE_PROCESS) {
+		take_memory(input, layout);
+		FUZZ_CHECK(fuzz_ok(segmap_layout_gather(layout)));
+	}
+	fuzz_audit(layout);
+}
+
+/* ---- all ---- */
+
+/* Step two, for the map that was taken. */
+static void correlate(struct fuzz_input *input, struct segmap_files *files,
+		      struct segmap_layout *layout)
 {
 	for (size_t i = 0; i < layout->n_backings; i++)
 		open_backing(input, files, &layout->backings[i]);
 	FUZZ_CHECK(fuzz_ok(segmap_files_parse(files, layout)));
 	FUZZ_CHECK(fuzz_ok(segmap_layout_correlate(layout)));
 	fuzz_check_layout(layout);
+}
+
+struct followed {
+	const struct segmap_layout *before, *after;
+};
+
+static void write_followed(const void *context, FILE *file)
+{
+	static const struct style style = { .wrap = 80 };
+	const struct followed *followed = context;
+	struct segmap_text text = { 0 };
+
+	append_followed(&text, followed->before, followed->after, &style);
+	FUZZ_CHECK(!text.failed);
+	if (text.size)
+		fwrite(text.bytes, 1, text.size, file);
+	segmap_text_free(&text);
+}
+
+/* What has become of it later on. */
+static void follow(struct fuzz_input *input, struct segmap_files *files,
+		   const struct segmap_layout *before, const uint8_t *data, size_t size)
+{
+	struct segmap_layout *after;
+
+	FUZZ_CHECK(fuzz_ok(segmap_layout_new(&after)));
+	if (take_map(input, "then", after)) {
+		correlate(input, files, after);
+		FUZZ_CHECK(fuzz_ok(segmap_layout_follow(before, after, &after->followed)));
+		FUZZ_CHECK(after->followed->n_marked <= after->n_vmas);
+		FUZZ_CHECK(after->followed->n_gone <= before->n_vmas);
+		fuzz_render(after, data, size);
+		fuzz_write(write_followed, &(struct followed){ before, after });
+	}
+	segmap_layout_free(after);
+}
+
+static void show(struct fuzz_input *input, struct segmap_files *files, struct segmap_layout *layout,
+		 const uint8_t *data, size_t size)
+{
+	correlate(input, files, layout);
 	take_pages(input, layout);
 	check_account(layout);
 	fuzz_render(layout, data, size);
+	follow(input, files, layout, data, size);
+	if (fuzz_option(input, 1) & AUDITED)
+		audit(input, layout);
 	ask(input, layout, data, size);
 }
 
@@ -158,9 +266,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fuzz_input input;
 
 	fuzz_input_take(data, size, &input);
-	FUZZ_CHECK(fuzz_ok(segmap_files_new(4096, SEGMAP_WANT_SONAME, &files)));
+	FUZZ_CHECK(fuzz_ok(segmap_files_new(4096, SEGMAP_WANT_SONAME | SEGMAP_WANT_LINKING,
+					    &files)));
 	FUZZ_CHECK(fuzz_ok(segmap_layout_new(&layout)));
-	if (take_map(&input, layout))
+	if (take_map(&input, "maps", layout))
 		show(&input, files, layout, data, size);
 	segmap_layout_free(layout);
 	segmap_files_free(files);

@@ -47,7 +47,7 @@ def run(options, target):
     before = processor_time()
     ended = subprocess.run(
         [os.path.join(options.build, "tests", "fuzz", "fuzz_" + target), f"-max_total_time={options.seconds}",
-         f"-max_len={LENGTHS.get(target, 4096)}", "-timeout=5", "-rss_limit_mb=1024", "-malloc_limit_mb=512",
+         f"-max_len={LENGTHS.get(target, 4096)}", "-timeout=60", "-rss_limit_mb=1024", "-malloc_limit_mb=512",
          "-entropic=0", "-print_final_stats=1", "-reload=0", f"-artifact_prefix={found}/",
          *[corpus for corpus in corpora if os.path.isdir(corpus)]],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=ENVIRONMENT, check=False)

@@ -1,6 +1,6 @@
 /*
- * tests/fuzz/explain.c - a whole file through --explain: planned, replayed, correlated, and shown in
- * every form, in a world that has nothing but the input's parts.
+ * tests/fuzz/explain.c - a whole file through --explain: planned, replayed, correlated, audited, asked
+ * about, and shown in every form, in a world that has nothing but the input's parts.
  *
  * Parts: each file under its path, "program" the one that is explained; and, if they are there,
  * "environment" (a variable a line), "vdso" and "options" (byte 0: the page size, 12 bits and more;
@@ -9,6 +9,8 @@
 #include "fuzz.h"
 #include "read/bytes.h"
 #include "read/files.h"
+#include "render/json.h"
+#include "render/quiz.h"
 #include <elf.h>
 #include <errno.h>
 #include <segmap/predict.h>
@@ -93,8 +95,8 @@ static void take_environment(struct place *place)
 	place->environment[n] = NULL;
 }
 
-/* The map at @moment, if the file can be explained. */
-static void explain(const struct segmap_world *world, enum segmap_moment moment)
+/* The map at @moment, shown; NULL if the file cannot be explained. */
+static struct segmap_layout *explain(const struct segmap_world *world, enum segmap_moment moment)
 {
 	const struct place *place = world->context;
 	unsigned int flags = fuzz_option(place->input, 1);
@@ -107,12 +109,60 @@ static void explain(const struct segmap_world *world, enum segmap_moment moment)
 	struct segmap_layout *layout;
 
 	if (!fuzz_ok(segmap_predict(world, "program", &options, moment, &layout)))
-		return;
+		return NULL;
 	FUZZ_CHECK(layout->prediction && layout->prediction->n_images == layout->n_images);
 	FUZZ_CHECK(fuzz_ok(segmap_layout_correlate(layout)));
 	fuzz_check_layout(layout);
 	fuzz_render(layout, place->data, place->size);
-	segmap_layout_free(layout);
+	return layout;
+}
+
+static void write_quiz(const void *context, FILE *file)
+{
+	static const struct style style = { .wrap = 80 };
+	const struct quiz *quiz = context;
+
+	FUZZ_CHECK(fuzz_ok(render_quiz_head(quiz, &style, file)));
+	for (size_t i = 0; i < quiz->n_questions; i++) {
+		const struct question *question = &quiz->questions[i];
+		struct segmap_text key = { 0 };
+
+		FUZZ_CHECK(fuzz_ok(render_question(quiz, i, &style, file)));
+		FUZZ_CHECK(fuzz_ok(render_question_key(question, i % 2, &style, file)));
+		say_key(&key, question);
+		segmap_text_append_char(&key, '\0');
+		FUZZ_CHECK(!key.failed && question_is_right(question, key.bytes));
+		segmap_text_free(&key);
+	}
+	FUZZ_CHECK(fuzz_ok(render_quiz_json(quiz, file)));
+}
+
+/* Questions about it, whose own answers are right. */
+static void quiz_about(const struct segmap_layout *exec, const struct segmap_layout *entry,
+		       uint32_t seed)
+{
+	struct quiz quiz;
+
+	if (exec->prediction->outcome.reason || entry->prediction->outcome.reason)
+		return;
+	FUZZ_CHECK(fuzz_ok(quiz_make(exec, entry, seed, &quiz)));
+	fuzz_write(write_quiz, &quiz);
+	quiz_free(&quiz);
+}
+
+/* At both moments. */
+static void explain_all(const struct segmap_world *world)
+{
+	const struct place *place = world->context;
+	struct segmap_layout *exec = explain(world, SEGMAP_MOMENT_EXEC);
+	struct segmap_layout *entry = explain(world, SEGMAP_MOMENT_ENTRY);
+
+	if (exec && entry)
+		quiz_about(exec, entry, (uint32_t)place->size);
+	if (entry)
+		fuzz_audit(entry);
+	segmap_layout_free(exec);
+	segmap_layout_free(entry);
 }
 
 static void explain_in(struct place *place)
@@ -145,8 +195,7 @@ static void explain_in(struct place *place)
 	if (vdso)
 		FUZZ_CHECK(fuzz_ok(files_parse_vdso(place->files, vdso->bytes, vdso->size, &elf)));
 	world.vdso = elf;
-	explain(&world, SEGMAP_MOMENT_EXEC);
-	explain(&world, SEGMAP_MOMENT_ENTRY);
+	explain_all(&world);
 	segmap_elf_free(elf);
 	segmap_files_free(place->files);
 }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <json-c/json.h>
+#include <segmap/audit.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -238,8 +239,16 @@ static const char *const command_lines[][MOST_WORDS] = {
 	{ "segmap", "--svg", "1" },
 	{ "segmap", "--html", "1" },
 	{ "segmap", "--summary", "-r", "1" },
+	/* Of what was audited. */
+	{ "segmap", "--audit", "1" },
+	{ "segmap", "--audit", "-r", "1" },
+	{ "segmap", "--audit", "-J", "1" },
 };
-enum { N_COMMAND_LINES = sizeof(command_lines) / sizeof(command_lines[0]) };
+enum {
+	N_COMMAND_LINES = sizeof(command_lines) / sizeof(command_lines[0]),
+	N_OF_AUDITS = 3,
+	N_OF_MAPS = N_COMMAND_LINES - N_OF_AUDITS,
+};
 
 static void list_columns(char *ret, size_t size)
 {
@@ -278,6 +287,19 @@ static const struct options *parse_command_lines(void)
 	return all;
 }
 
+void fuzz_write(void (*write)(const void *context, FILE *file), const void *context)
+{
+	char *bytes = NULL;
+	size_t size = 0;
+	FILE *file = open_memstream(&bytes, &size);
+
+	FUZZ_CHECK(file);
+	write(context, file);
+	FUZZ_CHECK(fclose(file) == 0);
+	fuzz_check_text(bytes, size);
+	free(bytes);
+}
+
 /* Write what @write writes, and check it as text and, if it is one, as a form. */
 static void render_one(const struct options *options, const struct segmap_layout *layout,
 		       struct segmap_error *(*write)(const struct options *options,
@@ -314,7 +336,7 @@ static size_t choose_form(const uint8_t *data, size_t size)
 
 	for (size_t i = 0; i < size; i++)
 		hash = (hash ^ data[i]) * 0x01000193;
-	return hash % (N_COMMAND_LINES + 1);
+	return hash % (N_OF_MAPS + 1);
 }
 
 void fuzz_render(const struct segmap_layout *layout, const uint8_t *data, size_t size)
@@ -322,9 +344,29 @@ void fuzz_render(const struct segmap_layout *layout, const uint8_t *data, size_t
 	const struct options *all = parse_command_lines();
 	size_t chosen = choose_form(data, size);
 
-	for (size_t i = 0; i < N_COMMAND_LINES; i++)
+	for (size_t i = 0; i < N_OF_MAPS; i++)
 		if (fuzz_every_form || !i || i == chosen)
 			render_one(&all[i], layout, show_layout);
-	if (layout->prediction && (fuzz_every_form || chosen == N_COMMAND_LINES))
-		render_one(&all[N_COMMAND_LINES - 1], layout, explain);
+	if (layout->prediction && (fuzz_every_form || chosen == N_OF_MAPS))
+		render_one(&all[N_OF_MAPS - 1], layout, explain);
+}
+
+static void check_finding(const struct segmap_layout *layout, const struct segmap_finding *finding)
+{
+	FUZZ_CHECK(finding->id < SEGMAP_N_FINDING_IDS && finding->reason);
+	FUZZ_CHECK(finding->start <= finding->end);
+	FUZZ_CHECK(finding->vma >= -1 && finding->vma < (int64_t)layout->n_vmas);
+	FUZZ_CHECK(finding->image >= -1 && finding->image < (int32_t)layout->n_images);
+}
+
+void fuzz_audit(struct segmap_layout *layout)
+{
+	const struct options *all = parse_command_lines();
+
+	FUZZ_CHECK(fuzz_ok(segmap_layout_audit(layout)));
+	FUZZ_CHECK(layout->audit && layout->audit->n_serious <= layout->audit->n_findings);
+	for (size_t i = 0; i < layout->audit->n_findings; i++)
+		check_finding(layout, &layout->audit->findings[i]);
+	for (size_t i = N_OF_MAPS; i < N_COMMAND_LINES; i++)
+		render_one(&all[i], layout, show_layout);
 }

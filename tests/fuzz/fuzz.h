@@ -74,4 +74,10 @@ void fuzz_check_text(const char *bytes, size_t size);
 void fuzz_render(const struct segmap_layout *layout, const uint8_t *data, size_t size);
 extern bool fuzz_every_form;
 
+/* Audit @layout, correlated, and write what was found, in every form. */
+void fuzz_audit(struct segmap_layout *layout);
+
+/* Write what @write writes of @context, and check it as text. */
+void fuzz_write(void (*write)(const void *context, FILE *file), const void *context);
+
 #endif

@@ -64,6 +64,8 @@ class Elf:
         text_at = self.put(".text", b"\xc3" * 16 + text, 1, 6)
         tags += [(5, base + strtab_at), (10, len(self.strings)), (6, base + symtab_at),
                  (0x6ffffef5 if gnu_hash else 4, base + hash_at), (0x6ffffffb, flags_1), (30, 8)]
+        if interp:
+            tags.append((21, 0))  # DT_DEBUG
         if versions:
             tags.append((0x6ffffffc, base + verdef_at))
         if wants:
@@ -78,7 +80,8 @@ class Elf:
                        (PT_GNU_STACK, stack, 0, 0, 16), (PT_PHDR, R, 64 if bits == 64 else 52, 56, 8)]
         if relro:
             self.phdrs.append((PT_GNU_RELRO, R, dynamic_at, 0x1000 - dynamic_at % 0x1000, 1))
-        self.loads = [(R | X, 0, 0, text_at + 16, text_at + 16),
+        code_end = text_at + 16 + len(text)
+        self.loads = [(R | X, 0, 0, code_end, code_end),
                       (R | W, dynamic_at, 0x1000, self.end - dynamic_at, self.end - dynamic_at + 0x1800)]
         self.data_at = data_at
         self.has_sections = sections
@@ -333,6 +336,24 @@ def maps_seeds():
         yield os.path.basename(path)[:-len(".maps")], text[:2048]
 
 
+def memory(pieces):
+    """For an audit: bytes at addresses."""
+    return b"".join(struct.pack("<QI", addr, len(data)) + data for addr, data in pieces)
+
+
+def linked_list(program):
+    """What is in memory of MAPS where the dynamic linker has loaded program and library: its list."""
+    base, library, at = 0x555555554000, 0x7ffff7dd0000, 0x7ffff7dd2000  # struct r_debug, and what it leads to
+    debug = program.bytes().index(struct.pack("<QQ", 21, 0)) + 0x1000
+    dynamic = next(offset for name, _, _, offset, _ in program.parts if name == ".dynamic") + 0x1000
+    first, second, name = at + 64, at + 128, at + 192
+    return [(base + debug + 8, struct.pack("<Q", at)),
+            (at, struct.pack("<QQQQQ", 2, first, 0, 0, library).ljust(64, b"\0")),
+            (first, struct.pack("<QQQQQ", base, name, base + dynamic, second, 0).ljust(64, b"\0")),
+            (second, struct.pack("<QQQQQ", library, name + 1, library + 0x1300, 0, first).ljust(64, b"\0")),
+            (name, b"\0/lib/libc.so.6\0")]
+
+
 def correlate_seeds():
     files = dict(elves())
     program, library = files["program"].bytes(), files["library"].bytes()
@@ -344,6 +365,15 @@ def correlate_seeds():
     yield "smaps", container({"options": b"\0\1", **whole, "maps": smaps(MAPS),
                               "pages": bytes([0, 0, 1, 0, 0, 1, 3, 2, 1, 3, 5, 1] * 12)})
     yield "large-pages", container({"options": b"\4", **whole})
+    linked = linked_list(files["program"])
+    yield "audited", container({"options": b"\0\3", **whole, "memory": memory(linked)})
+    changed = linked + [(0x555555554000 + 0x240, b"\xcc\xe9jump"), (0x7ffff7dd5000, b"\x7fELF" + bytes(60))]
+    yield "audited-changed", container({"options": b"\0\3", **whole, "memory": memory(changed)})
+    yield "audited-broken", container({"options": b"\0\3", **whole, "memory": memory(linked[:3])})
+    yield "audited-map", container({"options": b"\0\2", **whole, "maps": MAPS.replace("r--p", "rwxp")})
+    later = MAPS.splitlines(keepends=True)
+    yield "followed", container({**whole, "then": "".join(later[:3] + later[4:]).replace("r--p", "rw-p")})
+    yield "followed-figures", container({**whole, "maps": smaps(MAPS), "then": smaps("".join(later[1:])).replace(" 8 kB", " 4 kB")})
     yield "holes", container({**whole, "/lib/libc.so.6": files["stripped"].bytes()})
     yield "foreign", container({"maps": MAPS, "/lib/libc.so.6": files["aarch64"].bytes(),
                                 "/bin/program": files["ppc64"].bytes()})
@@ -364,9 +394,11 @@ def explain_seeds():
     yield "secure", container({"options": b"\0\xb0", "program": files["exec"], **world, "vdso": files["library"]})
     yield "static", container({"program": files["static"], "options": b"\1\x80"})
     yield "library", container({"program": files["filters"], "/usr/lib/libreal.so": files["library"], **world})
-    yield "musl", container({"program": Elf(interp="/lib/ld-musl-x86_64.so.1", needed=["libc.so"], flags_1=0x08000000,
-                                            rpath="$ORIGIN").bytes(),
-                             "/lib/ld-musl-x86_64.so.1": files["musl-linker"], "environment": "LD_PRELOAD=a:b",
+    yield "musl", container({"program": Elf(interp="/lib/ld-musl-x86_64.so.1", needed=["libc.so", "libz.so"],
+                                            flags_1=0x08000000, rpath="$ORIGIN").bytes(),
+                             "/lib/ld-musl-x86_64.so.1": files["musl-linker"],
+                             "/lib/libz.so": Elf(soname="libz.so", needed=["libc.musl-x86_64.so.1"]).bytes(),
+                             "environment": "LD_PRELOAD=a:b",
                              "/etc/ld-musl-x86_64.path": "/lib\n/usr/lib"})
     yield "script", container({"program": "#!  " + LINKER + " an argument \nx", **world})
     yield "script-of-script", container({"program": "#!/s\n", "/s": "#!/s2 x", "/s2": files["static"]})
