@@ -157,9 +157,9 @@ struct segmap_error *segmap_layout_account(struct segmap_layout *layout)
 	if (!n_about || memory->pages.mixed_only) /* who wants them alone sees to that */
 		return NULL;
 	return segmap_layout_note(layout,
-				  "the pieces of %zu VMAs are \"about\" (~): they do not add up to "
+				  "the pieces of %zu VMA%s are \"about\" (~): they do not add up to "
 				  "what the kernel says of the VMA%s",
-				  n_about,
+				  n_about, n_about == 1 ? "" : "s",
 				  memory->pages.zero_known ?
 					  ", since the process ran on, or swapped shared memory" :
 					  "; before Linux 6.7 a page of zeros looks like any other");

@@ -388,7 +388,7 @@ struct segmap_error *segmap_layout_read_pages(struct segmap_layout *layout,
 	if (!reading.n_left_out)
 		return NULL;
 	return segmap_layout_note(layout,
-				  "%zu VMAs have huge pages of hugetlbfs or frames of devices, which "
+				  "%zu VMA%s huge pages of hugetlbfs or frames of devices, which "
 				  "are not in Rss: their pages are left out",
-				  reading.n_left_out);
+				  reading.n_left_out, reading.n_left_out == 1 ? " has" : "s have");
 }

@@ -467,19 +467,14 @@ def no_page_becomes_resident_and_nothing_is_stopped():
         with open(f"/proc/{pid}/smaps", encoding="utf-8") as file:
             return [int(kib) for kib in re.findall(r"(?m)^(?:Rss|Anonymous): +(\d+)", file.read())]
 
-    def is_asleep(pid):
-        with open(f"/proc/{pid}/status", encoding="utf-8") as file:
-            return "State:\tS" in file.read()
-
     with loaded() as (running, _, bias, elf):
         poke(running.pid, bias + elf.section(".apple_text").vaddr, b"hello")
-        # It says that it is ready before it waits; and the kernel may take pages at any time.
-        segtest.wait_until(lambda: is_asleep(running.pid), "a process that waits")
+        # The kernel may take pages at any time.
         before = figures(running.pid)
         audit(running.pid)
         after = figures(running.pid)
         assert len(after) == len(before) and all(a <= b for a, b in zip(after, before)), after
-        assert is_asleep(running.pid)
+        assert segtest.asleep(running.pid)
 
 
 @segtest.claim

@@ -163,12 +163,18 @@ class Situation:
                 for key, value in self.values.items() if key.startswith(prefix)}
 
 
+NEVER_WAITING = ("map-loop", "exec-loop", "short-lived")
+
+
 @contextlib.contextmanager
 def situation(name, *arguments, who="any", executable=None, bits=64, **options):
     """The scenario program in one of its situations, for the time of the block."""
     if executable is None:
         executable = scenario_program(bits)
     with started([executable, name, *arguments], who, **options) as found:
+        # It says that it is ready before it waits, and to wait can cost it a page.
+        if name not in NEVER_WAITING:
+            segtest.wait_until(lambda: segtest.asleep(found.pid), "a process that waits")
         yield found
 
 

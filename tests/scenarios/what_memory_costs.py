@@ -70,7 +70,7 @@ def without_the_ioctl_they_are_about():
 
         exact, about = strip(), strip("-e", "inject=ioctl:error=ENOTTY")
         assert "~" not in exact and "about" not in exact
-        assert "note: the pieces of 1 VMAs are \"about\" (~)" in about and "6.7" in about
+        assert "note: the pieces of 1 VMA are \"about\" (~)" in about and "6.7" in about
         row = next(line for line in about.splitlines() if re.search(r"\.bss", line) and "~" in line)
         assert re.search(r"~[0-9.]+K", row), row
         # Of the VMA itself everything is known.
@@ -160,6 +160,52 @@ def swapped_pages_of_bss_are_counted_and_drawn():
         strip = segtest.segmap("-r", "-n", "-S", "-o", "ADDRESS,PIECE,PAGES", "-A", f"{start:x}",
                                running.pid).text
         assert re.search(r" \.bss [.RPrpZz*]*[Ss*]", strip), strip
+
+
+HUGE = 2 << 20
+HUGE_PAGES = f"""
+import mmap
+memory = mmap.mmap(-1, {2 * HUGE}, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000)  # MAP_HUGETLB
+memory[0] = 1
+print("ready", flush=True)
+input()
+"""
+
+
+@contextlib.contextmanager
+def huge_pages(count):
+    """So many pages more for MAP_HUGETLB."""
+    path = "/proc/sys/vm/nr_hugepages"
+    segtest.need_root()
+    if f"Hugepagesize: {HUGE // 1024} kB" not in re.sub(" +", " ", read("/proc/meminfo")):
+        raise segtest.Skip("needs huge pages of 2 MiB")
+    before = int(read(path))
+    with open(path, "w", encoding="ascii") as file:
+        file.write(str(before + count))
+    try:
+        if int(read(path)) < before + count:
+            raise segtest.Skip("needs memory in one piece for huge pages")
+        yield
+    finally:
+        with open(path, "w", encoding="ascii") as file:
+            file.write(str(before))
+
+
+@segtest.claim
+def huge_pages_are_in_no_rss_and_in_columns_of_their_own():
+    with huge_pages(2), segtest.running([segtest.which("python3"), "-c", HUGE_PAGES], ready=b"ready",
+                                        stdin=subprocess.PIPE) as process:
+        document = segtest.document("-XX", process.pid)
+        (vma,) = [v for v in document["vmas"] if v["name"] == "/anon_hugepage (deleted)"]
+        kernel = smaps(process.pid)[int(vma["start"], 16)]
+        assert (kernel["Private_Hugetlb"], kernel["Rss"]) == (HUGE, 0), kernel
+        for name, value in kernel.items():
+            if name.lower() in vma["memory"] and name != "THPeligible":
+                assert vma["memory"][name.lower()] == value, (name, value, vma)
+        assert vma["memory"]["private_hugetlb"] == HUGE and "ht" in vma["vm_flags"], vma
+        shown = segtest.segmap("-S", "-x", "-o", "+PAGES", process.pid).text
+        assert "note: 1 VMA has huge pages of hugetlbfs" in shown, shown[-500:]
+        assert "note:" not in segtest.segmap("-x", process.pid).text
 
 
 @for_root_and_user

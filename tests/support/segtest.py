@@ -208,7 +208,7 @@ def running(command, ready=None, **options):
             line = process.stdout.readline()
             assert line.rstrip(b"\n") == ready, f"{command}: said {line!r}, not {ready!r}"
         else:
-            wait_until(lambda: _asleep(process.pid), f"{command} asleep")
+            wait_until(lambda: asleep(process.pid), f"{command} asleep")
         yield process
     finally:
         process.kill()
@@ -217,7 +217,7 @@ def running(command, ready=None, **options):
             process.stdout.close()
 
 
-def _asleep(pid):
+def asleep(pid):
     with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
         return file.read().rpartition(")")[2].split()[0] in "SZ"
 
