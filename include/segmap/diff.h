@@ -21,7 +21,7 @@ struct segmap_diff {
 /*
  * Compare two correlated layouts of whatever sources. Pure.
  *
- * Images are matched by build-id and path, then by file, path, build-id or soname, the first load
+ * Images are matched by build-id and path, then by path, inode, build-id or soname, the first load
  * of a file with the first. Their pages are compared by ELF virtual address, so
  * that neither bases nor what neighbours have merged with makes a difference:
  *
@@ -30,7 +30,9 @@ struct segmap_diff {
  *
  * What belongs to no image is compared by name, file offset, permissions and size, as far as
  * sizes do not add up to the same: where the kernel puts anonymous memory, and what it can merge
- * there, is chance. Of two builds of one file only that is told.
+ * there, is chance. Of two builds of one file only that is told; of one whose headers are known on
+ * one side only a note. What either side does not say (a core not what is shared, nor all
+ * permissions) is no difference.
  *
  * With a prediction nothing is said of memory that no rule foretells: anonymous
  * memory, data files, the heap, and the size of the stack.

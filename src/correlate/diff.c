@@ -18,6 +18,7 @@ struct side {
 		struct belonging *array; /* what belongs to no image */
 		size_t n, capacity;
 	} others;
+	bool no_shared;	 /* one of the two does not say what is shared */
 	bool plain_vdso; /* the other side knows nothing of what is in [vdso]: here it is no image, too */
 	int32_t *partners; /* for each image the other side's; -1 */
 	struct figures *figures; /* of each image */
@@ -31,6 +32,7 @@ struct figures {
 struct diffing {
 	struct side a, b;
 	bool predicted; /* one of them is a prediction */
+	bool half_known; /* there are images whose headers are known on one side only */
 	bool with_figures;
 	struct segmap_diff *result;
 	bool failed; /* out of memory */
@@ -47,8 +49,9 @@ struct belonging {
 	size_t name_size;
 	uint64_t off, size; /* off: of a file */
 	int prot;
-	bool shared;
+	bool shared; /* false where either side does not know it */
 	bool known_prot;
+	char perms[5]; /* with ? for what is not known, or not compared */
 	size_t vma;
 	struct figures figures;
 };
@@ -195,12 +198,15 @@ static bool add_belonging(struct side *side, size_t index, uint64_t start, uint6
 		.name_size = size_of_name(vma->name),
 		.size = size,
 		.prot = vma->prot,
-		.shared = vma->shared,
+		.shared = vma->shared && !side->no_shared,
 		.known_prot = !vma->unknown_prot,
 		.vma = index,
 		.figures = figures,
 	};
 
+	segmap_vma_perms_format(vma, belonging.perms);
+	if (side->no_shared)
+		belonging.perms[3] = '?';
 	if (belonging.class == OF_FILE)
 		belonging.off = vma->off;
 	if (goes_on(side, &belonging, start)) {
@@ -240,6 +246,15 @@ static bool has_vdso(const struct segmap_layout *layout)
 {
 	for (size_t i = 0; i < layout->n_images; i++)
 		if (layout->images[i].role == SEGMAP_ROLE_VDSO)
+			return true;
+	return false;
+}
+
+/* A core does not say which of its VMAs are shared. */
+static bool lacks_shared(const struct segmap_layout *layout)
+{
+	for (size_t i = 0; i < layout->n_vmas; i++)
+		if (layout->vmas[i].unknown_shared)
 			return true;
 	return false;
 }
@@ -360,7 +375,9 @@ static void add_image(struct diffing *diffing, const struct side *side, size_t i
 	bool is_a = side == &diffing->a;
 	char *text;
 
-	if (side->plain_vdso && side->layout->images[image].role == SEGMAP_ROLE_VDSO)
+	/* Of one without headers no pieces are known: its VMAs are told of as those of a file. */
+	if (!side->layout->images[image].elf ||
+	    (side->plain_vdso && side->layout->images[image].role == SEGMAP_ROLE_VDSO))
 		return;
 	text = describe_image(diffing, side, image);
 	add(diffing, (struct segmap_change){
@@ -407,9 +424,12 @@ static bool is_one_build(struct diffing *diffing, size_t a, size_t b)
 	const char *build_a = build_id_of(&diffing->a, a), *build_b = build_id_of(&diffing->b, b);
 
 	if (!elf_a || !elf_b) {
-		if (elf_a || elf_b)
-			note(diffing, format(diffing, "%s: not compared: its headers are known on one "
-						      "side only", path_of(&diffing->a, a)));
+		if (!elf_a == !elf_b)
+			return false;
+		diffing->half_known = true;
+		note(diffing, format(diffing,
+				     "%s: not compared: its headers are known on one side only",
+				     path_of(&diffing->a, a)));
 		return false;
 	}
 	if (build_a && build_b ? strcmp(build_a, build_b) == 0 : has_same_headers(elf_a, elf_b))
@@ -472,20 +492,21 @@ static char *name_sections(struct pending *pending, uint64_t start, uint64_t end
 	__attribute__((cleanup(segmap_text_free))) struct segmap_text text = { 0 };
 	const struct segmap_layout *layout = pending->side->layout;
 	const struct segmap_annotation *annotation = &layout->annotations[pending->span->vma];
+	const struct segmap_piece *pieces_end = layout->pieces + layout->n_pieces;
 	uint64_t bias = layout->images[pending->span->image].bias;
 	int n = 0;
 
-	for (uint32_t i = 0; i < annotation->n_pieces && n <= MOST; i++) {
-		const struct segmap_piece *piece = &layout->pieces[annotation->first_piece + i];
-
-		if (piece->image != pending->span->image || piece->kind == SEGMAP_PIECE_PADDING ||
-		    segmap_vaddr(piece->start, bias) >= end || segmap_vaddr(piece->end, bias) <= start)
+	/* It can go on in the next VMAs, as the other side has them in one. */
+	for (const struct segmap_piece *piece = layout->pieces + annotation->first_piece;
+	     piece < pieces_end && piece->start < segmap_addr(end, bias) && n <= MOST; piece++) {
+		if (piece->kind == SEGMAP_PIECE_PADDING || piece->end <= segmap_addr(start, bias))
 			continue;
 		segmap_text_append_trusted(&text, n ? " " : "");
 		segmap_text_append_trusted(&text, n == MOST ? "…" : piece->name);
 		n++;
 	}
 	segmap_text_append_char(&text, '\0');
+	pending->diffing->failed |= text.failed;
 	return text.failed || !n ? NULL : format(pending->diffing, "%s", text.bytes);
 }
 
@@ -521,7 +542,7 @@ static bool continues(const struct stretch *before, const struct stretch *fresh)
 	if (!before->end || !fresh->end)
 		return !before->end && !fresh->end;
 	return before->end == fresh->start && before->prot == fresh->prot &&
-	       before->is_file == fresh->is_file &&
+	       before->shared == fresh->shared && before->is_file == fresh->is_file &&
 	       (!before->is_file || before->off + (before->end - before->start) == fresh->off);
 }
 
@@ -530,7 +551,8 @@ static bool differ(const struct span *a, const struct span *b, enum segmap_chang
 {
 	if (!a || !b)
 		*ret = a ? SEGMAP_CHANGE_REMOVED : SEGMAP_CHANGE_ADDED;
-	else if (!a->unknown_prot && !b->unknown_prot && a->prot != b->prot)
+	else if ((!a->unknown_prot && !b->unknown_prot && a->prot != b->prot) ||
+		 (!a->unknown_shared && !b->unknown_shared && a->shared != b->shared))
 		*ret = SEGMAP_CHANGE_PERMS;
 	else if (a->is_file != b->is_file ||
 		 (a->is_file && a->off - a->start != b->off - b->start))
@@ -649,9 +671,8 @@ static struct amount take_amount(const struct belongings *of, size_t *at, size_t
 /* "rw-p 132K", "rw-p 264K in 2 areas" */
 static char *describe_amount(struct diffing *diffing, const struct amount *amount)
 {
-	char perms[5];
+	const char *perms = amount->first->perms;
 
-	segmap_perms_format(amount->first->prot, amount->first->shared, perms);
 	if (amount->n == 1)
 		return format(diffing, "%s %juK", perms, (uintmax_t)(amount->size / 1024));
 	return format(diffing, "%s %juK in %zu areas", perms, (uintmax_t)(amount->size / 1024),
@@ -718,6 +739,14 @@ static bool is_same_size(const struct diffing *diffing, const struct amount *a,
 	return is_stack ? difference <= PAGES * diffing->a.layout->page_size : !difference;
 }
 
+/* Which comes first; 0: they are the same, or that is not known. */
+static int compare_perms(const struct belonging *a, const struct belonging *b)
+{
+	if (!a->known_prot || !b->known_prot)
+		return 0;
+	return a->prot != b->prot ? a->prot - b->prot : a->shared - b->shared;
+}
+
 /* Amounts of one thing, [@i, @i_end) of a and [@j, @j_end) of b, each sorted by permissions. */
 static void compare_amounts(struct diffing *diffing, size_t i, size_t i_end, size_t j, size_t j_end)
 {
@@ -732,13 +761,10 @@ static void compare_amounts(struct diffing *diffing, size_t i, size_t i_end, siz
 			a = take_amount(of_a, &next_i, i_end);
 		if (j < j_end)
 			b = take_amount(of_b, &next_j, j_end);
-		order = !a.n ? 1 : !b.n ? -1 : a.first->prot != b.first->prot ?
-					   a.first->prot - b.first->prot :
-					   a.first->shared - b.first->shared;
+		order = !a.n ? 1 : !b.n ? -1 : compare_perms(a.first, b.first);
 		/* The whole has other permissions now, if that is all that there is on either side. */
 		if (order && a.n && b.n && a.size == b.size && next_i == i_end && next_j == j_end) {
-			if (a.first->known_prot && b.first->known_prot)
-				change_amount(diffing, SEGMAP_CHANGE_PERMS, &a, &b);
+			change_amount(diffing, SEGMAP_CHANGE_PERMS, &a, &b);
 			return;
 		}
 		if (!order && !is_same_size(diffing, &a, &b))
@@ -760,6 +786,25 @@ static bool is_unforetold(const struct belonging *belonging)
 	return belonging->class == ANONYMOUS ||
 	       (belonging->name_size == strlen("[heap]") &&
 		memcmp(belonging->name, "[heap]", belonging->name_size) == 0);
+}
+
+/* Whether @thing is of an image that is not compared, as a note says: only one side knows it. */
+static bool is_half_known(const struct diffing *diffing, const struct belonging *thing)
+{
+	const struct segmap_layout *a = diffing->a.layout, *b = diffing->b.layout;
+
+	for (size_t i = 0; diffing->half_known && thing->class == OF_FILE && i < a->n_images; i++) {
+		int32_t j = diffing->a.partners[i];
+		const char *path;
+
+		if (j < 0 || !a->images[i].elf == !b->images[j].elf)
+			continue;
+		path = a->images[i].elf ? path_of(&diffing->b, (size_t)j) : path_of(&diffing->a, i);
+		if (strlen(path) == thing->name_size &&
+		    memcmp(path, thing->name, thing->name_size) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* The end of those in @of, from @at on, that are one thing with @thing; what they cost into @ret. */
@@ -792,7 +837,8 @@ static void compare_others(struct diffing *diffing)
 			thing = y;
 		i_end = find_end(a, i, thing, &figures_a);
 		j_end = find_end(b, j, thing, &figures_b);
-		if (!diffing->predicted || !is_unforetold(thing)) {
+		if (!(diffing->predicted && is_unforetold(thing)) &&
+		    !is_half_known(diffing, thing)) {
 			const char *name = name_of(thing, &size);
 
 			compare_amounts(diffing, i, i_end, j, j_end);
@@ -837,6 +883,8 @@ static void compare(struct diffing *diffing)
 {
 	diffing->a.plain_vdso = !has_vdso(diffing->b.layout);
 	diffing->b.plain_vdso = !has_vdso(diffing->a.layout);
+	diffing->a.no_shared = diffing->b.no_shared = lacks_shared(diffing->a.layout) ||
+						      lacks_shared(diffing->b.layout);
 	if (!collect(&diffing->a) || !collect(&diffing->b)) {
 		diffing->failed = true;
 		return;

@@ -23,7 +23,7 @@ static bool is_same(const struct following *following, const struct span *a, con
 	if (x->ino != y->ino || x->dev_major != y->dev_major || x->dev_minor != y->dev_minor ||
 	    x->shared != y->shared)
 		return false;
-	if (a->is_file)
+	if (x->ino)
 		return a->off - a->start == b->off - b->start;
 	return (is_anonymous(x) && is_anonymous(y)) || strcmp(x->name, y->name) == 0;
 }

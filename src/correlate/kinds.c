@@ -14,6 +14,11 @@ bool is_anonymous(const struct segmap_vma *vma)
 		begins_with(vma->name, "[anon:"));
 }
 
+bool is_of_file(const struct segmap_vma *vma)
+{
+	return vma->ino || (vma->name[0] && vma->name[0] != '[');
+}
+
 enum segmap_kind kind_of_vma(const struct segmap_vma *vma, const struct segmap_backing *backing)
 {
 	/* proc(5); Linux fs/proc/task_mmu.c:get_vma_name and the arch_vma_name() of each machine. */

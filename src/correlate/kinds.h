@@ -10,4 +10,7 @@ enum segmap_kind kind_of_vma(const struct segmap_vma *vma, const struct segmap_b
 /* Whether the VMA is private memory that no file backs, as .bss and the heap are. */
 bool is_anonymous(const struct segmap_vma *vma);
 
+/* Whether a file backs the VMA. A core has the names of files, and not their inodes. */
+bool is_of_file(const struct segmap_vma *vma);
+
 #endif

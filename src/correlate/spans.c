@@ -2,6 +2,7 @@
 #include "correlate/spans.h"
 #include "base/range.h"
 #include "base/scope.h"
+#include "correlate/kinds.h"
 
 static bool add_span(struct spans *spans, struct span span)
 {
@@ -33,17 +34,19 @@ static int compare_spans(const void *a, const void *b)
 static struct span span_of_vma(const struct segmap_layout *layout, size_t index)
 {
 	const struct segmap_vma *vma = &layout->vmas[index];
+	bool is_file = is_of_file(vma);
 
 	return (struct span){ .start = vma->start,
 			      .end = vma->end,
-			      .off = vma->ino ? vma->off : 0,
+			      .off = is_file ? vma->off : 0,
 			      .image = -1,
 			      .segment = -1,
 			      .vma = index,
 			      .prot = vma->prot,
 			      .unknown_prot = vma->unknown_prot,
 			      .shared = vma->shared,
-			      .is_file = vma->ino };
+			      .unknown_shared = vma->unknown_shared,
+			      .is_file = is_file };
 }
 
 /* The pieces of VMA @index that belong to an image. */

@@ -13,6 +13,7 @@ struct span {
 	int prot;
 	bool unknown_prot;
 	bool shared;
+	bool unknown_shared;
 	bool is_file;
 };
 

@@ -167,10 +167,27 @@ def saved_document_stands_for_the_process():
 
 
 @segtest.claim
-def maps_and_cores_stand_for_the_process_once_saved():
+def maps_stand_for_the_process_once_saved():
     with tempfile.TemporaryDirectory(prefix="segmap-diff-") as directory, obedient() as process:
         path = saved(directory, "map.json", "--maps", f"/proc/{process.pid}/maps")
         diff(path, process.pid, expect=0)
+
+
+@segtest.claim
+def core_has_the_same_images_and_files_as_its_process():
+    gcore = segtest.which("gcore")
+    with tempfile.TemporaryDirectory(prefix="segmap-diff-") as directory, obedient() as process:
+        subprocess.run([gcore, "-o", os.path.join(directory, "core"), str(process.pid)],
+                       check=True, capture_output=True, timeout=60)
+        path = saved(directory, "core.json", "--core",
+                     os.path.join(directory, f"core.{process.pid}"))
+        for sides in ((path, process.pid), (process.pid, path)):
+            result = segtest.segmap("--diff", "-J", *sides)
+            document = json.loads(result.out)
+            assert os.path.realpath(PROGRAM) in [base["image"] for base in document["bases"]]
+            # It does not say which memory is heap or vvar: those differ.
+            told = [change for change in document["changes"] if not change["image"].startswith("[")]
+            assert not told, told
 
 
 @segtest.claim
