@@ -73,7 +73,8 @@ SEGMAP_PRINTF(2, 3) static char *format(struct diffing *diffing, const char *wor
 
 static void add(struct diffing *diffing, struct segmap_change change)
 {
-	diffing->failed |= !change.image || !comparison_add(diffing->result->found, change);
+	/* It is taken even without memory for all its texts: the others are freed with it. */
+	diffing->failed |= !comparison_add(diffing->result->found, change) || !change.image;
 }
 
 static void note(struct diffing *diffing, char *text)
@@ -182,7 +183,7 @@ static bool goes_on(const struct side *side, const struct belonging *next, uint6
 	const struct belonging *last = side->others.n ? &side->others.array[side->others.n - 1] : NULL;
 	const struct segmap_vma *vma = last ? &side->layout->vmas[last->vma] : NULL;
 
-	return last && next->class == OF_FILE && last->class == OF_FILE && vma->end == start &&
+	return last && next->class == OF_FILE && vma->end == start &&
 	       last->prot == next->prot && last->shared == next->shared &&
 	       last->off + last->size == next->off && last->name_size == next->name_size &&
 	       memcmp(last->name, next->name, next->name_size) == 0;
@@ -536,11 +537,12 @@ static void flush(struct pending *pending)
 	add(diffing, change);
 }
 
-/* Whether @fresh goes on where @before has ended, alike in all else. */
+/*
+ * Whether @fresh goes on where @before has ended, alike in all else. What is not there, on one side,
+ * is all 0, and goes on.
+ */
 static bool continues(const struct stretch *before, const struct stretch *fresh)
 {
-	if (!before->end || !fresh->end)
-		return !before->end && !fresh->end;
 	return before->end == fresh->start && before->prot == fresh->prot &&
 	       before->shared == fresh->shared && before->is_file == fresh->is_file &&
 	       (!before->is_file || before->off + (before->end - before->start) == fresh->off);
@@ -571,10 +573,8 @@ static void visit(void *context, uint64_t start, uint64_t end, const struct span
 	struct stretch part_b = b ? part_of(b, start, end) : none;
 	enum segmap_change_what what;
 
-	if (!differ(a, b, &what)) {
-		flush(pending);
+	if (!differ(a, b, &what))
 		return;
-	}
 	if (pending->any && pending->what == what && continues(&pending->a, &part_a) &&
 	    continues(&pending->b, &part_b)) {
 		pending->a.end = part_a.end;

@@ -35,6 +35,14 @@ static const struct plan library = {
 		      SECTION(".b", 0x1100, 0x1100, 0x100), SECTION(".c", 0x1300, 0x1300, 0x100),
 		      SECTION(".d", 0x1400, 0x1400, 0x100), SECTION(".e", 0x1500, 0x1500, 0xb00) },
 };
+/* A page of address space is free behind the second segment; the last has pages further on. */
+static const struct plan gapped = {
+	.path = "/g",
+	.segments = { LOAD(RX, 0, 0, 0x1000, 0x1000), LOAD(RX, 0x1000, 0x1000, 0x1000, 0x1000),
+		      LOAD(RX, 0x2000, 0x3000, 0x1000, 0x1000),
+		      LOAD(RX, 0x5000, 0x4000, 0x1000, 0x1000) },
+};
+
 /* The same object under two names, and in another file. */
 #define ONE_PAGE .segments = { LOAD(RX, 0, 0, 0x1000, 0x1000) }
 static const struct plan original = { .path = "/p", ONE_PAGE };
@@ -62,7 +70,7 @@ struct given {
 	bool unreadable; /* the first file: it is an image of which nothing is known */
 	bool has_vdso;	 /* [vdso] is an image */
 	bool from_core;	 /* neither inodes are known nor what is shared */
-	bool unknown_prots;
+	uint64_t unknown_prots; /* those of all VMAs from this address on; 0: of none */
 	bool predicted;
 	bool floating; /* the base of its first image is chosen at each run */
 };
@@ -88,7 +96,7 @@ static void make(struct world *world, const struct given *given)
 	const struct plan *const *plans = given->plans[0] ? given->plans : usual;
 
 	world_make(world, given->maps);
-	for (size_t i = 0; i < 3 && plans[i] && !given->unreadable; i++)
+	for (size_t i = given->unreadable; i < 3 && plans[i]; i++)
 		world_put(world, plans[i]);
 	if (given->has_vdso)
 		world->layout->vdso = plan_build(&vdso, PAGE);
@@ -110,8 +118,9 @@ static void make(struct world *world, const struct given *given)
 			vma->ino = vma->dev_major = vma->dev_minor = 0;
 			vma->shared = false;
 			vma->unknown_shared = true;
+			world->layout->backings[0].ino = 0;
 		}
-		if (given->unknown_prots) {
+		if (given->unknown_prots && vma->start >= given->unknown_prots) {
 			vma->prot = 0;
 			vma->unknown_prot = true;
 		}
@@ -266,6 +275,14 @@ static const struct diff_case pages[] = {
 	  { RODATA("5") TEXT("5") "54000-55000 r--p 00004000 fe:00 7 /p\n" },
 	  "removed /p p2: 0x5000-0x6000 rw-p offset 0x5000 ->  (.data)\n"
 	  "removed /p p2: 0x6000-0x8000 rw-p anonymous ->  (.bss)\n" },
+	{ "three that are gone, but not side by side in memory and in the file",
+	  { "10000-11000 r-xp 00000000 fe:00 5 /g\n11000-12000 r-xp 00001000 fe:00 5 /g\n"
+	    "13000-14000 r-xp 00002000 fe:00 5 /g\n14000-15000 r-xp 00005000 fe:00 5 /g\n",
+	    { &gapped } },
+	  { "50000-51000 r-xp 00000000 fe:00 5 /g\n", { &gapped } },
+	  "removed /g p1: 0x1000-0x2000 r-xp offset 0x1000 -> \n"
+	  "removed /g p2: 0x3000-0x4000 r-xp offset 0x2000 -> \n"
+	  "removed /g p3: 0x4000-0x5000 r-xp offset 0x5000 -> \n" },
 	{ "one is gone and one is new", { RODATA("1") "11000-12000 r-xp 00001000 fe:00 7 /p\n"
 	    "13000-14000 r-xp 00003000 fe:00 7 /p\n" PROTECTED("1") DATA("1") BSS("1") },
 	  { RODATA("5") "51000-53000 r-xp 00001000 fe:00 7 /p\n" PROTECTED("5") DATA("5")
@@ -278,6 +295,26 @@ static const struct diff_case pages[] = {
 	    PROTECTED("5") DATA("5") BSS("5") },
 	  "perms /p p1: 0x3000-0x4000 r-xp offset 0x3000 -> "
 	  "0x3000-0x4000 r-xs offset 0x3000 (.text)\n" },
+	{ "shared and private are two", { PROGRAM("1") },
+	  { RODATA("5")
+	    "51000-52000 r-xp 00001000 fe:00 7 /p\n52000-53000 rwxp 00002000 fe:00 7 /p\n"
+	    "53000-54000 rwxs 00003000 fe:00 7 /p\n" PROTECTED("5") DATA("5") BSS("5") },
+	  "perms /p p1: 0x2000-0x3000 r-xp offset 0x2000 -> "
+	  "0x2000-0x3000 rwxp offset 0x2000 (.text)\n"
+	  "perms /p p1: 0x3000-0x4000 r-xp offset 0x3000 -> "
+	  "0x3000-0x4000 rwxs offset 0x3000 (.text)\n" },
+	{ "memory and file pages are two", { PROGRAM("1") },
+	  { RODATA("5") "51000-52000 r-xp 00001000 fe:00 7 /p\n52000-53000 rwxp 00000000 00:00 0 \n"
+	    "53000-54000 rwxp 00003000 fe:00 7 /p\n" PROTECTED("5") DATA("5") BSS("5") },
+	  "perms /p p1: 0x2000-0x3000 r-xp offset 0x2000 -> 0x2000-0x3000 rwxp anonymous (.text)\n"
+	  "perms /p p1: 0x3000-0x4000 r-xp offset 0x3000 -> "
+	  "0x3000-0x4000 rwxp offset 0x3000 (.text)\n" },
+	{ "a file's pages in the place of memory",
+	  { RODATA("1") "11000-12000 r-xp 00001000 fe:00 7 /p\n12000-13000 r-xp 00000000 00:00 0 \n"
+	    "13000-14000 r-xp 00003000 fe:00 7 /p\n" PROTECTED("1") DATA("1") BSS("1") },
+	  { PROGRAM("5") },
+	  "offset /p p1: 0x2000-0x3000 r-xp anonymous -> "
+	  "0x2000-0x3000 r-xp offset 0x2000 (.text)\n" },
 	{ "memory in the place of a file's pages", { PROGRAM("1") },
 	  { RODATA("5") "51000-52000 r-xp 00001000 fe:00 7 /p\n52000-53000 r-xp 00000000 00:00 0 \n"
 	    "53000-54000 r-xp 00003000 fe:00 7 /p\n" PROTECTED("5") DATA("5") BSS("5") },
@@ -388,6 +425,13 @@ static const struct diff_case files[] = {
 	{ "nothing is known of it in b", { OF_PAGE(CODE("1", "7", "/p")) },
 	  { CODE("5", "7", "/p"), .unreadable = true },
 	  "note /p: not compared: its headers are known on one side only\n", "" },
+	{ "data of files that both know is told all the same",
+	  { .maps = CODE("1", "7", "/p") CODE("2", "8", "/q"), { &original, &copy },
+	    .unreadable = true },
+	  { CODE("5", "7", "/p") CODE("6", "8", "/q") "90000-91000 r--p 00000000 fe:00 8 /q\n",
+	    { &original, &copy } },
+	  "added /q:  -> r--p 4K\n"
+	  "note /p: not compared: its headers are known on one side only\n", "*/q 20000 60000\n" },
 	{ "a second mapping of code has no base",
 	  { PROGRAM("1") "90000-91000 r-xp 00001000 fe:00 7 /p\n" },
 	  { PROGRAM("5") "a0000-a1000 r-xp 00001000 fe:00 7 /p\n" }, "", "*/p 10000 50000\n" },
@@ -598,8 +642,11 @@ static const struct diff_case others[] = {
 	  "resized [stack]: rw-p 4K -> rw-p 20K\n" },
 	{ "nor are three of other areas", { NAMED("1000", "2000", "[stick]") },
 	  { NAMED("5000", "9000", "[stick]") }, "resized [stick]: rw-p 4K -> rw-p 16K\n" },
-	{ "nor of memory or a file that is called so", { NAMED("1000", "2000", "[anon:]") },
-	  { NAMED("5000", "7000", "[anon:]") }, "resized [anon:]: rw-p 4K -> rw-p 8K\n" },
+	{ "nor of a file that is called so", { "1000-2000 rw-p 00000000 fe:00 9 [stack]\n" },
+	  { "5000-7000 rw-p 00000000 fe:00 9 [stack]\n" },
+	  "resized [stack]: rw-p 4K -> rw-p 8K\n" },
+	{ "an offset of no file is none", { "1000-2000 r--p 00001000 00:00 0 [vvar]\n" },
+	  { "1000-2000 r--p 00003000 00:00 0 [vvar]\n" }, "" },
 	{ "areas of the kernel", { NAMED("1000", "2000", "[vvar]") },
 	  { NAMED("1000", "3000", "[vvar]") },
 	  "resized [vvar]: rw-p 4K -> rw-p 8K\n", "" },
@@ -639,6 +686,13 @@ static const struct diff_case others[] = {
 	{ "of a name of another length", { MAPPED("1000", "3000", "r--p", "00000000") },
 	  { MAPPED("5000", "6000", "r--p", "00000000") "6000-7000 r--p 00001000 fe:00 3 /dd\n" },
 	  "resized /d: r--p 8K -> r--p 4K\nadded /dd:  -> r--p 4K\n" },
+	{ "of a name of which it is the beginning", { MAPPED("1000", "3000", "r--p", "00000000") },
+	  { "5000-6000 r--p 00000000 fe:00 3 /dd\n" MAPPED("6000", "7000", "r--p", "00001000") },
+	  "removed /d: r--p 8K -> \nadded /d:  -> r--p 4K\nadded /dd:  -> r--p 4K\n" },
+	{ "each for itself, though one's name begins with the other's",
+	  { MAPPED("1000", "2000", "r--p", "00000000") "5000-6000 rw-p 00000000 fe:00 3 /dd\n" },
+	  { MAPPED("1000", "2000", "rw-p", "00000000") "5000-6000 r--p 00000000 fe:00 3 /dd\n" },
+	  "perms /d: r--p 4K -> rw-p 4K\nperms /dd: rw-p 4K -> r--p 4K\n" },
 	{ "memory next to it is no file",
 	  { MAPPED("1000", "2000", "rw-p", "00000000") ANON("5000", "6000") },
 	  { MAPPED("1000", "2000", "rw-p", "00000000") ANON("2000", "3000") }, "" },
@@ -669,6 +723,10 @@ static const struct diff_case unknowns[] = {
 	{ "a core has files without inodes", { PROGRAM("1"), .from_core = true },
 	  { PROGRAM("5") }, "" },
 	{ "of whichever side", { PROGRAM("1") }, { PROGRAM("5"), .from_core = true }, "" },
+	{ "and no inode is no proof of a file",
+	  { CODE("1", "7", "/p"), { &original }, .from_core = true },
+	  { CODE("5", "8", "/q"), { &copy }, .from_core = true },
+	  "removed /p: 4K in 1 area -> \nadded /q:  -> 4K in 1 area\n" },
 	{ "memory in their place is told all the same", { PROGRAM("1"), .from_core = true },
 	  { RODATA("5") "51000-52000 r-xp 00001000 fe:00 7 /p\n52000-54000 r-xp 00000000 00:00 0 \n"
 	    PROTECTED("5") DATA("5") BSS("5") },
@@ -687,14 +745,21 @@ static const struct diff_case unknowns[] = {
 	  { RODATA("1")
 	    "11000-13000 r-xp 00001000 fe:00 7 /p\n13000-14000 r-xs 00003000 fe:00 7 /p\n" },
 	  { RODATA("5") TEXT("5"), .from_core = true }, "" },
-	{ "permissions of pages can be unknown", { PROGRAM("1"), .unknown_prots = true },
+	{ "permissions of pages can be unknown", { PROGRAM("1"), .unknown_prots = 1 },
 	  { PROGRAM("5") }, "" },
-	{ "those of b", { PROGRAM("1") }, { PROGRAM("5"), .unknown_prots = true }, "" },
-	{ "permissions of files can be unknown", { SHARED("1000", "2000"), .unknown_prots = true },
+	{ "those of b", { PROGRAM("1") }, { PROGRAM("5"), .unknown_prots = 1 }, "" },
+	{ "what is known and what is not are two", { PROGRAM("1") },
+	  { RODATA("5") "51000-52000 r-xp 00001000 fe:00 7 /p\n52000-53000 ---p 00000000 00:00 0 \n"
+	    "53000-54000 ---p 00000000 00:00 0 \n" PROTECTED("5") DATA("5") BSS("5"),
+	    .unknown_prots = 0x53000 },
+	  "perms /p p1: 0x2000-0x3000 r-xp offset 0x2000 -> 0x2000-0x3000 ---p anonymous (.text)\n"
+	  "offset /p p1: 0x3000-0x4000 r-xp offset 0x3000 -> "
+	  "0x3000-0x4000 ---p anonymous (.text)\n" },
+	{ "permissions of files can be unknown", { SHARED("1000", "2000"), .unknown_prots = 1 },
 	  { SHARED("5000", "6000") }, "" },
 	{ "those of b", { SHARED("1000", "2000") },
-	  { SHARED("5000", "6000"), .unknown_prots = true }, "" },
-	{ "another size is told all the same", { SHARED("1000", "2000"), .unknown_prots = true },
+	  { SHARED("5000", "6000"), .unknown_prots = 1 }, "" },
+	{ "another size is told all the same", { SHARED("1000", "2000"), .unknown_prots = 1 },
 	  { SHARED("5000", "7000") }, "resized /d: ???s 4K -> r--s 8K\n" },
 };
 
@@ -717,8 +782,10 @@ static const struct diff_case forecasts[] = {
 	  { PROGRAM("5") MAPPED("b0000", "b1000", "r-xp", "00000000") },
 	  "added /d:  -> r-xp 4K\n" },
 	{ "and so are other areas", { NAMED("1000", "2000", "[vvar]"), .predicted = true },
-	  { NAMED("5000", "7000", "[vvar]") NAMED("8000", "9000", "[hexp]") },
-	  "added [hexp]:  -> rw-p 4K\nresized [vvar]: rw-p 4K -> rw-p 8K\n" },
+	  { NAMED("5000", "7000", "[vvar]") NAMED("8000", "9000", "[hexp]")
+	    NAMED("9000", "a000", "[h") },
+	  "added [h:  -> rw-p 4K\nadded [hexp]:  -> rw-p 4K\n"
+	  "resized [vvar]: rw-p 4K -> rw-p 8K\n" },
 	{ "a stack can be of any size", { NAMED("1000", "2000", "[stack]"), .predicted = true },
 	  { NAMED("50000", "90000", "[stack]") }, "", "[stack] 2000 90000\n" },
 	{ "but not with any permissions", { NAMED("1000", "2000", "[stack]"), .predicted = true },
@@ -854,6 +921,10 @@ START_TEST(image_costs_what_its_pieces_do)
 	give_pages(a.layout);
 	check("not known in b", &a, &b, true, "", NULL);
 	check("not known in a", &b, &a, true, "", NULL);
+	b.layout->memory = memory_new();
+	ck_assert_ptr_nonnull(b.layout->memory);
+	check("no page map in b", &a, &b, true, "", NULL);
+	segmap_memory_free(b.layout->memory);
 	paid = give_pages(b.layout);
 	last = b.layout->n_pieces - 1;
 	ck_assert_int_eq(b.layout->pieces[last].image, -1);
