@@ -75,7 +75,7 @@ SEGMAP_API void segmap_launch_begin(struct segmap_launch *launch);
  * Processes that it makes are not traced. That it ends before is a state;
  * SEGMAP_RUN_REFUSED: it was not executed, and segmap_launch_become() says why.
  *
- * Errors: its entry point cannot be found.
+ * Errors: its entry point cannot be found; memory, also for what was to be taken down on the way.
  */
 SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
 segmap_launch_to(struct segmap_launch *launch, enum segmap_moment moment, struct segmap_stop *ret);

@@ -337,7 +337,8 @@ static void explain_all(struct explaining *explaining, struct output *output)
 	held = show_held(explaining->options, output->file);
 	if (held) {
 		report(held);
-		explaining->tally.n_failed++;
+		explaining->tally.n_failed += explaining->tally.n_shown;
+		explaining->tally.n_shown = 0;
 	}
 	if (explaining->tally.wrong_usage)
 		fputs("Try 'segmap --help'\n", stderr);

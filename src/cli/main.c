@@ -150,7 +150,8 @@ static void show(struct run *run, struct output *output)
 	FILE *file = output->file;
 	struct segmap_error *held;
 	bool parted = run->options.form == FORM_TABLE && run->options.style.frame;
-	bool any = false, failed = false;
+	size_t n_shown = 0;
+	bool failed = false;
 
 	for (size_t i = 0; i < run->n_layouts && !failed; i++) {
 		struct segmap_layout *layout = run->layouts[i];
@@ -158,7 +159,7 @@ static void show(struct run *run, struct output *output)
 
 		if (!error && run->options.n_asked)
 			error = answer(run, layout, run->pages[i]);
-		if (!error && any && parted)
+		if (!error && n_shown && parted)
 			fputc('\n', file);
 		if (!error)
 			error = show_layout(&run->options, layout, file);
@@ -168,7 +169,7 @@ static void show(struct run *run, struct output *output)
 			run->n_failed++;
 		} else {
 			report_notes(&run->options, layout);
-			any = true;
+			n_shown++;
 			run->found |= layout->audit && layout->audit->n_serious;
 		}
 		/* Raw records of several processes are one table. */
@@ -182,7 +183,7 @@ static void show(struct run *run, struct output *output)
 	held = show_held(&run->options, file);
 	if (held) {
 		report(held);
-		run->n_failed++;
+		run->n_failed += n_shown;
 	}
 }
 

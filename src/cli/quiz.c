@@ -42,15 +42,16 @@ static bool read_line(char *line, size_t size)
 }
 
 /* What was answered, where it is not on the terminal anyway. */
-static void echo(const char *answer, FILE *file)
+static struct segmap_error *echo(const char *answer, FILE *file)
 {
-	struct segmap_text text = { 0 };
+	__attribute__((cleanup(segmap_text_free))) struct segmap_text text = { 0 };
 
 	segmap_text_append_safe(&text, answer, strlen(answer));
-	if (!text.failed && text.size)
-		fwrite(text.bytes, 1, text.size, file);
-	fputc('\n', file);
-	segmap_text_free(&text);
+	segmap_text_append_char(&text, '\n');
+	if (text.failed)
+		return segmap_error_no_memory();
+	fwrite(text.bytes, 1, text.size, file);
+	return NULL;
 }
 
 /* Ask one after the other until input ends or output fails. */
@@ -74,7 +75,9 @@ static struct segmap_error *ask_each(const struct quiz *quiz, const struct optio
 		fflush(file);
 		ended = !read_line(answer, sizeof(answer));
 		if (ended || !options->is_typed)
-			echo(answer, file);
+			error = echo(answer, file);
+		if (error)
+			return error;
 		if (ended)
 			break;
 		right = question_is_right(question, answer);

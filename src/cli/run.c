@@ -257,15 +257,17 @@ static struct segmap_error *take_trace(struct running *running, struct segmap_la
 	if (!trace)
 		return NULL;
 	error = predict(running, layout, SEGMAP_MOMENT_ENTRY, &prediction);
-	if (error) { /* without one the calls are of use all the same */
+	/* Without one the calls are of use all the same. */
+	if (error && error->code != SEGMAP_ERROR_NO_MEMORY) {
 		struct segmap_error *problem =
 			segmap_layout_note(layout, "trace: there is no prediction: %s", error->why);
 
 		segmap_error_free(error);
-		if (problem) {
-			segmap_trace_free(trace);
-			return problem;
-		}
+		error = problem;
+	}
+	if (error) {
+		segmap_trace_free(trace);
+		return error;
 	}
 	error = segmap_layout_take_trace(layout, trace, prediction);
 	return error ? error : note_calls(running, layout);

@@ -92,7 +92,7 @@ static void shorten_history(struct watching *watching)
 }
 
 /* The lines of @watching->latest go where they are wanted. */
-static void publish(struct watching *watching)
+static struct segmap_error *publish(struct watching *watching)
 {
 	const struct segmap_text *latest = &watching->latest;
 
@@ -103,13 +103,15 @@ static void publish(struct watching *watching)
 		segmap_text_append_bytes(&watching->history, latest->bytes, latest->size);
 		shorten_history(watching);
 	}
+	return latest->failed || watching->history.failed ? segmap_error_no_memory() : NULL;
 }
 
-static void tell(struct watching *watching, const struct timespec *time, const char *words)
+static struct segmap_error *tell(struct watching *watching, const struct timespec *time,
+				 const char *words)
 {
 	watching->latest.size = 0;
 	append_event(&watching->latest, time, words);
-	publish(watching);
+	return publish(watching);
 }
 
 /* A whole document for each event. */
@@ -135,26 +137,27 @@ static void take_layout(struct watching *watching, struct segmap_layout *layout)
 static struct segmap_error *begin(struct watching *watching, struct segmap_layout *layout)
 {
 	bool is_first = layout->event == SEGMAP_EVENT_FIRST;
+	struct segmap_error *error = NULL;
 
 	if (!is_first) {
 		char words[64];
 
 		snprintf(words, sizeof(words), "executes another program: %.32s",
 			 layout->comm ? layout->comm : "");
-		tell(watching, &layout->time, words);
+		error = tell(watching, &layout->time, words);
 	}
 	take_layout(watching, layout);
+	if (error)
+		return error;
 	if (watching->options->form == FORM_JSON)
 		return write_document(watching);
 	if (watching->screen.is_open)
 		return NULL;
 	if (watching->options->style.frame) {
-		struct segmap_error *error = show_layout(watching->options, layout, stdout);
-
+		error = show_layout(watching->options, layout, stdout);
 		fflush(stdout);
-		return error;
 	}
-	return NULL;
+	return error;
 }
 
 static struct segmap_error *go_on(struct watching *watching, struct segmap_layout *layout)
@@ -174,9 +177,8 @@ static struct segmap_error *go_on(struct watching *watching, struct segmap_layou
 	if (!n)
 		return NULL;
 	watching->n_changes += n;
-	publish(watching);
-	return watching->latest.failed || watching->history.failed ? segmap_error_no_memory() :
-								     write_document(watching);
+	error = publish(watching);
+	return error ? error : write_document(watching);
 }
 
 /* It has ended: the last document has no map. */
@@ -188,9 +190,9 @@ static struct segmap_error *finish(struct watching *watching)
 	bool copied;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	tell(watching, &now, "it has ended");
-	if (watching->options->form != FORM_JSON || !last)
-		return NULL;
+	error = tell(watching, &now, "it has ended");
+	if (error || watching->options->form != FORM_JSON || !last)
+		return error;
 	error = segmap_layout_new(&empty);
 	if (error)
 		return error;

@@ -61,6 +61,14 @@ int file_read_whole(int dir, const char *name, size_t most, char **ret, size_t *
 	return 0;
 }
 
+struct segmap_error *file_read_if_there(int dir, const char *name, size_t most, char **ret,
+					size_t *ret_size)
+{
+	return file_read_whole(dir, name, most, ret, ret_size) == -ENOMEM ?
+		       segmap_error_no_memory() :
+		       NULL;
+}
+
 int64_t bytes_read_fd(const struct bytes *bytes, void *buffer, size_t size, uint64_t off)
 {
 	return fd_read(bytes->fd, buffer, size, off);

@@ -14,6 +14,13 @@ int64_t fd_read(int fd, void *buffer, size_t size, uint64_t off);
  */
 int file_read_whole(int dir, const char *name, size_t most, char **ret, size_t *ret_size);
 
+/*
+ * The same of a file that may be missing or kept from us: *@ret is then untouched. The
+ * error is lack of memory, which says nothing of the file.
+ */
+SEGMAP_MUST_CHECK struct segmap_error *file_read_if_there(int dir, const char *name, size_t most,
+							  char **ret, size_t *ret_size);
+
 /* A struct bytes' read for an open file (its fd) and for a buffer (its memory). */
 int64_t bytes_read_fd(const struct bytes *bytes, void *buffer, size_t size, uint64_t off);
 int64_t bytes_read_buffer(const struct bytes *bytes, void *buffer, size_t size, uint64_t off);

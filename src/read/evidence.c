@@ -54,7 +54,7 @@ static bool add_probe(struct segmap_evidence *evidence, const char *line)
 }
 
 /* The breakpoints that root has the kernel set; only root may know them. */
-static bool read_probes(struct segmap_evidence *evidence)
+static struct segmap_error *read_probes(struct segmap_evidence *evidence)
 {
 	static const char *const places[] = { "/sys/kernel/tracing/uprobe_events",
 					      "/sys/kernel/debug/tracing/uprobe_events" };
@@ -62,17 +62,18 @@ static bool read_probes(struct segmap_evidence *evidence)
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		scope_free char *text = NULL;
+		struct segmap_error *error;
 		size_t size;
 
-		if (file_read_whole(AT_FDCWD, places[i], MOST, &text, &size) < 0)
-			continue;
-		for (const char *line = text; line && *line;
+		error = file_read_if_there(AT_FDCWD, places[i], MOST, &text, &size);
+		for (const char *line = text; !error && line && *line;
 		     line = strchr(line, '\n'), line += !!line)
 			if (!add_probe(evidence, line))
-				return false;
-		break;
+				error = segmap_error_no_memory();
+		if (error || text)
+			return error;
 	}
-	return true;
+	return NULL;
 }
 
 /* A regular file of @uid or root, opened without following a link; -1 if it is none. */
@@ -105,17 +106,20 @@ static bool read_generated(struct segmap_evidence *evidence, int dir, int pid, u
 	enum { MOST = 1 << 20 }; /* lines */
 	char path[64], *line = NULL;
 	size_t capacity = 0;
+	bool enough; /* memory */
 	FILE *file;
 	int fd;
 
 	snprintf(path, sizeof(path), "root/tmp/perf-%d.map", pid);
 	fd = open_own(dir, path, uid);
-	file = fd < 0 ? NULL : fdopen(fd, "re");
-	if (!file) {
-		if (fd >= 0)
-			close(fd);
+	if (fd < 0)
 		return true;
+	file = fdopen(fd, "re");
+	if (!file) {
+		close(fd);
+		return false;
 	}
+	errno = 0;
 	while (evidence->n_generated < MOST && getline(&line, &capacity, file) >= 0) {
 		struct segmap_generated generated;
 		uint64_t size;
@@ -128,18 +132,20 @@ static bool read_generated(struct segmap_evidence *evidence, int dir, int pid, u
 			break;
 		evidence->generated[evidence->n_generated++] = generated;
 	}
+	enough = errno != ENOMEM;
 	free(line);
 	fclose(file);
 	if (evidence->n_generated)
 		qsort(evidence->generated, evidence->n_generated, sizeof(*evidence->generated),
 		      compare_generated);
-	return true;
+	return enough;
 }
 
 struct segmap_error *evidence_open(struct segmap_layout *layout, int dir)
 {
 	struct segmap_evidence *evidence = calloc(1, sizeof(*evidence));
 	scope_free char *status = NULL;
+	struct segmap_error *error;
 	struct stat stat;
 	size_t size;
 
@@ -151,10 +157,11 @@ struct segmap_error *evidence_open(struct segmap_layout *layout, int dir)
 	evidence->pagemap = openat(dir, "pagemap", O_RDONLY | O_CLOEXEC);
 	if (evidence->pagemap < 0)
 		evidence->mem_errno = errno;
-	if (!read_probes(evidence))
-		return segmap_error_no_memory();
-	if (file_read_whole(dir, "status", 65536, &status, &size) < 0 || fstat(dir, &stat))
-		return NULL;
+	error = read_probes(evidence);
+	if (!error)
+		error = file_read_if_there(dir, "status", 65536, &status, &size);
+	if (!status || fstat(dir, &stat))
+		return error;
 	evidence->tracer = status_number(status, "\nTracerPid:");
 	return read_generated(evidence, dir, status_number(status, "\nNSpid:"), stat.st_uid) ?
 		       NULL :

@@ -43,6 +43,7 @@ struct segmap_launch {
 	int pending;   /* signal that has stopped it and that it still has to get */
 	int request;   /* how the main thread goes on: PTRACE_CONT or PTRACE_SYSCALL */
 	bool software, replaced, unprivileged, leaving;
+	bool failed; /* for want of memory: a thread or the list of libraries is not known */
 	struct startup startup;
 	struct breakpoint breakpoint;
 	struct recorder recorder;
@@ -359,9 +360,12 @@ static struct task *find_task(struct segmap_launch *launch, pid_t tid)
 
 static void add_task(struct segmap_launch *launch, pid_t tid)
 {
-	if (!find_task(launch, tid) &&
-	    grow(&launch->tasks, &launch->cap_tasks, launch->n_tasks, sizeof(*launch->tasks)))
+	if (find_task(launch, tid))
+		return;
+	if (grow(&launch->tasks, &launch->cap_tasks, launch->n_tasks, sizeof(*launch->tasks)))
 		launch->tasks[launch->n_tasks++] = (struct task){ .tid = tid };
+	else
+		launch->failed = true;
 }
 
 static void remove_task(struct segmap_launch *launch, pid_t tid)
@@ -687,6 +691,8 @@ static void read_linked(struct segmap_launch *launch)
 	if (launch->linked)
 		launch->n_linked = startup_linked(launch->pid, &launch->startup, launch->linked,
 						  SEGMAP_MAX_LINKED);
+	else
+		launch->failed = true;
 }
 
 static struct segmap_error *reach_entry(struct segmap_launch *launch)
@@ -736,6 +742,8 @@ struct segmap_error *segmap_launch_to(struct segmap_launch *launch, enum segmap_
 	if (launch->state == SEGMAP_RUN_STOPPED && launch->reached < moment &&
 	    moment == SEGMAP_MOMENT_EXIT)
 		reach_exit(launch);
+	if (!error && (launch->failed || launch->recorder.failed))
+		error = segmap_error_no_memory();
 	if (error)
 		return error;
 	*ret = (struct segmap_stop){

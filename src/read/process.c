@@ -50,9 +50,10 @@ static struct segmap_error *explain_empty_map(int dir, const char *name)
 	const char *fields;
 	char state = '?';
 	size_t size;
+	struct segmap_error *error = file_read_if_there(dir, "stat", 4096, &stat, &size);
 
-	if (file_read_whole(dir, "stat", 4096, &stat, &size) < 0)
-		return ended(name);
+	if (error || !stat)
+		return error ? error : ended(name);
 	fields = strrchr(stat, ')');
 	if (!fields || sscanf(fields + 1, " %c %*d %*d %*d %*d %*d %lu", &state, &flags) != 2)
 		return segmap_error_new(SEGMAP_ERROR_FORMAT, name, "its stat has an unknown form");
@@ -156,14 +157,13 @@ static struct segmap_error *read_names(struct segmap_layout *layout, int dir, co
  * interpreter. It is in the process's own word size: the one in which it has a
  * sane AT_PAGESZ.
  */
-static void read_auxv(struct segmap_layout *layout, int dir)
+static struct segmap_error *read_auxv(struct segmap_layout *layout, int dir)
 {
 	scope_free char *bytes = NULL;
 	size_t size;
+	struct segmap_error *error = file_read_if_there(dir, "auxv", 65536, &bytes, &size);
 
-	if (file_read_whole(dir, "auxv", 65536, &bytes, &size) < 0)
-		return;
-	for (unsigned int width = 8; width >= 4; width /= 2) {
+	for (unsigned int width = 8; bytes && width >= 4; width /= 2) {
 		struct auxv auxv = auxv_parse(bytes, size, width, false);
 
 		if (auxv.page_size != layout->page_size)
@@ -172,17 +172,20 @@ static void read_auxv(struct segmap_layout *layout, int dir)
 		layout->auxv_base = auxv.base;
 		layout->auxv_entry = auxv.entry;
 		layout->word_size = width;
-		return;
+		break;
 	}
+	return error;
 }
 
-static void read_personality(struct segmap_layout *layout, int dir)
+static struct segmap_error *read_personality(struct segmap_layout *layout, int dir)
 {
 	scope_free char *text = NULL;
 	size_t size;
+	struct segmap_error *error = file_read_if_there(dir, "personality", 64, &text, &size);
 
-	if (file_read_whole(dir, "personality", 64, &text, &size) == 0)
+	if (text)
 		layout->read_implies_exec = strtoul(text, NULL, 16) & READ_IMPLIES_EXEC;
+	return error;
 }
 
 /* Whether all pages of @vma are in memory, so that reading them brings none in. */
@@ -339,7 +342,7 @@ static struct segmap_error *read_threads(struct segmap_layout *layout, int dir)
  * field 22 of stat, in ticks since the machine was started. Rounded up, since
  * a file that is mapped was mostly there before. Field 20 is the number of threads.
  */
-static void read_start(struct segmap_layout *layout, int dir, long *n_threads)
+static struct segmap_error *read_start(struct segmap_layout *layout, int dir, long *n_threads)
 {
 	scope_free char *stat = NULL;
 	unsigned long long ticks;
@@ -348,21 +351,23 @@ static void read_start(struct segmap_layout *layout, int dir, long *n_threads)
 	long per_second = sysconf(_SC_CLK_TCK);
 	int64_t began; /* nanoseconds */
 	size_t size;
+	struct segmap_error *error = file_read_if_there(dir, "stat", 4096, &stat, &size);
 
-	if (file_read_whole(dir, "stat", 4096, &stat, &size) < 0 || !(fields = strrchr(stat, ')')) ||
+	if (!stat || !(fields = strrchr(stat, ')')) ||
 	    sscanf(fields + 1,
 		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d "
 		   "%llu",
 		   n_threads, &ticks) != 2 ||
 	    per_second <= 0 || clock_gettime(CLOCK_BOOTTIME, &since_boot) ||
 	    clock_gettime(CLOCK_REALTIME, &now))
-		return;
+		return error;
 	/* In this order: time that passes between the two clocks makes it later, never earlier. */
 	began = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 	began -= (int64_t)since_boot.tv_sec * 1000000000 + since_boot.tv_nsec;
 	began += (int64_t)((ticks + 2) * (1000000000ull / (unsigned long)per_second));
 	layout->started.tv_sec = began / 1000000000;
 	layout->started.tv_nsec = began % 1000000000;
+	return NULL;
 }
 
 /* What changes if the process executes another program, or its memory grows or shrinks. */
@@ -444,21 +449,24 @@ static uint64_t sum_rss(const struct segmap_layout *layout)
  * kernel looks at every page once more for it: not worth the time where there
  * are very many.
  */
-static void read_rollup(struct segmap_layout *layout, int dir)
+static struct segmap_error *read_rollup(struct segmap_layout *layout, int dir)
 {
 	const uint64_t MANY = UINT64_C(1) << 30;
 	scope_free char *text = NULL;
 	const char *rss, *pss;
+	struct segmap_error *error;
 	size_t size;
 
-	if (!layout->memory || sum_rss(layout) > MANY || file_read_whole(dir, "smaps_rollup", 65536, &text, &size) < 0)
-		return;
-	rss = strstr(text, "\nRss:");
-	pss = strstr(text, "\nPss:");
+	if (!layout->memory || sum_rss(layout) > MANY)
+		return NULL;
+	error = file_read_if_there(dir, "smaps_rollup", 65536, &text, &size);
+	rss = text ? strstr(text, "\nRss:") : NULL;
+	pss = text ? strstr(text, "\nPss:") : NULL;
 	if (!rss || !pss)
-		return;
+		return error;
 	layout->memory->rollup_rss = strtoull(rss + strlen("\nRss:"), NULL, 10) * 1024;
 	layout->memory->rollup_pss = strtoull(pss + strlen("\nPss:"), NULL, 10) * 1024;
+	return NULL;
 }
 
 /*
@@ -513,7 +521,7 @@ static struct segmap_error *read_once(struct segmap_layout *layout, int dir, con
 	if (!error && !queried)
 		error = read_maps(layout, dir, name, wanted->memory);
 	if (!error && wanted->memory & SEGMAP_WANT_ROLLUP)
-		read_rollup(layout, dir);
+		error = read_rollup(layout, dir);
 	if (!error && wanted->memory & SEGMAP_WANT_PAGES)
 		error = open_pagemap(layout, dir, wanted->memory);
 	if (!error && wanted->memory & SEGMAP_WANT_AUDIT)
@@ -522,17 +530,16 @@ static struct segmap_error *read_once(struct segmap_layout *layout, int dir, con
 		return open_briefly(layout, dir, name, files);
 	if (!error)
 		error = read_names(layout, dir, name);
-	if (error)
-		return error;
-	read_auxv(layout, dir);
-	read_personality(layout, dir);
-	read_start(layout, dir, &n_threads);
-	if (n_threads > 1) {
+	if (!error)
+		error = read_auxv(layout, dir);
+	if (!error)
+		error = read_personality(layout, dir);
+	if (!error)
+		error = read_start(layout, dir, &n_threads);
+	if (!error && n_threads > 1)
 		error = read_threads(layout, dir);
-		if (error)
-			return error;
-	}
-	error = read_vdso(layout, dir);
+	if (!error)
+		error = read_vdso(layout, dir);
 	return error ? error : backings_open(layout, dir, files);
 }
 
@@ -716,29 +723,35 @@ struct segmap_error *segmap_process_open_at(int pid, const uint64_t *addrs, size
 	return open_process(pid, files, &few, ret);
 }
 
-/* Whether /proc/@pid is called @name; see segmap_process_find(). */
-static bool has_name(int proc, const char *pid, const char *name)
+/* *@ret: whether /proc/@pid is called @name; see segmap_process_find(). */
+static struct segmap_error *has_name(int proc, const char *pid, const char *name, bool *ret)
 {
 	enum { COMM_LENGTH = 15 }; /* TASK_COMM_LEN without the NUL */
 	scope_free char *comm = NULL, *command = NULL;
 	const char *base;
 	char path[NAME_MAX + sizeof("/cmdline")];
+	struct segmap_error *error;
 	size_t size;
 
+	*ret = false;
 	snprintf(path, sizeof(path), "%s/comm", pid);
-	if (file_read_whole(proc, path, 4096, &comm, &size) < 0 || !size)
-		return false;
+	error = file_read_if_there(proc, path, 4096, &comm, &size);
+	if (!comm || !size)
+		return error;
 	if (comm[size - 1] == '\n')
 		comm[size - 1] = '\0';
 	if (strlen(name) <= COMM_LENGTH)
-		return strcmp(comm, name) == 0;
-	if (strncmp(comm, name, COMM_LENGTH) != 0 || strlen(comm) != COMM_LENGTH)
-		return false;
+		*ret = strcmp(comm, name) == 0;
+	if (strncmp(comm, name, COMM_LENGTH) != 0 || strlen(name) <= COMM_LENGTH ||
+	    strlen(comm) != COMM_LENGTH)
+		return NULL;
 	snprintf(path, sizeof(path), "%s/cmdline", pid);
-	if (file_read_whole(proc, path, SEGMAP_MAX_COMMAND, &command, &size) < 0)
-		return false;
+	error = file_read_if_there(proc, path, SEGMAP_MAX_COMMAND, &command, &size);
+	if (!command)
+		return error;
 	base = strrchr(command, '/');
-	return strcmp(base ? base + 1 : command, name) == 0;
+	*ret = strcmp(base ? base + 1 : command, name) == 0;
+	return NULL;
 }
 
 static int compare_pids(const void *a, const void *b)
@@ -759,9 +772,18 @@ static struct segmap_error *list_processes(const char *name, int **ret, size_t *
 	while ((entry = readdir(proc))) {
 		const char *problem;
 		int pid = (int)strtonum(entry->d_name, 1, INT32_MAX, &problem);
+		bool is_meant = true;
 
-		if (problem || pid == getpid() ||
-		    (name && !has_name(dirfd(proc), entry->d_name, name)))
+		if (problem || pid == getpid())
+			continue;
+		if (name) {
+			struct segmap_error *error =
+				has_name(dirfd(proc), entry->d_name, name, &is_meant);
+
+			if (error)
+				return error;
+		}
+		if (!is_meant)
 			continue;
 		if (!grow(&pids, &capacity, n_pids, sizeof(*pids)))
 			return segmap_error_no_memory();

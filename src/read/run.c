@@ -319,12 +319,13 @@ static void run_start_up(struct segmap_run *run)
 	}
 }
 
-static void read_linked(struct segmap_run *run)
+static struct segmap_error *read_linked(struct segmap_run *run)
 {
 	run->linked = calloc(SEGMAP_MAX_LINKED, sizeof(*run->linked));
-	if (run->linked)
-		run->n_linked = startup_linked(run->pid, &run->startup, run->linked,
-					       SEGMAP_MAX_LINKED);
+	if (!run->linked)
+		return segmap_error_no_memory();
+	run->n_linked = startup_linked(run->pid, &run->startup, run->linked, SEGMAP_MAX_LINKED);
+	return NULL;
 }
 
 /* From exec to entry. */
@@ -339,12 +340,12 @@ static struct segmap_error *run_from_exec(struct segmap_run *run)
 	if (error || (!there && !run_to_entry(run)))
 		return error;
 	if (run->startup.has_linker)
-		read_linked(run);
+		error = read_linked(run);
 	else
 		run_start_up(run);
 	if (run->state == SEGMAP_RUN_STOPPED)
 		run->reached = SEGMAP_MOMENT_ENTRY;
-	return NULL;
+	return error;
 }
 
 static struct segmap_error *run_on(struct segmap_run *run, enum segmap_moment wanted)

@@ -83,19 +83,27 @@ static void add(struct recorder *recorder)
 	struct segmap_trace *trace = recorder->trace;
 
 	recorder->inside = false;
-	if (trace->n_calls < MOST_CALLS &&
+	trace->incomplete |= trace->n_calls == MOST_CALLS;
+	if (!trace->incomplete &&
 	    grow(&trace->calls, &trace->cap_calls, trace->n_calls, sizeof(*trace->calls))) {
 		trace->calls[trace->n_calls++] = recorder->call;
 	} else {
-		trace->incomplete = true;
+		recorder->failed |= !trace->incomplete;
 		free(recorder->call.file);
 	}
 	recorder->call = (struct segmap_traced){ 0 };
 }
 
-/* The name and identity of the file behind a link of /proc/PID. */
-static void name_file(struct segmap_traced *call, const char *link)
+static void set_file(struct recorder *recorder, const char *name)
 {
+	recorder->call.file = strdup(name);
+	recorder->failed |= !recorder->call.file;
+}
+
+/* The name and identity of the file behind a link of /proc/PID. */
+static void name_file(struct recorder *recorder, const char *link)
+{
+	struct segmap_traced *call = &recorder->call;
 	char target[PATH_MAX];
 	ssize_t size = readlink(link, target, sizeof(target) - 1);
 	struct stat stat_of_file;
@@ -103,7 +111,7 @@ static void name_file(struct segmap_traced *call, const char *link)
 	if (size < 0)
 		return;
 	target[size] = '\0';
-	call->file = strdup(target);
+	set_file(recorder, target);
 	if (stat(link, &stat_of_file) == 0) {
 		call->st_dev = stat_of_file.st_dev;
 		call->st_ino = stat_of_file.st_ino;
@@ -124,7 +132,7 @@ void recorder_restart(struct recorder *recorder, pid_t pid)
 	recorder->heap_end = 0;
 	recorder->call = (struct segmap_traced){ .name = SEGMAP_CALL_EXECVE, .anonymous = true };
 	snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
-	name_file(&recorder->call, link);
+	name_file(recorder, link);
 	add(recorder);
 }
 
@@ -152,7 +160,7 @@ static void enter_mmap(struct recorder *recorder, pid_t pid, const uint64_t *arg
 		return;
 	call->off = arguments[5] * unit;
 	snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)pid, (int)arguments[4]);
-	name_file(call, link);
+	name_file(recorder, link);
 }
 
 /* The six words to which the one argument points. */
@@ -188,7 +196,7 @@ static void enter_execve(struct recorder *recorder, pid_t pid, uint64_t path)
 	recorder->call.anonymous = true;
 	/* One that succeeds starts a new trace; for one that fails the name is enough, if whole. */
 	if (trace_read(pid, path, name, sizeof(name) - 1) && strnlen(name, sizeof(name)) < 255)
-		recorder->call.file = strdup(name);
+		set_file(recorder, name);
 }
 
 /* False if the call is none of those that are taken down. */

@@ -13,6 +13,7 @@ struct recorder {
 	bool inside;	   /* the call below has been entered and not left */
 	struct segmap_traced call;
 	uint64_t asked; /* brk: the end of the heap that it asks for */
+	bool failed;	/* for want of memory: the trace lacks a call, or a call its file */
 };
 
 void recorder_free(struct recorder *recorder);

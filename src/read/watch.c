@@ -106,23 +106,26 @@ static bool replace(char **kept, size_t *kept_size, char *bytes, size_t size)
 }
 
 /*
- * Whether it executes another program than when it was last asked; false the first time. *@busy:
+ * *@executed: it executes another program than when it was last asked; false the first time. *@busy:
  * execve(2) is at it, and has not made an auxiliary vector yet (Linux fs/binfmt_elf.c:create_elf_tables).
  */
-static bool has_executed(struct segmap_watch *watch, bool *busy)
+static struct segmap_error *look_at_program(struct segmap_watch *watch, bool *executed, bool *busy)
 {
 	bool known = watch->auxv, other = false;
 	struct stat exe = { 0 };
+	char *auxv = NULL;
 	size_t size = 0;
-	char *auxv;
+	struct segmap_error *error = file_read_if_there(watch->dir, "auxv", 65536, &auxv, &size);
 
-	*busy = false;
-	if (file_read_whole(watch->dir, "auxv", 65536, &auxv, &size) == 0) {
+	*executed = *busy = false;
+	if (error)
+		return error;
+	if (auxv) {
 		*busy = size >= sizeof(uint64_t) && auxv[0] == 0 &&
 			memcmp(auxv, auxv + 1, size - 1) == 0;
 		if (*busy) {
 			free(auxv);
-			return false;
+			return NULL;
 		}
 		other = replace(&watch->auxv, &watch->auxv_size, auxv, size);
 	}
@@ -131,13 +134,15 @@ static bool has_executed(struct segmap_watch *watch, bool *busy)
 		watch->exe_dev = exe.st_dev;
 		watch->exe_ino = exe.st_ino;
 	}
-	return known && other;
+	*executed = known && other;
+	return NULL;
 }
 
 struct segmap_error *segmap_watch_look(struct segmap_watch *watch, enum segmap_event *ret)
 {
 	bool first = !watch->map, executed, other, busy;
 	const char *name = watch->figures ? "smaps" : "maps";
+	struct segmap_error *error;
 	size_t size;
 	char *map;
 	int result;
@@ -146,7 +151,9 @@ struct segmap_error *segmap_watch_look(struct segmap_watch *watch, enum segmap_e
 		*ret = SEGMAP_EVENT_EXIT;
 		return NULL;
 	}
-	executed = has_executed(watch, &busy);
+	error = look_at_program(watch, &executed, &busy);
+	if (error)
+		return error;
 	if (busy) {
 		*ret = SEGMAP_EVENT_NONE;
 		return NULL;

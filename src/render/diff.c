@@ -12,7 +12,9 @@ static void append_string(struct segmap_text *text, const char *string)
 /* Fill up with blanks to the next column; lines do not end in them. */
 static void pad_to(struct segmap_text *text, size_t start, size_t width)
 {
-	while (segmap_text_columns(text->bytes + start, text->size - start) < width)
+	size_t columns = segmap_text_columns(text->bytes + start, text->size - start);
+
+	for (; columns < width; columns++)
 		segmap_text_append_char(text, ' ');
 }
 
@@ -64,6 +66,7 @@ static void append_moves(struct segmap_text *text, const struct segmap_diff *dif
 		columns = segmap_text_columns(name.bytes, name.size);
 		width = columns > width ? columns : width;
 	}
+	text->failed |= name.failed;
 	for (size_t i = 0; i <= diff->n_moves && diff->n_moves; i++) {
 		const struct segmap_move *move = i ? &diff->moves[i - 1] : NULL;
 

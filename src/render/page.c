@@ -61,6 +61,8 @@ struct segmap_error *page_add(struct page *page, const struct segmap_layout *lay
 {
 	__attribute__((cleanup(picture_free))) struct picture picture = { 0 };
 	struct segmap_error *error = picture_make(layout, range, &picture);
+	size_t title_size = page->title.size, body_size = page->body.size;
+	int y = page->y;
 
 	if (error)
 		return error;
@@ -71,8 +73,16 @@ struct segmap_error *page_add(struct page *page, const struct segmap_layout *lay
 		html_map(&page->body, &picture, page->n_maps);
 	else
 		add_to_sheet(page, &picture);
-	page->n_maps++;
-	return page->body.failed || page->title.failed ? segmap_error_no_memory() : NULL;
+	if (!page->body.failed && !page->title.failed) {
+		page->n_maps++;
+		return NULL;
+	}
+	/* Of a map that there is no room for nothing stays: the others are whole. */
+	page->title.size = title_size;
+	page->body.size = body_size;
+	page->y = y;
+	page->title.failed = page->body.failed = false;
+	return segmap_error_no_memory();
 }
 
 static void append_sheet(struct segmap_text *document, const struct page *page)

@@ -16,7 +16,10 @@ struct page;
 SEGMAP_MUST_CHECK struct segmap_error *page_new(bool is_html, struct page **ret);
 void page_free(struct page *page);
 
-/* Add a picture of what @range leaves of @layout, which is not needed afterwards. */
+/*
+ * Add a picture of what @range leaves of @layout, which is not needed afterwards. On
+ * error @page is as it was.
+ */
 SEGMAP_MUST_CHECK struct segmap_error *page_add(struct page *page,
 						const struct segmap_layout *layout,
 						const struct range *range);
