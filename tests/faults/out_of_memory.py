@@ -5,13 +5,19 @@ that follow. Each n is a run of its own; the shortest way is walked in small ste
 a prime number, so that no period of theirs is always missed). In a build with AddressSanitizer its
 malloc and its search for leaks are behind the requests that do not fail.
 """
+import contextlib
 import json
 import os
+import pty
 import re
+import resource
 import subprocess
 import tempfile
+import termios
 
 import segtest
+from obedient import obedient
+from reader import Reader
 
 SHIM = os.path.join(segtest.BUILD, "tests", "faults", "libfailing_memory.so")
 NEVER = 10 ** 9
@@ -21,29 +27,41 @@ WORDS = b"segmap: memory: there is not enough"
 GLIBC_GIVES_UP = b"cannot allocate memory for thread-local data: ABORT"
 
 
-def attempt(n, lasting, *arguments):
-    """Run segmap with the n-th request for memory failing; its Result, and whether there was an n-th."""
-    mark = os.memfd_create("requests that failed")
+@contextlib.contextmanager
+def failing(n, lasting, spared=None):
+    """
+    The options of a process whose n-th request for memory fails, alone or with all that follow, and a
+    function that tells whether there was an n-th. The library that is spared takes what it wants.
+    """
+    mark = os.memfd_create("whether one has failed")
     try:
+        os.ftruncate(mark, 1)
         environment = dict(
             os.environ, LC_ALL="C", LD_PRELOAD=SHIM, SEGMAP_FAIL_AT=str(n), SEGMAP_FAIL_MARK=str(mark),
             # The shim comes before the sanitizer's malloc, and knows that it does.
             ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
         if lasting:
             environment["SEGMAP_FAIL_ON"] = "1"
-        completed = subprocess.run([segtest.SEGMAP, *map(str, arguments)], env=environment,
-                                   pass_fds=[mark], stdin=subprocess.DEVNULL, capture_output=True,
-                                   timeout=60, check=False)
-        return segtest.Result(completed), os.fstat(mark).st_size > 0
+        if spared:
+            environment["SEGMAP_FAIL_SPARE"] = spared
+        yield {"env": environment, "pass_fds": [mark]}, lambda: os.pread(mark, 1, 0) != b"\0"
     finally:
         os.close(mark)
 
 
-def steps(stride, lasting, *arguments):
+def attempt(n, lasting, *arguments, typed=b"", spared=None):
+    """Run segmap with the n-th request for memory failing; its Result, and whether there was an n-th."""
+    with failing(n, lasting, spared) as (options, has_failed):
+        completed = subprocess.run([segtest.SEGMAP, *map(str, arguments)], input=typed, timeout=60,
+                                   capture_output=True, check=False, **options)
+        return segtest.Result(completed), has_failed()
+
+
+def steps(stride, lasting, *arguments, attempted=attempt, **more):
     """The Result for each n-th request until there is none that is the n-th."""
     n = 1
     while True:
-        result, failed = attempt(n, lasting, *arguments)
+        result, failed = attempted(n, lasting, *arguments, **more)
         if not failed:
             break
         yield n, result
@@ -53,30 +71,30 @@ def steps(stride, lasting, *arguments):
 
 
 def without_figures(text):
-    """How much memory is used changes from run to run, and with it the columns."""
-    return re.sub(rb"[\d ]+", b" ", text)
+    """How much memory is used changes from run to run, and with it the columns; and addresses do."""
+    return re.sub(rb"[\d ]+", b" ", re.sub(rb"\b(0x)?[0-9a-f]{6,}\b", b"", text))
 
 
-def check(n, result, whole, statuses=(0, 1)):
-    """What must hold for every n; whole is what the undisturbed run writes."""
+def check(n, result, whole, status=0):
+    """What must hold for every n; whole and status are the undisturbed run's."""
     where = f"request {n}: status {result.status}, {result.err[:2000]!r}"
     if GLIBC_GIVES_UP in result.err:
         return
-    assert result.status in statuses, where
+    assert result.status in (status, 1), where
     for line in result.err.splitlines():
         assert line.startswith(b"segmap: "), where
-    if result.status:
+    if result.status != status:
         assert WORDS in result.err, where
     elif WORDS not in result.err:
         now, before = (without_figures(text).splitlines() for text in (result.out, whole))
         assert now == before, where + f" and silently wrong: {list(set(now) ^ set(before))[:6]}"
 
 
-def walk(stride, lasting, *arguments):
-    whole, _ = attempt(NEVER, lasting, *arguments)
-    assert whole.status == 0, whole.error_text
-    for n, result in steps(stride, lasting, *arguments):
-        check(n, result, whole.out)
+def walk(stride, lasting, *arguments, status=0, **more):
+    whole, _ = attempt(NEVER, lasting, *arguments, **more)
+    assert whole.status == status, whole.error_text
+    for n, result in steps(stride, lasting, *arguments, **more):
+        check(n, result, whole.out, status)
         if "-J" in arguments:
             assert result.out.endswith(b"\n") or not result.out, f"request {n}: {result.out[-99:]!r}"
             for line in result.out.splitlines():
@@ -149,8 +167,9 @@ def file_that_would_be_replaced_is_whole_whatever_happens(lasting):
                 file.write(b"before")
 
 
-@segtest.claim
-def program_that_is_run_to_verify_is_gone_whatever_happens():
+@contextlib.contextmanager
+def program_of_its_own():
+    """A program that ends at once, and that nobody else runs."""
     with tempfile.TemporaryDirectory() as directory:
         program = os.path.join(directory, "program")
         with open(segtest.which("true"), "rb") as file, open(program, "wb") as copy:
@@ -158,9 +177,163 @@ def program_that_is_run_to_verify_is_gone_whatever_happens():
         os.chmod(program, 0o755)
         if segtest.segmap("--explain", "--verify", program).status:
             raise segtest.Skip("needs a kernel that lets processes be traced")
+        yield program
+
+
+@segtest.claim
+def program_that_is_run_to_verify_is_gone_whatever_happens():
+    with program_of_its_own() as program:
+        whole, _ = attempt(NEVER, False, "--explain", "--verify", program)
         for n, result in steps(23, False, "--explain", "--verify", program):
-            check(n, result, result.out)
+            check(n, result, whole.out)
             assert not running_from(program), (n, running_from(program))
+
+
+@both((13,), (13, "-x", "--moment=exec,entry,exit"), (13, "--moment=exit"), (61, "--trace"),
+      (13, "--at", "0x0"), (401, "-J", "--trace"))
+def program_that_is_run_is_shown_or_memory_is_named_and_it_ends_by_itself(way):
+    lasting, stride, *options = way
+    with program_of_its_own() as program:
+        whole, _ = attempt(NEVER, lasting, "--run", *options, program)
+        for n, result in steps(stride, lasting, "--run", *options, program):
+            # The status is the program's; 1 where it was not started.
+            check(n, result, whole.out)
+            assert result.status == 0 or not result.out, (n, result.out[:200])
+            assert not running_from(program), (n, running_from(program))
+
+
+@both((13,), (13, "-x"), (13, "-r"), (29, "-J"))
+def differences_are_shown_or_memory_is_named(way):
+    lasting, stride, *options = way
+    with segtest.running(["sleep", "600"]) as a, obedient() as b:
+        b.tell("protect")
+        walk(stride, lasting, "--diff", *options, a.pid, b.pid, status=3)
+
+
+def saved(directory, name, *arguments):
+    path = os.path.join(directory, name)
+    with open(path, "wb") as file:
+        file.write(segtest.segmap("-J", *arguments).out)
+    return path
+
+
+@both((1009,), (1009, "-J"))
+def documents_are_compared_or_memory_is_named(way):
+    """json-c itself has enough: without, versions before 0.18 crash (src/read/json.c:is_room_for)."""
+    lasting, stride, *options = way
+    with segtest.running(["sleep", "600"]) as process, obedient() as other, \
+            tempfile.TemporaryDirectory() as directory:
+        documents = [saved(directory, "a.json", process.pid), saved(directory, "b.json", other.pid)]
+        walk(stride, lasting, "--diff", *options, *documents, status=3, spared="/libjson-c.")
+
+
+@segtest.claim
+def document_is_read_or_memory_is_named_where_there_is_a_limit():
+    """Nothing fails by itself here: there is just so much. From little on, until it is enough."""
+    with open(segtest.SEGMAP, "rb") as program:
+        if b"__asan_init" in program.read():
+            return  # it takes terabytes of addresses for itself
+    with segtest.running(["sleep", "600"]) as process, tempfile.TemporaryDirectory() as directory:
+        document = saved(directory, "a.json", "-x", "-S", process.pid)
+        n_refused, limit, result = 0, 1 << 22, None
+        while not result or result.status:
+            result = segtest.segmap("--diff", document, document, env={"LC_ALL": "C"}, preexec_fn=lambda: (
+                resource.setrlimit(resource.RLIMIT_AS, (limit, limit))))
+            where = (limit, result.status, result.error_text)
+            # Below it segmap's own libraries, or json-c, find no place.
+            if WORDS in result.err:
+                n_refused += 1
+                assert result.status == 1 and not result.out, where
+            elif result.status:
+                assert result.status in (1, 127) and b"shared" in result.err, where
+            limit += 3 << 16
+        assert n_refused and result.text.endswith("no difference but load bases\n"), (n_refused, result.text)
+
+
+@both((13,), (307, "-J"), (13, "-r"))
+def audit_has_findings_or_memory_is_named(way):
+    lasting, stride, *options = way
+    with tempfile.TemporaryDirectory() as directory:
+        program = os.path.join(directory, "program")
+        with open(segtest.which("sleep"), "rb") as file, open(program, "wb") as copy:
+            copy.write(file.read())
+        os.chmod(program, 0o755)
+        with segtest.running([program, "600"]) as process:
+            os.unlink(program)
+            walk(stride, lasting, "--audit", *options, process.pid, status=3)
+
+
+@both((37, "-q"), (37,), (37, "-J"))
+def questions_are_asked_or_memory_is_named(way):
+    lasting, stride, *options = way
+    walk(stride, lasting, "--quiz", "--seed=1", *options, "/bin/true", typed=b"r-x\n\xff\n.text\n")
+
+
+@both((601, "--svg"), (1201, "--html"))
+def picture_is_drawn_or_memory_is_named(way):
+    lasting, stride, form = way
+    with segtest.running(["sleep", "600"]) as process:
+        walk(stride, lasting, form, process.pid)
+
+
+def watch(n, lasting, *options, first, change):
+    """As attempt(), of a process that maps something and ends. first and change: what tells of them."""
+    def told(words):
+        return lambda data: reader.ended or re.search(words, data)
+
+    with obedient() as process, failing(n, lasting) as (popen_options, has_failed), \
+            tempfile.TemporaryFile() as errors:
+        with subprocess.Popen([segtest.SEGMAP, "--watch=0.02", *options, str(process.pid)], stderr=errors,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **popen_options) as watcher:
+            reader = Reader(watcher.stdout.fileno())
+            reader.wait_for(told(first), "the first map, or its end")
+            process.tell("map 3")
+            reader.wait_for(told(change), "the change, or its end")
+            process.tell_last("exit")
+            reader.wait_for_end()
+            status = watcher.wait(60)
+        errors.seek(0)
+        return segtest.Result(subprocess.CompletedProcess([], status, reader.data, errors.read())), has_failed()
+
+
+@both((67, [], rb"\ntotal ", rb"\.\d{3} [+>] "), (97, ["-x"], rb"\ntotal ", rb"\.\d{3} [+>] "),
+      (809, ["-J"], rb"\n", rb'"event":"change"'))
+def watched_process_is_followed_or_memory_is_named(way):
+    lasting, stride, options, first, change = way
+    more = {"attempted": watch, "first": first, "change": change}
+    for n, result in steps(stride, lasting, *options, **more):
+        where = f"request {n}: status {result.status}, {result.err[:2000]!r}, {result.out[-500:]!r}"
+        assert result.status in (0, 1), where
+        assert all(line.startswith(b"segmap: ") for line in result.err.splitlines()), where
+        assert (WORDS in result.err) == (result.status == 1), where
+        assert result.status or (change in result.out and (b"has ended" in result.out or "-J" in options)), where
+        assert "-J" not in options or all(map(json.loads, result.out.splitlines())), where
+
+
+@segtest.parameters(False, True)
+def terminal_is_given_back_whatever_happens(lasting):
+    shown, hidden = b"\033[?1049h", b"\033[?1049l"
+    n, any_failed = 1, True
+    while any_failed:
+        with obedient() as process, failing(n, lasting) as (options, has_failed):
+            options["env"]["TERM"] = "xterm"
+            leader, follower = pty.openpty()
+            before = termios.tcgetattr(leader)
+            with subprocess.Popen([segtest.SEGMAP, "--watch=0.02", str(process.pid)], stdin=follower,
+                                  stdout=follower, stderr=follower, **options) as watcher:
+                os.close(follower)
+                reader = Reader(leader)
+                reader.wait_for(lambda data: reader.ended or b"\033[J" in data, "the first map, or its end")
+                process.tell_last("exit")
+                reader.wait_for_end()
+                status = watcher.wait(60)
+            where = f"request {n}: status {status}, {reader.data[-500:]!r}"
+            assert reader.data.count(shown) == reader.data.count(hidden), where
+            assert termios.tcgetattr(leader) == before, where
+            assert status in (0, 1) and (WORDS in reader.data) == (status == 1), where
+            os.close(leader)
+            any_failed = has_failed()
+        n += 37 * segtest.EVERY
 
 
 def running_from(path):
