@@ -131,14 +131,16 @@ static bool copy_all(int from, int to)
 	for (;;) {
 		ssize_t got = pread(from, buffer, sizeof(buffer), at);
 
+		if (got < 0 && errno == EINTR)
+			continue;
 		if (got <= 0)
 			return got == 0;
 		for (ssize_t written = 0; written < got;) {
 			ssize_t n = write(to, buffer + written, (size_t)(got - written));
 
-			if (n < 0)
+			if (n < 0 && errno != EINTR)
 				return false;
-			written += n;
+			written += n < 0 ? 0 : n;
 		}
 		at += got;
 	}

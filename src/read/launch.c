@@ -1,6 +1,7 @@
 /* src/read/launch.c - becoming a program that a detached process of our own traces for a while. */
 #include <segmap/launch.h>
 #include "base/scope.h"
+#include "read/bytes.h"
 #include "read/startup.h"
 #include "read/syscalls.h"
 #include "read/trace.h"
@@ -62,22 +63,39 @@ enum word {
 	WORD_GIVEN_UP,
 };
 
+/* So few bytes go at once or not at all. */
+static bool send_whole(const struct segmap_launch *launch, const void *what, size_t size)
+{
+	ssize_t sent;
+
+	do {
+		sent = send(launch->channel, what, size, MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+	return sent == (ssize_t)size;
+}
+
 static void say(const struct segmap_launch *launch, enum word word)
 {
 	char byte = (char)word;
 
-	(void)!send(launch->channel, &byte, 1, MSG_NOSIGNAL);
+	send_whole(launch, &byte, sizeof(byte));
+}
+
+static bool receive_whole(const struct segmap_launch *launch, void *ret, size_t size)
+{
+	ssize_t got;
+
+	do {
+		got = recv(launch->channel, ret, size, MSG_WAITALL);
+	} while (got < 0 && errno == EINTR);
+	return got == (ssize_t)size;
 }
 
 static enum word hear(const struct segmap_launch *launch)
 {
 	char byte;
-	ssize_t got;
 
-	do {
-		got = recv(launch->channel, &byte, 1, 0);
-	} while (got < 0 && errno == EINTR);
-	return got == 1 ? (enum word)byte : WORD_NONE;
+	return receive_whole(launch, &byte, sizeof(byte)) ? (enum word)byte : WORD_NONE;
 }
 
 static struct segmap_error *cannot_start(const struct segmap_launch *launch, int errnum)
@@ -272,7 +290,7 @@ struct segmap_error *segmap_launch_become(struct segmap_launch *launch)
 	int tracer;
 
 	/* Yama allows it to descendants only, or to whom we name; later to nobody any more. */
-	if (recv(launch->channel, &tracer, sizeof(tracer), MSG_WAITALL) == sizeof(tracer)) {
+	if (receive_whole(launch, &tracer, sizeof(tracer))) {
 		prctl(PR_SET_PTRACER, (unsigned long)tracer, 0, 0, 0);
 		say(launch, WORD_MAY_TRACE);
 		word = hear(launch);
@@ -315,7 +333,7 @@ struct segmap_error *segmap_launch_attach(struct segmap_launch *launch)
 			return segmap_error_no_memory();
 		launch->request = PTRACE_SYSCALL;
 	}
-	if (send(launch->channel, &pid, sizeof(pid), MSG_NOSIGNAL) != sizeof(pid) ||
+	if (!send_whole(launch, &pid, sizeof(pid)) ||
 	    hear(launch) != WORD_MAY_TRACE)
 		return segmap_error_new(SEGMAP_ERROR_NO_PROCESS, launch->options.arguments[0],
 					"it ended before it began");
@@ -396,11 +414,11 @@ static bool is_doomed(pid_t pid, pid_t tid)
 	unsigned long long pending = 0;
 	const char *line;
 	scope_close int fd = -1;
-	ssize_t size;
+	int64_t size;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", (int)pid, (int)tid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	size = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	size = fd < 0 ? -1 : fd_read(fd, text, sizeof(text) - 1, 0);
 	if (size <= 0)
 		return true;
 	text[size] = '\0';

@@ -1,6 +1,7 @@
 /* src/read/pagemap.c - which pages of a process are in memory or in swap, and how. */
 #include "base/range.h"
 #include "base/scope.h"
+#include "read/bytes.h"
 #include <errno.h>
 #include <segmap/summary.h>
 #include <string.h>
@@ -187,8 +188,8 @@ static void count_sharers(struct reading *reading, size_t n)
 		       (reading->entries[end] & ENTRY_FRAME) == frame + (end - i))
 			end++;
 		size = (end - i) * sizeof(*reading->counts);
-		if (pread(reading->memory->kpagecount, &reading->counts[i], size,
-			  (off_t)(frame * sizeof(*reading->counts))) != (ssize_t)size)
+		if (fd_read(reading->memory->kpagecount, &reading->counts[i], size,
+			    frame * sizeof(*reading->counts)) != (int64_t)size)
 			memset(&reading->counts[i], 0, size);
 	}
 }
@@ -206,9 +207,8 @@ static bool is_all_counted(struct reading *reading, uint64_t start, uint64_t end
 
 	reading->n_zeros = 0;
 	if (n > SHORT ||
-	    pread(reading->memory->pagemap, reading->entries, size,
-		  (off_t)(start / reading->page_size * sizeof(*reading->entries))) !=
-		    (ssize_t)size)
+	    fd_read(reading->memory->pagemap, reading->entries, size,
+		    start / reading->page_size * sizeof(*reading->entries)) != (int64_t)size)
 		return false;
 	for (size_t i = 0; i < n; i++)
 		n_present += (reading->entries[i] & ENTRY_PRESENT) != 0;

@@ -197,8 +197,8 @@ static bool is_resident(const struct segmap_layout *layout, int dir, const struc
 	size_t size = n * sizeof(entries[0]);
 
 	if (fd < 0 || n > MOST_PAGES ||
-	    pread(fd, entries, size,
-		  (off_t)(vma->start / layout->page_size * sizeof(entries[0]))) != (ssize_t)size)
+	    fd_read(fd, entries, size, vma->start / layout->page_size * sizeof(entries[0])) !=
+		    (int64_t)size)
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (!(entries[i] >> 63))
@@ -388,7 +388,7 @@ static struct segmap_error *read_brief_moment(int dir, struct moment *ret)
 	scope_close int fd = openat(dir, "auxv", O_RDONLY | O_CLOEXEC);
 	struct moment moment = { 0 };
 
-	if (fd >= 0 && read(fd, moment.auxv, sizeof(moment.auxv)) < 0)
+	if (fd >= 0 && fd_read(fd, moment.auxv, sizeof(moment.auxv), 0) < 0)
 		memset(moment.auxv, 0, sizeof(moment.auxv));
 	*ret = moment;
 	return NULL;
@@ -419,7 +419,7 @@ static struct segmap_error *read_moment(int dir, const char *name, unsigned int 
 	maps = openat(dir, "maps", O_RDONLY | O_CLOEXEC);
 	if (maps < 0)
 		return read_error(errno, name, "read its map");
-	if (read(maps, start, sizeof(start) - 1) > 0)
+	if (fd_read(maps, start, sizeof(start) - 1, 0) > 0)
 		moment.first = strtoull(start, NULL, 16);
 	*ret = moment;
 	return NULL;

@@ -69,6 +69,23 @@ static void use_null_streams(void)
 		close(null);
 }
 
+/* read(2), again where it is interrupted. Safe between fork and execve. */
+static bool read_pipe(int fd, void *ret, size_t size)
+{
+	ssize_t got;
+
+	do {
+		got = read(fd, ret, size);
+	} while (got < 0 && errno == EINTR);
+	return got == (ssize_t)size;
+}
+
+static void write_pipe(int fd, const void *what, size_t size)
+{
+	while (write(fd, what, size) < 0 && errno == EINTR)
+		continue;
+}
+
 /* Only what is safe between fork and execve in a process with threads. */
 static _Noreturn void become(const struct segmap_run *run, int go, int refusal)
 {
@@ -88,12 +105,12 @@ static _Noreturn void become(const struct segmap_run *run, int go, int refusal)
 	}
 	sigprocmask(SIG_SETMASK, &run->mask, NULL);
 	/* Nothing comes if whoever traces it is no more. */
-	if (read(go, &byte, 1) != 1)
+	if (!read_pipe(go, &byte, 1))
 		_exit(127);
 	execve(options->path, options->arguments ? options->arguments : alone,
 	       options->environment ? options->environment : environ);
 	errnum = errno;
-	(void)!write(refusal, &errnum, sizeof(errnum));
+	write_pipe(refusal, &errnum, sizeof(errnum));
 	_exit(127);
 }
 
@@ -127,7 +144,7 @@ static void take_end(struct segmap_run *run, int status)
 
 	run->pid = 0;
 	if (run->reached == SEGMAP_MOMENT_NONE && WIFEXITED(status) &&
-	    read(run->refusal, &errnum, sizeof(errnum)) == sizeof(errnum)) {
+	    read_pipe(run->refusal, &errnum, sizeof(errnum))) {
 		run->state = SEGMAP_RUN_REFUSED;
 		run->errnum = errnum;
 	} else if (WIFEXITED(status)) {
@@ -399,7 +416,7 @@ static struct segmap_error *begin(struct segmap_run *run)
 					"trace it: %s (a tracer or a sandbox may forbid it; see "
 					"kernel.yama.ptrace_scope)",
 					strerror(errno));
-	(void)!write(go_write, "", 1);
+	write_pipe(go_write, "", 1);
 	return NULL;
 }
 

@@ -1,8 +1,8 @@
-"""Reads that give less than was asked for, and a process that ends at any step.
+"""Reads that give less than was asked for, calls that are interrupted, and a process that ends at any step.
 
-fixtures/faults/reading.c is loaded before libc: it cuts reads short, or kills the process that segmap
-looks at before the n-th read or opening of a file, and goes on when that process has ended. In
-the sandbox nothing can be killed, so that is left out.
+fixtures/faults/reading.c is loaded before libc: it cuts reads short, has every other call fail with EINTR, or
+kills the process that segmap looks at before the n-th read or opening of a file, and goes on when that
+process has ended. In the sandbox nothing can be killed, so that is left out.
 """
 import json
 import os
@@ -51,6 +51,42 @@ def short_reads_change_nothing(most):
             short, _ = preloaded(arguments, SEGMAP_READ_MOST=str(most))
             assert (short.status, short.err) == (0, b""), (arguments, short.status, short.error_text)
             assert comparable(short.out) == comparable(whole.out), arguments
+
+
+def masked(text):
+    """comparable(), of a program that is at other addresses in each run."""
+    return comparable(re.sub(rb"\b(0x)?[0-9a-f]{6,}\b", b"", text))
+
+
+@segtest.parameters(["--run", "/bin/true"], ["--run", "-x", "--trace", "--moment=exec,entry,exit", "true"],
+                    ["--explain", "--verify", "/bin/true"], ["--quiz", "--seed=1", "/bin/true"])
+def calls_that_are_interrupted_around_a_program_are_made_again(arguments):
+    whole, _ = preloaded(arguments)
+    assert whole.status == 0 and whole.err == b"", (whole.status, whole.error_text)
+    interrupted, _ = preloaded(arguments, SEGMAP_INTERRUPT="1")
+    assert (interrupted.status, interrupted.err) == (0, b""), (interrupted.status, interrupted.error_text)
+    assert masked(interrupted.out) == masked(whole.out), interrupted.text
+
+
+@segtest.claim
+def calls_that_are_interrupted_around_processes_are_made_again():
+    with segtest.running(["sleep", "600"]) as a, segtest.running(["sleep", "600"]) as b, \
+            tempfile.TemporaryDirectory() as directory:
+        documents = []
+        for process in (a, b):
+            documents.append(os.path.join(directory, f"{process.pid}.json"))
+            with open(documents[-1], "wb") as file:
+                file.write(segtest.segmap("-J", process.pid).out)
+        path = os.path.join(directory, "out")
+        for arguments in (["--audit", a.pid], ["-x", a.pid], ["--diff", a.pid, b.pid],
+                          ["--diff", *documents], ["--output-file", path, a.pid], ["--svg", a.pid]):
+            whole, _ = preloaded(arguments)
+            interrupted, _ = preloaded(arguments, SEGMAP_INTERRUPT="1")
+            assert (interrupted.status, interrupted.err) == (whole.status, b""), (
+                arguments, interrupted.status, interrupted.error_text)
+            assert comparable(interrupted.out) == comparable(whole.out), arguments
+        with open(path, "rb") as file:
+            assert file.read() == segtest.segmap(a.pid, env={"LC_ALL": "C"}).out
 
 
 def killed_at(n, *options):
