@@ -98,7 +98,7 @@ def killed_at(n, *options):
     return result, killed, rows
 
 
-@segtest.parameters((7,), (11, "-x"), (47, "-S", "-X"), (7, "--at", "0x0"), (47, "--summary"))
+@segtest.parameters((7,), (11, "-x"), (47, "-S", "-X"), (7, "--at", "0x0"), (47, "--summary"), (13, "--audit"))
 def process_that_ends_is_shown_whole_or_not_at_all(stride_and_options):
     stride, *options = stride_and_options
     n = 1
@@ -106,8 +106,9 @@ def process_that_ends_is_shown_whole_or_not_at_all(stride_and_options):
         result, killed, rows = killed_at(n, "-J", *options)
         if not killed:
             break
-        assert result.status in (0, 1), (n, result.status, result.error_text)
-        if result.status:
+        assert result.status in (0, 1) or "--audit" in options and result.status == 3, (
+            n, result.status, result.error_text)
+        if result.status == 1:
             [line] = result.error_text.splitlines()
             assert line.startswith("segmap: ") and re.search("zombie|ended|no such process", line), line
             assert result.out == b"", (n, result.out[:200])
@@ -122,6 +123,37 @@ def process_that_ends_is_shown_whole_or_not_at_all(stride_and_options):
         n += stride
     if n == 1:
         raise segtest.Skip("needs a dynamic linker that loads something before libc")
+
+
+@segtest.claim
+def differences_to_a_process_that_ends_are_shown_or_it_is_said_why_not():
+    with segtest.running(["sleep", "600"]) as other:
+        n, killed = 1, True
+        while killed:
+            result, killed, _ = killed_at(n, "-J", "--diff", other.pid)
+            where = (n, result.status, result.error_text)
+            assert result.status in (0, 1, 3), where
+            if result.status == 1:
+                [line] = result.error_text.splitlines()
+                assert re.search("zombie|ended|no such process", line) and result.out == b"", where
+            else:
+                segtest.validate(json.loads(result.out))
+            n += 23 * segtest.EVERY
+
+
+@segtest.claim
+def watching_a_process_that_ends_ends_whenever_that_is():
+    for n in segtest.some(range(1, 400, 53)):
+        result, killed, _ = killed_at(n, "-J", "--watch=0.01")
+        where = (n, result.status, result.error_text)
+        assert killed and result.status in (0, 1), where
+        documents = [json.loads(line) for line in result.out.splitlines()]
+        for document in documents:
+            segtest.validate(document)
+        if result.status:
+            assert re.search("zombie|ended|no such process", result.error_text) and not documents, where
+        else:
+            assert not result.err and (not documents or documents[-1]["event"] == "exit"), where
 
 
 segtest.main()
