@@ -210,7 +210,7 @@ static bool is_resident(const struct segmap_layout *layout, int dir, const struc
  * The vdso is an ELF object that no file holds: the kernel has put it into the
  * process, headers and all. Where the process's memory cannot be read, segmap's
  * own is the same one, if it has the same size. So it is where reading would change
- * the process: a page that is read becomes resident. 0, or an errno value: ENOENT
+ * the process: a page that is read becomes resident. 0, or an errno value: ENOEXEC
  * where segmap's own is another.
  */
 static int find_vdso(const struct segmap_layout *layout, int dir, uint64_t size,
@@ -230,7 +230,7 @@ static int find_vdso(const struct segmap_layout *layout, int dir, uint64_t size,
 		return 0;
 	*opened = SEGMAP_OPENED_SELF;
 	if (layout->word_size && layout->word_size != sizeof(void *))
-		return ENOENT;
+		return ENOEXEC;
 	result = file_read_whole(AT_FDCWD, "/proc/self/maps", 1 << 20, &own_maps, &maps_size);
 	if (result < 0)
 		return -result;
@@ -241,7 +241,7 @@ static int find_vdso(const struct segmap_layout *layout, int dir, uint64_t size,
 			return 0;
 		}
 	}
-	return ENOENT;
+	return ENOEXEC;
 }
 
 /* Keep the vdso's bytes; they are parsed with the files. */
@@ -265,8 +265,8 @@ static struct segmap_error *read_vdso(struct segmap_layout *layout, int dir)
 	if (problem == ENOMEM)
 		return segmap_error_no_memory();
 	if (problem)
-		return problem == ENOENT ? NULL :
-					   segmap_layout_note(layout, "[vdso] cannot be read: %s",
+		return problem == ENOEXEC ? NULL :
+					    segmap_layout_note(layout, "[vdso] cannot be read: %s",
 							      strerror(problem));
 	layout->vdso_bytes = return_ptr(bytes);
 	layout->vdso_size = size;
