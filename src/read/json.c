@@ -225,13 +225,13 @@ static struct segmap_error *scan(struct scanner *scanner)
 }
 
 /*
- * Without memory json-c crashes or leaves members out, and says nothing of it: before 0.17 (its pull
- * request 759), and here and there before 0.18. So as much as it can take for what the scanner has seen
- * is asked for first, and given back. That is two to four times of what it takes for a document.
+ * Without memory json-c crashes or leaves members out, and says nothing of it: before 0.17 (its
+ * pull request 759), and here and there before 0.18. So as much as it can take for what the scanner
+ * has seen is asked for first, and given back: two to four times what it takes for a document.
  */
 static bool is_room_for(const struct scanner *scanner)
 {
-	/* A list or object as it begins; a word with its part of tables that are doubled and copied. */
+	/* A list or object as it begins; a word with its part of tables that are doubled. */
 	enum { CONTAINER = 1024, WORD = 192, ALWAYS = 2 * 1024 * 1024 };
 	size_t room = scanner->n_containers * CONTAINER + scanner->n_words * WORD +
 		      2 * scanner->size + ALWAYS;

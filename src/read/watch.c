@@ -106,8 +106,9 @@ static bool replace(char **kept, size_t *kept_size, char *bytes, size_t size)
 }
 
 /*
- * *@executed: it executes another program than when it was last asked; false the first time. *@busy:
- * execve(2) is at it, and has not made an auxiliary vector yet (Linux fs/binfmt_elf.c:create_elf_tables).
+ * *@executed: it executes another program than when it was last asked; false the first time.
+ * *@busy: execve(2) is at it, and has not made an auxiliary vector yet (Linux
+ * fs/binfmt_elf.c:create_elf_tables).
  */
 static struct segmap_error *look_at_program(struct segmap_watch *watch, bool *executed, bool *busy)
 {
