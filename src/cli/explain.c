@@ -16,12 +16,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What has come of the programs so far. */
+/* What has come of the programs so far. One process tells another: nothing pads it. */
 struct tally {
 	size_t n_shown, n_failed, n_refused;
 	size_t n_unreached; /* programs that ended before --verify could look at them */
 	size_t n_differ;    /* programs of which --verify or --audit has found something */
-	bool wrong_usage;   /* a library was to be verified */
+	size_t n_misused;   /* libraries that were to be verified */
 };
 
 /* One run of --explain. */
@@ -280,7 +280,7 @@ static struct segmap_error *verify_explained(struct explaining *explaining,
 	struct segmap_error *error;
 
 	if (first->prediction->is_library) {
-		explaining->tally.wrong_usage = true;
+		explaining->tally.n_misused++;
 		return segmap_error_new(SEGMAP_ERROR_FORMAT, first->target,
 					"--verify: a library cannot be run");
 	}
@@ -340,22 +340,18 @@ static void explain_all(struct explaining *explaining, struct output *output)
 		explaining->tally.n_failed += explaining->tally.n_shown;
 		explaining->tally.n_shown = 0;
 	}
-	if (explaining->tally.wrong_usage)
+	if (explaining->tally.n_misused)
 		fputs("Try 'segmap --help'\n", stderr);
 }
 
-/* What the process that parses tells at its end. */
-struct told {
-	struct tally tally;
-	int problem; /* of writing */
-};
-
-/* In a process of its own, for --verify: parse, and have @explaining->runner run programs. */
+/*
+ * In a process of its own, for --verify: parse, and have @explaining->runner run programs; then
+ * tell the tally and what the problem was in writing.
+ */
 static _Noreturn void explain_apart(struct explaining *explaining, struct output *output)
 {
 	struct segmap_error *error =
 		confine(explaining->options, NULL, SANDBOX_PROCESSES, NULL);
-	struct told told;
 
 	if (error) {
 		report(error);
@@ -365,9 +361,9 @@ static _Noreturn void explain_apart(struct explaining *explaining, struct output
 	}
 	fflush(output->file);
 	output_failed(output);
-	told = (struct told){ .tally = explaining->tally, .problem = output->problem };
 	verify_end(explaining->runner);
-	apart_tell(explaining->runner, &told, sizeof(told));
+	if (apart_tell(explaining->runner, &explaining->tally, sizeof(explaining->tally)))
+		apart_tell(explaining->runner, &output->problem, sizeof(output->problem));
 	_exit(0);
 }
 
@@ -377,7 +373,7 @@ static _Noreturn void explain_apart(struct explaining *explaining, struct output
  */
 static struct segmap_error *verify_all(struct explaining *explaining, struct output *output)
 {
-	struct told told = { 0 };
+	struct tally tally;
 	struct apart apart;
 	struct segmap_error *error = apart_begin("--verify", &apart);
 
@@ -387,19 +383,18 @@ static struct segmap_error *verify_all(struct explaining *explaining, struct out
 		explaining->runner = &apart;
 		explain_apart(explaining, output);
 	}
-	if (verify_serve(explaining->options, &apart) && apart_hear(&apart, &told, sizeof(told))) {
-		explaining->tally = told.tally;
-		output->problem = told.problem;
-	} else {
+	if (verify_serve(explaining->options, &apart) && apart_hear(&apart, &tally, sizeof(tally)) &&
+	    apart_hear(&apart, &output->problem, sizeof(output->problem)))
+		explaining->tally = tally;
+	else
 		explaining->tally.n_failed++; /* it was ended: by its sandbox, then it said so */
-	}
 	apart_end(&apart);
 	return NULL;
 }
 
 static int status_of(const struct tally *tally)
 {
-	if (tally->wrong_usage)
+	if (tally->n_misused)
 		return STATUS_USAGE;
 	if (tally->n_differ)
 		return STATUS_DIFFERS;

@@ -311,9 +311,9 @@ struct turn {
 	bool heading;
 };
 
-/* How that went. */
+/* How that went. Nothing pads it. */
 struct told {
-	bool shown;
+	int shown;   /* 1; 0: it could not be */
 	int problem; /* of writing */
 };
 
