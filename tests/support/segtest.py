@@ -14,6 +14,7 @@ raises segtest.Skip("what is missing"). SEGMAP_TEST_REQUIRE_ALL=1 makes a skip
 a failure. The file exits 0, 1, or 77 when every claim was skipped.
 
 SEGMAP_TEST_EVERY=N takes a sample where many values are tried alike: see some().
+SEGMAP_TEST_VALGRIND=DIRECTORY runs segmap by under-valgrind, which writes there.
 
 From meson come SEGMAP (the program under test), SEGMAP_SOURCE (the source
 tree) and SEGMAP_BUILD (the build tree).
@@ -33,6 +34,10 @@ BUILD = os.environ.get("SEGMAP_BUILD") or os.path.join(SOURCE, "build")
 SEGMAP = os.environ.get("SEGMAP") or os.path.join(BUILD, "segmap")
 REQUIRE_ALL = os.environ.get("SEGMAP_TEST_REQUIRE_ALL") == "1"
 EVERY = int(os.environ.get("SEGMAP_TEST_EVERY") or "1")
+
+if os.environ.get("SEGMAP_TEST_VALGRIND"):
+    os.environ.setdefault("SEGMAP_PROGRAM", SEGMAP)
+    SEGMAP = os.environ["SEGMAP"] = os.path.join(SOURCE, "tests", "support", "under-valgrind")
 
 _claims = []
 
