@@ -23,6 +23,7 @@ import contextlib
 import difflib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -38,6 +39,11 @@ EVERY = int(os.environ.get("SEGMAP_TEST_EVERY") or "1")
 if os.environ.get("SEGMAP_TEST_VALGRIND"):
     os.environ.setdefault("SEGMAP_PROGRAM", SEGMAP)
     SEGMAP = os.environ["SEGMAP"] = os.path.join(SOURCE, "tests", "support", "under-valgrind")
+
+# A shell has what it starts in the background ignore these, which what is started here would inherit.
+for _signal in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(_signal) == signal.SIG_IGN:
+        signal.signal(_signal, signal.SIG_DFL)
 
 _claims = []
 
