@@ -46,6 +46,7 @@ struct query {
 	size_t n, capacity;
 	bool give_up;		/* only the whole map will do */
 	bool failed;		/* no memory */
+	char name[PATH_MAX];	/* by the kernel; cleared once: valgrind does not know that */
 };
 
 static void query_free(struct query *query)
@@ -90,13 +91,12 @@ static size_t find_start(const struct query *query, uint64_t start)
  */
 static bool ask(struct query *query, uint64_t addr, bool or_next, size_t *ret)
 {
-	char name[PATH_MAX];
 	struct procmap_query_arguments arguments = {
 		.size = sizeof(arguments),
 		.flags = or_next ? QUERY_OR_NEXT : 0,
 		.addr = addr,
-		.name_size = sizeof(name),
-		.name_addr = (uintptr_t)name,
+		.name_size = sizeof(query->name),
+		.name_addr = (uintptr_t)query->name,
 	};
 	struct found_vma *vma;
 
@@ -126,7 +126,7 @@ static bool ask(struct query *query, uint64_t addr, bool or_next, size_t *ret)
 		.flags = (uint32_t)arguments.vma_flags,
 		.dev_major = arguments.dev_major,
 		.dev_minor = arguments.dev_minor,
-		.name = escape_newlines(arguments.name_size ? name : ""),
+		.name = escape_newlines(arguments.name_size ? query->name : ""),
 	};
 	query->failed = !vma->name;
 	if (query->failed)

@@ -15,14 +15,15 @@ os.environ["SEGMAP_TEST_VALGRIND"] = DIRECTORY.name
 import segtest  # noqa: E402
 from obedient import obedient  # noqa: E402
 
-# {pid}: a process; {maps}, {core}, {document}: it, saved; {program}: a file. Each mode of segmap, with what is
-# done besides.
+# {pid}: a process; {address}: of its program; {maps}, {core}, {document}: it, saved; {program}: a file. Each mode
+# of segmap, with what is done besides.
 MODES = {
     "process": "-x -S -o +PAGES,VMFLAGS {pid}",
     "json": "-XX -S -J {pid}",
     "summary": "--summary -X --sort=RSS {pid}",
     "all": "--all -q",
-    "at": "--at libc.so.6!malloc --at .text --at main --at 0 {pid}",
+    "address": "-J --at {address} {pid}",
+    "symbol": "--at libc.so.6!malloc --at .text --at main --at 0 {pid}",
     "audit": "--audit {pid}",
     "maps": "--maps {maps} --html",
     "core": "--core {core} -J --at main",
@@ -79,7 +80,8 @@ SAVED = {"{maps}": save_maps, "{document}": save_document, "{core}": save_core}
 @segtest.parameters(*MODES)
 def nothing_is_found(mode):
     with obedient() as process, tempfile.TemporaryDirectory() as directory, memcheck() as (environment, found):
-        words = {"{pid}": str(process.pid), "{program}": segtest.which("true")}
+        words = {"{pid}": str(process.pid), "{address}": hex(segtest.maps(process.pid)[0][0]),
+                 "{program}": segtest.which("true")}
         words.update((word, save(process, os.path.join(directory, "saved"))) for word, save in SAVED.items()
                      if word in MODES[mode])
         result = segtest.segmap(*(words.get(word, word) for word in MODES[mode].split()), env=environment,
