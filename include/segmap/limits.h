@@ -39,6 +39,7 @@ enum {
 	SEGMAP_MAX_CORE_NOTE = 64 * 1024 * 1024, /* bytes; the kernel's NT_FILE has 16 MiB at most */
 	SEGMAP_MAX_LINE = 1024 * 1024, /* bytes of a line of a saved map */
 	SEGMAP_MAX_DOCUMENT = 64 * 1024 * 1024, /* bytes of a saved JSON document */
+	SEGMAP_MAX_AUDITED = 1 << 24, /* pages of images that an audit looks at: 64 GiB */
 	SEGMAP_MAX_COMMAND = 4 * 1024 * 1024, /* bytes of /proc/PID/cmdline */
 	/* A table of at most this many bytes is read without asking how much of the file is
 	 * on disk: file systems that compress or inline small files report few blocks. */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <segmap/limits.h>
 #include <segmap/symbols.h>
 #include <stdio.h>
 #include <string.h>
@@ -179,10 +180,15 @@ enum page_kind page_window_at(struct page_window *window, uint64_t addr, uint64_
 		uint64_t most = sizeof(window->entries) / sizeof(window->entries[0]);
 		uint64_t n =
 			end > page ? (end - page + window->page_size - 1) / window->page_size : 1;
-		int64_t got =
-			fd_read(window->pagemap, window->entries, min_u64(n, most) * sizeof(entry),
-				page / window->page_size * sizeof(entry));
+		int64_t got;
 
+		/* A mapping can be as long as the address space, and have next to nothing in it. */
+		window->exhausted |= n > 1 && window->n_read >= SEGMAP_MAX_AUDITED;
+		if (n > 1 && window->exhausted)
+			return PAGE_ABSENT;
+		got = fd_read(window->pagemap, window->entries, min_u64(n, most) * sizeof(entry),
+			      page / window->page_size * sizeof(entry));
+		window->n_read += min_u64(n, most);
 		window->start = window->end = page;
 		if (got < (int64_t)sizeof(entry))
 			return PAGE_ABSENT;
@@ -421,8 +427,8 @@ static bool compare_piece(struct comparing *comparing, uint32_t index, uint64_t 
 	struct segmap_evidence *evidence = comparing->evidence;
 	uint64_t page_size = comparing->layout->page_size;
 
-	for (uint64_t page = page_down(piece->start, page_size); page < piece->end;
-	     page += page_size) {
+	for (uint64_t page = page_down(piece->start, page_size);
+	     page < piece->end && !comparing->window->exhausted; page += page_size) {
 		enum page_kind kind = page_window_at(comparing->window, page, end);
 
 		if (kind != PAGE_PRIVATE && kind != PAGE_SWAPPED)
@@ -481,7 +487,8 @@ static struct segmap_error *compare_with_files(struct segmap_layout *layout,
 }
 
 /* What could not be looked at. */
-static struct segmap_error *note_gaps(struct segmap_layout *layout)
+static struct segmap_error *note_gaps(struct segmap_layout *layout,
+				      const struct page_window *window)
 {
 	const struct segmap_evidence *evidence = layout->evidence;
 	struct segmap_error *error = NULL;
@@ -503,6 +510,11 @@ static struct segmap_error *note_gaps(struct segmap_layout *layout)
 			"more bytes differ from the files: the first %d stretches "
 			"are told",
 			MOST_ALTERED);
+	if (!error && window->exhausted)
+		error = segmap_layout_note(layout,
+					   "more than %d pages of code and constants are mapped: the "
+					   "others were not compared with the files",
+					   SEGMAP_MAX_AUDITED);
 	return error;
 }
 
@@ -526,7 +538,7 @@ struct segmap_error *segmap_layout_gather(struct segmap_layout *layout)
 	error = compare_with_files(layout, window);
 	if (!error)
 		error = link_map_read(layout, window);
-	return error ? error : note_gaps(layout);
+	return error ? error : note_gaps(layout, window);
 }
 
 struct segmap_error *segmap_layout_name_altered(struct segmap_layout *layout)

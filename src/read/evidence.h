@@ -24,6 +24,8 @@ struct page_window {
 	int pagemap; /* descriptor */
 	uint64_t page_size;
 	uint64_t start, end; /* runtime addresses of the entries that are there, [start, end) */
+	uint64_t n_read; /* entries, all together */
+	bool exhausted;	 /* there are more pages than are looked at: the others count as absent */
 	uint64_t entries[1024];
 };
 

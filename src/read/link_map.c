@@ -167,7 +167,7 @@ static bool find_debug(struct walk *walk, size_t index, uint64_t *ret)
 	       read_words(walk, entry, ret, 1);
 }
 
-/* Whether none of the pages that the map has of image @index is in memory or in swap. */
+/* Whether it is known that no page that the map has of image @index is in memory or in swap. */
 static bool is_absent(const struct walk *walk, size_t index)
 {
 	const struct segmap_layout *layout = walk->layout;
@@ -176,12 +176,13 @@ static bool is_absent(const struct walk *walk, size_t index)
 		const struct segmap_vma *vma = &layout->vmas[i];
 
 		for (uint64_t page = vma->start;
-		     layout->annotations[i].image == (int32_t)index && page < vma->end;
+		     layout->annotations[i].image == (int32_t)index && page < vma->end &&
+		     !walk->window->exhausted;
 		     page += layout->page_size)
 			if (page_window_at(walk->window, page, vma->end) != PAGE_ABSENT)
 				return false;
 	}
-	return true;
+	return !walk->window->exhausted;
 }
 
 /*
