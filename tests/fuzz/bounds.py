@@ -3,6 +3,7 @@
 Each file is sparse, or small, and claims very much. segmap ends with a message or a map, the right status,
 and without the memory that the file asks for. That it ends at all is what the time limit is for.
 """
+import contextlib
 import os
 import resource
 import struct
@@ -258,6 +259,29 @@ def a_map_s_line_is_no_longer_than_a_path():
         run("--maps", Files(directory).make("hole", size=10 * GIB), status=1, says="longer than a map's are")
         run("--maps", Files(directory).make("long", (0, b"1000-2000 r--p 00000000 08:01 7 /" + b"a" * 3 * MIB)),
             status=1, says="longer than a map's are")
+
+
+@contextlib.contextmanager
+def mapping(path, length):
+    """A process that has these first bytes of a file mapped."""
+    held = ("import mmap, sys, time\n"
+            "with open(sys.argv[1], 'rb') as file:\n"
+            "    held = mmap.mmap(file.fileno(), int(sys.argv[2]), mmap.MAP_PRIVATE, mmap.PROT_READ)\n"
+            "    print('ready', flush=True)\n"
+            "    time.sleep(600)\n")
+    with segtest.running([sys.executable, "-c", held, path, str(length)], ready=b"ready") as process:
+        yield process.pid
+
+
+@segtest.parameters(48, 128)
+def audit_looks_at_so_many_pages(gib):
+    with files() as directory:
+        path = Files(directory).make("file", (0, ehdr(1) + phdr(PT_LOAD, 0, 0, 128 * GIB, flags=4)), size=128 * GIB)
+        with mapping(path, gib * GIB) as pid:
+            result = segtest.segmap("--audit", pid, preexec_fn=limited, timeout=120)
+            assert result.status in (0, 3), result.error_text  # the interpreter may have findings of its own
+            told = "more than 16777216 pages of code and constants are mapped" in result.text
+            assert told == (gib > 64), result.text
 
 
 segtest.main()
