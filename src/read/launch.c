@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -120,19 +119,21 @@ static void become_tracer(struct segmap_launch *launch)
 }
 
 /*
- * Wait for the child between the two. If the caller has blocked SIGCHLD, the
- * one that this has made would wait for the program.
+ * Wait for the child between the two, and return its exit status. If the caller has
+ * blocked SIGCHLD, the one that this has made would wait for the program.
  */
-static void reap(pid_t child, bool had_signal)
+static int reap(pid_t child, bool had_signal)
 {
 	sigset_t ended, pending;
+	int status = 0;
 
-	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		continue;
 	sigemptyset(&ended);
 	sigaddset(&ended, SIGCHLD);
 	if (!had_signal && sigpending(&pending) == 0 && sigismember(&pending, SIGCHLD))
 		sigtimedwait(&ended, NULL, &(struct timespec){ 0 });
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 }
 
 /* Orphans must not come to this process, where it is one that takes them. */
@@ -155,8 +156,10 @@ static struct segmap_error *fork_twice(struct segmap_launch *launch, const int e
 	int errnum = errno;
 
 	if (child == 0) {
-		if (fork() != 0)
-			_exit(0);
+		child = fork();
+		/* Numbers of errors are below 256. */
+		if (child != 0)
+			_exit(child < 0 ? errno : 0);
 		close(ends[0]);
 		launch->channel = ends[1];
 		become_tracer(launch);
@@ -165,10 +168,10 @@ static struct segmap_error *fork_twice(struct segmap_launch *launch, const int e
 	close(ends[1]);
 	launch->channel = ends[0];
 	if (child > 0)
-		reap(child, had_signal);
+		errnum = reap(child, had_signal);
 	if (takes_orphans)
 		prctl(PR_SET_CHILD_SUBREAPER, takes_orphans);
-	return child < 0 ? cannot_start(launch, errnum) : NULL;
+	return errnum ? cannot_start(launch, errnum) : NULL;
 }
 
 /* A pair of connected sockets, neither in the place of a standard stream that is closed. */
@@ -302,11 +305,10 @@ struct segmap_error *segmap_launch_become(struct segmap_launch *launch)
 		return segmap_error_new(SEGMAP_ERROR_SYSTEM, arguments[0],
 					"the process that was to trace it has ended");
 	if (launch->options.no_aslr) {
-		int old = personality(0xffffffff);
+		struct segmap_error *error = startup_without_aslr(arguments[0]);
 
-		if (old == -1 || personality((unsigned long)old | ADDR_NO_RANDOMIZE) == -1)
-			return segmap_error_system(errno, arguments[0],
-						   "run it without randomization");
+		if (error)
+			return error;
 	}
 	if (!arguments[0][0] || strchr(arguments[0], '/')) {
 		execve(arguments[0], arguments, environ);

@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/personality.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -97,11 +96,6 @@ static _Noreturn void become(const struct segmap_run *run, int go, int refusal)
 	if (options->apart) {
 		setsid();
 		use_null_streams();
-	}
-	if (options->no_aslr) {
-		int old = personality(0xffffffff);
-
-		personality((unsigned long)(old == -1 ? 0 : old) | ADDR_NO_RANDOMIZE);
 	}
 	sigprocmask(SIG_SETMASK, &run->mask, NULL);
 	/* Nothing comes if whoever traces it is no more. */
@@ -399,6 +393,13 @@ static struct segmap_error *begin(struct segmap_run *run)
 		return segmap_error_system(errno, path, "run it");
 	run->refusal = refusal[0];
 	refusal_write = refusal[1];
+	/* This thread's children are this program alone. */
+	if (run->options.no_aslr) {
+		struct segmap_error *error = startup_without_aslr(path);
+
+		if (error)
+			return error;
+	}
 	run->pid = fork();
 	if (run->pid < 0) {
 		run->pid = 0;

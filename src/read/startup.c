@@ -5,14 +5,30 @@
 #include "read/auxv.h"
 #include "read/bytes.h"
 #include <elf.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <link.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/syscall.h>
 
 /* The kernel does not load a program with more (fs/binfmt_elf.c:load_elf_phdrs). */
 enum { MOST_PHDRS = 65536 };
+
+struct segmap_error *startup_without_aslr(const char *program)
+{
+	int old = personality(0xffffffff);
+
+	if (old != -1 && personality((unsigned long)old | ADDR_NO_RANDOMIZE) != -1)
+		return NULL;
+	if (errno != EPERM && errno != EACCES)
+		return segmap_error_system(errno, program, "run it without randomization");
+	return segmap_error_new(SEGMAP_ERROR_PERMISSION, program,
+				"run it without randomization: %s (the sandbox of a container may "
+				"forbid personality(2): try without --no-aslr)",
+				strerror(errno));
+}
 
 static int open_of(pid_t pid, const char *name)
 {

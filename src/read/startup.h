@@ -3,6 +3,13 @@
 #define READ_STARTUP_H
 
 #include "read/trace.h"
+#include <segmap/error.h>
+
+/*
+ * From now on what this thread executes, itself or in children that it forks, is at the same
+ * addresses each time (personality(2), ADDR_NO_RANDOMIZE). The error is about @program.
+ */
+SEGMAP_MUST_CHECK struct segmap_error *startup_without_aslr(const char *program);
 
 /* Of a program at the moment exec. Addresses are runtime addresses. */
 struct startup {

@@ -186,7 +186,7 @@ def program_that_is_run_to_verify_is_gone_whatever_happens():
         whole, _ = attempt(NEVER, False, "--explain", "--verify", program)
         for n, result in steps(23, False, "--explain", "--verify", program):
             check(n, result, whole.out)
-            assert not running_from(program), (n, running_from(program))
+            assert not segtest.running_from(program), (n, segtest.running_from(program))
 
 
 @both((13,), (13, "-x", "--moment=exec,entry,exit"), (13, "--moment=exit"), (61, "--trace"),
@@ -199,7 +199,7 @@ def program_that_is_run_is_shown_or_memory_is_named_and_it_ends_by_itself(way):
             # The status is the program's; 1 where it was not started.
             check(n, result, whole.out)
             assert result.status == 0 or not result.out, (n, result.out[:200])
-            assert not running_from(program), (n, running_from(program))
+            assert not segtest.running_from(program), (n, segtest.running_from(program))
 
 
 @both((13,), (13, "-x"), (13, "-r"), (29, "-J"))
@@ -334,17 +334,6 @@ def terminal_is_given_back_whatever_happens(lasting):
             os.close(leader)
             any_failed = has_failed()
         n += 37 * segtest.EVERY
-
-
-def running_from(path):
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            if os.readlink(f"/proc/{pid}/exe") == path:
-                found.append(pid)
-        except OSError:
-            pass
-    return found
 
 
 segtest.main()

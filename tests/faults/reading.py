@@ -93,9 +93,9 @@ def killed_at(n, *options):
     """Show a process that ends before step n: the Result; whether there was such a step; its rows."""
     with segtest.running(["sleep", "600"]) as process:
         rows = len(segtest.maps(process.pid))
-        result, killed = preloaded([*options, process.pid], SEGMAP_KILL=str(process.pid),
-                                   SEGMAP_KILL_AT=str(n))
-    return result, killed, rows
+        arguments = options if "--all" in options else [*options, process.pid]
+        result, killed = preloaded(arguments, SEGMAP_KILL=str(process.pid), SEGMAP_KILL_AT=str(n))
+    return result, killed, rows, process.pid
 
 
 @segtest.parameters((7,), (11, "-x"), (47, "-S", "-X"), (7, "--at", "0x0"), (47, "--summary"), (13, "--audit"))
@@ -103,7 +103,7 @@ def process_that_ends_is_shown_whole_or_not_at_all(stride_and_options):
     stride, *options = stride_and_options
     n = 1
     while True:
-        result, killed, rows = killed_at(n, "-J", *options)
+        result, killed, rows, _ = killed_at(n, "-J", *options)
         if not killed:
             break
         assert result.status in (0, 1) or "--audit" in options and result.status == 3, (
@@ -125,12 +125,31 @@ def process_that_ends_is_shown_whole_or_not_at_all(stride_and_options):
         raise segtest.Skip("needs a dynamic linker that loads something before libc")
 
 
+@segtest.parameters([], ["--summary"])
+def of_all_processes_one_that_ends_is_whole_or_left_out(options):
+    n, killed, seen = 1, True, set()
+    while killed:
+        result, killed, rows, pid = killed_at(n, "-J", "--all", *options)
+        assert result.status == 0, (n, result.status, result.error_text)
+        assert all(line.startswith("segmap: --all: ") for line in result.error_text.splitlines()), result.error_text
+        documents = [json.loads(line) for line in result.out.splitlines()]
+        assert documents, n
+        for document in documents if options else [d for d in documents if d["pid"] == pid]:
+            segtest.validate(document)
+            segtest.check_layout(document)
+            assert options or len(document["vmas"]) == rows or any(
+                words in note for note in document["notes"] for words in CHANGED), (n, document["notes"])
+        seen.add(pid in {document.get("pid") for document in documents})
+        n += 41 * segtest.EVERY
+    assert options or segtest.EVERY > 1 or seen == {False, True}, "it never was left out, or always"
+
+
 @segtest.claim
 def differences_to_a_process_that_ends_are_shown_or_it_is_said_why_not():
     with segtest.running(["sleep", "600"]) as other:
         n, killed = 1, True
         while killed:
-            result, killed, _ = killed_at(n, "-J", "--diff", other.pid)
+            result, killed, *_ = killed_at(n, "-J", "--diff", other.pid)
             where = (n, result.status, result.error_text)
             assert result.status in (0, 1, 3), where
             if result.status == 1:
@@ -144,7 +163,7 @@ def differences_to_a_process_that_ends_are_shown_or_it_is_said_why_not():
 @segtest.claim
 def watching_a_process_that_ends_ends_whenever_that_is():
     for n in segtest.some(range(1, 400, 53)):
-        result, killed, _ = killed_at(n, "-J", "--watch=0.01")
+        result, killed, *_ = killed_at(n, "-J", "--watch=0.01")
         where = (n, result.status, result.error_text)
         assert killed and result.status in (0, 1), where
         documents = [json.loads(line) for line in result.out.splitlines()]

@@ -228,6 +228,18 @@ def running(command, ready=None, **options):
             process.stdout.close()
 
 
+def running_from(path):
+    """The processes, as text, that execute this file."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.readlink(f"/proc/{pid}/exe") == path:
+                found.append(pid)
+        except OSError:
+            pass
+    return found
+
+
 def asleep(pid):
     with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
         return file.read().rpartition(")")[2].split()[0] in "SZ"
