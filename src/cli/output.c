@@ -1,14 +1,17 @@
 /* src/cli/output.c - where the output goes: standard output, or a file that is replaced whole. */
 #include "cli/output.h"
+#include <bsd/stdlib.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /*
@@ -36,17 +39,32 @@ static char *directory_of(const char *path)
 	return directory;
 }
 
-/* Follow symbolic links at the end of @path, also to a file that is not there yet. */
-static char *follow_links(const char *path)
+/* Whether the symbolic link @path is one of /proc's: it leads to an open file, whatever its text says. */
+static bool is_of_proc(const char *path)
+{
+	char *directory = directory_of(path);
+	struct statfs file_system;
+	bool is_it = directory && statfs(directory, &file_system) == 0 &&
+		     file_system.f_type == PROC_SUPER_MAGIC;
+
+	free(directory);
+	return is_it;
+}
+
+/* Follow symbolic links at the end of @path, also to a file that is not there yet, but none of /proc's. */
+static char *follow_links(const char *path, bool *ret_is_of_proc)
 {
 	char *at = strdup(path);
 
+	*ret_is_of_proc = false;
 	for (int i = 0; at && i < MOST_LINKS; i++) {
 		char link[PATH_MAX], *directory, *next;
 		ssize_t size = readlink(at, link, sizeof(link) - 1);
 
-		if (size < 0)
+		if (size < 0 || is_of_proc(at)) {
+			*ret_is_of_proc = size >= 0;
 			return at;
+		}
 		link[size] = '\0';
 		if (link[0] == '/') {
 			next = strdup(link);
@@ -80,28 +98,73 @@ static int open_nameless(const char *target)
 	return fd;
 }
 
+/*
+ * Open @path, which is there, to write through it. What leads to a descriptor of this process
+ * (/dev/stdout, /dev/fd/N) is that one: it has a place in the file where others go on, and the
+ * file may have no name any more, or another file may have its name.
+ */
+static int open_through(const char *path, const struct stat *wanted, bool is_of_proc)
+{
+	const char *name = strrchr(path, '/');
+	const char *problem = "invalid";
+	int number = name ? (int)strtonum(name + 1, 0, INT_MAX, &problem) : -1;
+	struct stat found;
+
+	if (is_of_proc && !problem && fstat(number, &found) == 0 &&
+	    found.st_dev == wanted->st_dev && found.st_ino == wanted->st_ino &&
+	    (fcntl(number, F_GETFL) & O_ACCMODE) != O_RDONLY)
+		return fcntl(number, F_DUPFD_CLOEXEC, 3);
+	return open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | (is_of_proc ? O_APPEND : 0));
+}
+
+/* Not in the place of a standard stream that is closed: what goes there is not the output's. */
+static int above_streams(int fd)
+{
+	int above, problem;
+
+	if (fd < 0 || fd > 2)
+		return fd;
+	above = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	problem = errno;
+	close(fd);
+	errno = problem;
+	return above;
+}
+
+static struct segmap_error *open_file(const char *path, struct output *output)
+{
+	const char *doing = "open for writing";
+	struct segmap_error *error;
+	struct stat stat_of_path;
+	bool is_of_proc;
+	int fd = -1;
+
+	output->target = follow_links(path, &is_of_proc);
+	if (output->target && stat(output->target, &stat_of_path) == 0 &&
+	    (is_of_proc || !S_ISREG(stat_of_path.st_mode))) {
+		fd = open_through(output->target, &stat_of_path, is_of_proc);
+		free(output->target);
+		output->target = NULL;
+	} else if (output->target) {
+		doing = "make a new file in its directory";
+		fd = open_nameless(output->target);
+	}
+	fd = above_streams(fd);
+	output->file = fd < 0 ? NULL : fdopen(fd, "w");
+	if (output->file)
+		return NULL;
+	error = system_error(path, doing);
+	free(output->target);
+	return error;
+}
+
 struct segmap_error *output_open(const char *path, struct output *ret)
 {
-	struct output output = { .file = stdout, .name = "standard output" };
-	struct stat stat_of_path;
-	int fd;
+	struct output output = { .file = stdout, .name = path ? path : "standard output" };
+	struct segmap_error *error = path ? open_file(path, &output) : NULL;
 
-	if (path) {
-		output.name = path;
-		if (stat(path, &stat_of_path) == 0 && !S_ISREG(stat_of_path.st_mode)) {
-			fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-		} else {
-			output.target = follow_links(path);
-			fd = output.target ? open_nameless(output.target) : -1;
-		}
-		output.file = fd < 0 ? NULL : fdopen(fd, "w");
-		if (!output.file) {
-			struct segmap_error *error = system_error(path, "open for writing");
-
-			free(output.target);
-			return error;
-		}
-	}
+	if (error)
+		return error;
 	setvbuf(output.file, NULL, _IOFBF, BUFFER_SIZE);
 	*ret = output;
 	return NULL;

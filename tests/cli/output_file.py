@@ -241,6 +241,68 @@ def devices_and_pipes_are_written_through():
         check_failure(segtest.segmap("--output-file", "/dev/full", pid), "/dev/full", "No space")
 
 
+def shell(script, directory, pid):
+    """Standard output and error of a script in which $show shows the process."""
+    return subprocess.run(["sh", "-c", script], cwd=directory, check=True, timeout=60, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, env=dict(os.environ, LC_ALL="C", pid=str(pid),
+                                                             show=segtest.SEGMAP)).stdout
+
+
+@segtest.claim
+def open_descriptor_is_written_as_it_is_open():
+    with workspace() as (directory, pid):
+        expected, path = segtest.segmap(pid).out, os.path.join(directory, "file")
+        write(path)
+        for name in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"):
+            # Another file is not what it was; what is written before and after stays.
+            shell(f'(echo a; "$show" --output-file {name} "$pid"; echo b) >file', directory, pid)
+            assert read(path) == b"a\n" + expected + b"b\n", name
+            shell(f'"$show" --output-file {name} "$pid" >>file', directory, pid)
+            assert read(path) == b"a\n" + expected + b"b\n" + expected, name
+            # It has no name any more; its name is another's.
+            shell(f'exec 5<>gone >&5; rm gone; "$show" --output-file {name} "$pid"; cat /dev/fd/5 >copy', directory, pid)
+            assert read(directory + "/copy") == expected, name
+            assert sorted(os.listdir(directory)) == ["copy", "file"], os.listdir(directory)
+            shell(f'(exec >gone; mv gone kept; echo other >gone; "$show" --output-file {name} "$pid")', directory, pid)
+            assert read(directory + "/gone") == b"other\n" and read(directory + "/kept") == expected, name
+            os.unlink(directory + "/gone")
+            os.unlink(directory + "/kept")
+
+
+@segtest.claim
+def descriptor_of_another_process_is_added_to():
+    with workspace() as (directory, pid):
+        path = os.path.join(directory, "file")
+        write(path)
+        with open(path, "r+b") as file:
+            name = f"/proc/{os.getpid()}/fd/{file.fileno()}"
+            assert segtest.segmap("--output-file", name, pid).status == 0
+        assert read(path) == BEFORE + segtest.segmap(pid).out
+
+
+@segtest.claim
+def messages_never_come_into_the_file():
+    with workspace() as (directory, pid):
+        path = os.path.join(directory, "file")
+        for _ in ("absent", "there"):
+            shell('"$show" --output-file file nosuch "$pid" 2>&-; test $? = 64', directory, pid)
+            assert read(path) == segtest.segmap(pid).out
+        os.mkfifo(directory + "/fifo")
+        shell('cat fifo >read & "$show" --output-file fifo nosuch "$pid" 2>&- <&-; wait', directory, pid)
+        assert read(directory + "/read") == segtest.segmap(pid).out
+
+
+@segtest.claim
+def directory_that_may_not_be_written_is_what_is_told_of():
+    segtest.need_root()
+    with workspace(for_nobody=True) as (directory, pid):
+        path = os.path.join(directory, "file")
+        write(path, mode=0o666)
+        os.chmod(directory, 0o755)
+        check_failure(segtest.segmap("--output-file", path, pid, as_user=NOBODY), path,
+                      "make a new file in its directory: Permission denied")
+
+
 @segtest.claim
 def help_version_and_columns_that_cannot_be_written_are_status_1():
     for option in ("--help", "--version", "--list-columns"):
