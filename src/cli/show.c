@@ -246,6 +246,21 @@ static struct segmap_error *audit(struct segmap_layout *layout)
 	return error ? error : segmap_layout_audit(layout);
 }
 
+/* Why the columns that were asked for are empty. */
+static struct segmap_error *note_want_of_figures(const struct options *options,
+						 struct segmap_layout *layout)
+{
+	bool is_maps = layout->source == SEGMAP_SOURCE_MAPS;
+
+	if (!(options->wanted & SEGMAP_WANT_FIGURES) || options->summary || options->audit ||
+	    (!is_maps && layout->source != SEGMAP_SOURCE_CORE) ||
+	    (layout->memory && layout->memory->n_figures))
+		return NULL;
+	return segmap_layout_note(layout, "there are no figures of memory use here: %s",
+				  is_maps ? "a saved maps has none, a saved smaps has" :
+					    "a core has none");
+}
+
 struct segmap_error *examine(const struct options *options, struct segmap_files *files,
 			     struct segmap_layout *layout)
 {
@@ -261,6 +276,8 @@ struct segmap_error *examine(const struct options *options, struct segmap_files 
 		error = segmap_layout_correlate(layout);
 	if (!error && options->audit)
 		error = audit(layout);
+	if (!error)
+		error = note_want_of_figures(options, layout);
 	/* Only a process has pages to look at; saved smaps have figures of whole VMAs. */
 	if (error || layout->source != SEGMAP_SOURCE_PROCESS ||
 	    !(options->wanted & SEGMAP_WANT_PAGES))

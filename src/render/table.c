@@ -22,7 +22,8 @@ struct table {
 		size_t width;
 		uint64_t total;
 		bool has_total;
-		bool right; /* aligned */
+		bool some_known, some_unknown; /* amounts that go into the total */
+		bool right;		       /* aligned */
 		enum {
 			BY_NAME,   /* all cells are of one width */
 			BY_TEXT,   /* each cell is written to see */
@@ -77,21 +78,27 @@ static inline bool is_unsure(const struct row *row)
 	       segmap_layout_placement(row->layout, (size_t)(row->vma - row->layout->vmas))->unsure;
 }
 
-/* What is compared to find the widest cell: it grows with the number in it. */
+/* The number in the cell; SEGMAP_NO_FIGURE where it is an amount that is not known. */
 static inline uint64_t slot_number(const struct slot *slot, const struct row *row)
 {
-	uint64_t amount;
+	return slot->column->amount ? field_amount(slot->field, row) : slot->column->number(row);
+}
 
-	if (!slot->column->amount)
-		return slot->column->number(row);
-	amount = field_amount(slot->field, row);
-	return amount == SEGMAP_NO_FIGURE ? 0 : amount;
+static inline bool is_known(const struct slot *slot, uint64_t number)
+{
+	return !slot->column->amount || number != SEGMAP_NO_FIGURE;
 }
 
 static inline void add_to_total(struct slot *slot, const struct row *row, uint64_t number)
 {
-	if (slot->has_total && !row->piece && !is_unsure(row))
+	if (!slot->has_total || row->piece || is_unsure(row))
+		return;
+	if (is_known(slot, number)) {
 		slot->total += number;
+		slot->some_known = true;
+	} else {
+		slot->some_unknown = true;
+	}
 }
 
 static void measure_cell(struct measure *measure, struct slot *slot, const struct row *row)
@@ -121,6 +128,9 @@ static inline void measure_row(void *context, const struct row *row)
 		uint64_t number = slot_number(slot, row);
 
 		add_to_total(slot, row, number);
+		/* The greatest is the widest. */
+		if (!is_known(slot, number))
+			number = 0;
 		if (number > slot->greatest || !slot->widest.layout) {
 			slot->greatest = number;
 			slot->widest = *row;
@@ -200,16 +210,24 @@ static bool order_slots(struct measure *measure)
 	return true;
 }
 
-/* A total can be wider than what it is the total of. */
+/* A total can be wider than what it is the total of, and the first has a word before it. */
 static void measure_totals(struct table *table, struct segmap_text *cell)
 {
+	size_t at = 0, word_end = strlen("total ");
+
 	for (struct slot *slot = table->slots; slot < table->slots + table->n_slots; slot++) {
-		if (!slot->has_total)
-			continue;
-		cell->size = 0;
-		append_amount(slot->field, table->style, cell, slot->total);
-		if (cell->size > slot->width)
-			slot->width = cell->size;
+		/* What is not known at all is not nothing. */
+		slot->has_total = slot->has_total && (slot->some_known || !slot->some_unknown);
+		if (slot->has_total) {
+			size_t start = at > word_end ? at : word_end;
+
+			cell->size = 0;
+			append_amount(slot->field, table->style, cell, slot->total);
+			if (at + slot->width < start + cell->size)
+				slot->width = start + cell->size - at;
+			word_end = 0;
+		}
+		at += slot->width + 1;
 	}
 }
 

@@ -162,6 +162,41 @@ def exact_sizes_are_everywhere():
         assert sum(int(p[0]) for p in pieces if p[1] == "-") == sum(r[1] - r[0] for r in maps)
 
 
+@segtest.parameters("SIZE", "SIZE,RSS,PSS", "PERM,SIZE", "RSS,SIZE", "PERM,RSS,SIZE", "IMAGE,SIZE", "ADDRESS,DIRTY,PERM")
+def totals_end_where_their_columns_do(columns):
+    with segtest.running(SLEEP) as process:
+        lines = segtest.segmap("-b", "-o", columns, process.pid).text.splitlines()
+    ends = {found[0]: found.end() for found in re.finditer(r"\S+", lines[1])}
+    summed = [name for name in columns.split(",") if name not in ("PERM", "IMAGE", "ADDRESS")]
+    totals = list(re.finditer(r"\S+", lines[-1]))[1:]
+    assert [total.end() for total in totals] == [ends[name] for name in summed], "\n".join(lines)
+    for name, total in zip(summed, totals):
+        amounts = [int(line[:ends[name]].split()[-1]) for line in lines[2:-1]]
+        assert int(total[0]) == sum(amounts), (name, total[0], amounts)
+
+
+@segtest.claim
+def what_is_not_known_has_no_total_and_a_note_says_why():
+    columns = "ADDRESS,SIZE,RSS,DIRTY,PRIVATE,FILE"
+    with segtest.running(SLEEP) as process, tempfile.TemporaryDirectory() as directory:
+        size = sum(r[1] - r[0] for r in segtest.maps(process.pid))
+        saved = {}
+        for name in ("maps", "smaps"):
+            saved[name] = os.path.join(directory, name)
+            with open(f"/proc/{process.pid}/{name}", "rb") as file, open(saved[name], "wb") as copy:
+                copy.write(file.read())
+        for arguments, why in ((["--maps", saved["maps"]], True), (["--explain", "--no-deps", "true"], False)):
+            lines = segtest.segmap("-b", "-o", columns, *arguments).text.splitlines()
+            [total] = [line.split() for line in lines if line.startswith("total")]
+            assert total == ["total", str(size)] if why else len(total) == 2, total
+            assert any("no figures of memory use" in line for line in lines) == why, lines
+        assert "a saved smaps has" in segtest.segmap("-x", "-r", "--maps", saved["maps"]).error_text
+        assert "a saved smaps has" not in segtest.segmap("--maps", saved["maps"]).text
+        # Of what some rows have the sum is of those.
+        lines = segtest.segmap("-b", "-o", columns, "--maps", saved["smaps"]).text.splitlines()
+        assert lines[-1].split()[:2] == ["total", str(size)] and len(lines[-1].split()) == 6, lines[-1]
+
+
 @segtest.claim
 def pieces_add_up_to_their_vma():
     with segtest.running(PYTHON) as process:
