@@ -164,18 +164,21 @@ static struct segmap_error *go_on(struct watching *watching, struct segmap_layou
 {
 	struct segmap_error *error =
 		segmap_layout_follow(watching->layout, layout, &layout->followed);
-	size_t n;
+	struct segmap_text *latest = &watching->latest;
+	size_t before = latest->size, n;
 
 	if (error) {
 		segmap_layout_free(layout);
 		return error;
 	}
-	n = layout->followed->n_marked + layout->followed->n_gone;
-	watching->latest.size = 0;
-	append_followed(&watching->latest, watching->layout, layout, &watching->options->style);
+	n = append_followed(latest, watching->layout, layout, &watching->options->range,
+			    &watching->options->style);
 	take_layout(watching, layout);
 	if (!n)
 		return NULL;
+	latest->size -= before;
+	if (before)
+		memmove(latest->bytes, latest->bytes + before, latest->size);
 	watching->n_changes += n;
 	error = publish(watching);
 	return error ? error : write_document(watching);

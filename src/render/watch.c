@@ -124,14 +124,30 @@ static void append_marked(struct segmap_text *text, const struct segmap_layout *
 	append_name_of(text, after, index, style);
 }
 
-void append_followed(struct segmap_text *text, const struct segmap_layout *before,
-		     const struct segmap_layout *after, const struct style *style)
+/* Whether VMA @index has changed, and is or was in @range. */
+static bool is_marked_in(const struct range *range, const struct segmap_layout *before,
+			 const struct segmap_layout *after, size_t index)
+{
+	const struct segmap_marked *marked = &after->followed->marks[index];
+
+	return marked->mark != SEGMAP_MARK_SAME &&
+	       (range_overlaps(range, after, index) ||
+		(marked->before != UINT32_MAX && range_overlaps(range, before, marked->before)));
+}
+
+size_t append_followed(struct segmap_text *text, const struct segmap_layout *before,
+		       const struct segmap_layout *after, const struct range *range,
+		       const struct style *style)
 {
 	const struct segmap_followed *followed = after->followed;
+	size_t n = 0;
 
 	for (size_t i = 0; i < followed->n_gone; i++) {
 		const struct segmap_vma *vma = &before->vmas[followed->gone[i]];
 
+		if (!range_overlaps(range, before, followed->gone[i]))
+			continue;
+		n++;
 		append_time(text, &after->time);
 		segmap_text_append_trusted(text, "- ");
 		segmap_text_append_hex(text, vma->start, 8);
@@ -142,9 +158,11 @@ void append_followed(struct segmap_text *text, const struct segmap_layout *befor
 		append_name_of(text, before, followed->gone[i], style);
 	}
 	for (size_t i = 0; i < after->n_vmas; i++) {
-		if (followed->marks[i].mark == SEGMAP_MARK_SAME)
+		if (!is_marked_in(range, before, after, i))
 			continue;
+		n++;
 		append_time(text, &after->time);
 		append_marked(text, before, after, i, style);
 	}
+	return n;
 }

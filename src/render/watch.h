@@ -10,10 +10,11 @@ const char *sign_of_mark(enum segmap_mark mark);
 
 /*
  * Append a line for each VMA of @after, which was followed from @before, that is new, changed
- * or gone: the time, its sign, and what was and is.
+ * or gone, and is or was in @range: the time, its sign, and what was and is. Returns how many.
  */
-void append_followed(struct segmap_text *text, const struct segmap_layout *before,
-		     const struct segmap_layout *after, const struct style *style);
+size_t append_followed(struct segmap_text *text, const struct segmap_layout *before,
+		       const struct segmap_layout *after, const struct range *range,
+		       const struct style *style);
 
 /* Append a line of @layout's time and @words. */
 void append_event(struct segmap_text *text, const struct timespec *time, const char *words);

@@ -91,6 +91,31 @@ def grown_and_protected_memory_is_told():
 
 
 @segtest.claim
+def of_a_range_only_what_is_in_it_is_told():
+    library = some_library()
+    with obedient() as process:
+        process.tell("heap 2")
+        [heap] = [row for row in segtest.maps(process.pid) if row[6] == b"[heap]"]
+        within = ["-A", f"{heap[0]:x},{heap[1]:x}"]
+        with watching(process.pid, *within) as (_, reader), watching(process.pid) as (_, of_all), \
+                watching(process.pid, "-J", *within) as (_, documents):
+            wait_for_first_map(reader)
+            wait_for_first_map(of_all)
+            documents.wait_for(lambda data: b"\n" in data, "the first document")
+            process.tell("open " + library)
+            vmas = vmas_of(process.pid, library)
+            of_all.wait_for(lambda data: is_told(data, "+", library, vmas), "what is new elsewhere")
+            process.tell("heap 3")
+            data = reader.wait_for(lambda data: lines_of(data, ">"), "what has grown")
+            told = [line for line in data.decode().splitlines() if re.match(r"\d\d:\d\d", line)]
+            assert told and all("[heap]" in line for line in told), told
+            data = documents.wait_for(lambda data: data.count(b"\n") >= 2, "a document of it")
+            maps = [json.loads(line)["vmas"] for line in data.decode().splitlines(True) if line.endswith("\n")]
+            assert all("[heap]" == vma["name"] for vmas in maps for vma in vmas), maps
+            assert all(before != after for before, after in zip(maps, maps[1:])), maps
+
+
+@segtest.claim
 def touched_page_is_told_where_figures_are_asked_for():
     with obedient() as process, watching(process.pid, "-x") as (_, reader):
         wait_for_first_map(reader)

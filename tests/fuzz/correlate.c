@@ -218,10 +218,13 @@ struct followed {
 static void write_followed(const void *context, FILE *file)
 {
 	static const struct style style = { .wrap = 80 };
+	static const struct range everywhere = { .high = UINT64_MAX };
 	const struct followed *followed = context;
+	const struct segmap_followed *changes = followed->after->followed;
 	struct segmap_text text = { 0 };
 
-	append_followed(&text, followed->before, followed->after, &style);
+	FUZZ_CHECK(append_followed(&text, followed->before, followed->after, &everywhere, &style) ==
+		   changes->n_marked + changes->n_gone);
 	FUZZ_CHECK(!text.failed);
 	if (text.size)
 		fwrite(text.bytes, 1, text.size, file);
