@@ -226,13 +226,11 @@ int show_all(struct options *options)
 		report(error);
 	shown = !error && walk_all(&walk);
 	error = output_commit(&output, shown);
-	if (error) {
+	if (error)
 		report(error);
-		return STATUS_NOT_SHOWN;
-	}
-	if (!shown)
-		return STATUS_NOT_SHOWN;
-	if (walk.n_found)
+	if (shown && walk.n_found)
 		return STATUS_DIFFERS;
+	if (!shown || error)
+		return STATUS_NOT_SHOWN;
 	return walk.n_failed ? STATUS_SOME : STATUS_SHOWN;
 }

@@ -189,7 +189,7 @@ int show_diff(struct options *options)
 	unwritten = output_commit(&output, !error);
 	if (unwritten)
 		report(unwritten);
-	if (error || unwritten)
-		return STATUS_NOT_SHOWN;
-	return comparing.diff->found->n_changes ? STATUS_DIFFERS : STATUS_SHOWN;
+	if (!error && comparing.diff->found->n_changes)
+		return STATUS_DIFFERS;
+	return error || unwritten ? STATUS_NOT_SHOWN : STATUS_SHOWN;
 }

@@ -477,7 +477,8 @@ int explain(struct options *options)
 	error = output_commit(&output, explaining.tally.n_shown > 0);
 	if (error) {
 		report(error);
-		return STATUS_NOT_SHOWN;
+		explaining.tally.n_shown = 0;
+		explaining.tally.n_failed++;
 	}
 	return status_of(&explaining.tally);
 }

@@ -266,12 +266,12 @@ static int show_targets(struct run *run)
 		show(run, &output);
 	}
 	error = output_commit(&output, run->n_failed < n_asked);
-	if (error) {
+	if (error)
 		report(error);
-		return STATUS_NOT_SHOWN;
-	}
 	if (run->found)
 		return STATUS_DIFFERS;
+	if (error)
+		return STATUS_NOT_SHOWN;
 	if (!run->n_failed)
 		return run->missed ? STATUS_SOME : STATUS_SHOWN;
 	return run->n_failed < n_asked ? STATUS_SOME : STATUS_NOT_SHOWN;

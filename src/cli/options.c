@@ -176,11 +176,13 @@ static struct segmap_error *parse_range(const char *text, struct range *ret)
 	return NULL;
 }
 
-static struct segmap_error *no_column(const char *option, const char *name, size_t size)
+/* @list: the options that list those there are. */
+static struct segmap_error *no_column(const char *option, const char *name, size_t size,
+				      const char *list)
 {
 	return segmap_error_new(SEGMAP_ERROR_FORMAT, option,
-				"there is no column \"%.*s\" (--list-columns has all)",
-				(int)(size < 64 ? size : 64), name);
+				"there is no column \"%.*s\" (%s has all)",
+				(int)(size < 64 ? size : 64), name, list);
 }
 
 /* Append the columns that @list names, separated by commas. */
@@ -200,7 +202,7 @@ static struct segmap_error *add_columns(struct selection *selection, const char 
 		const struct column *column = column_find(at, size);
 
 		if (!column)
-			return no_column("--output", at, size);
+			return no_column("--output", at, size, "--list-columns");
 		array[selection->n++] = column;
 		at += size;
 		if (!*at)
@@ -216,7 +218,7 @@ static struct segmap_error *add_summary_columns(struct summary_selection *select
 		int column = summary_column_find(at, size);
 
 		if (column < 0)
-			return no_column("--output", at, size);
+			return no_column("--output", at, size, "--summary --list-columns");
 		if (selection->n == sizeof(selection->array) / sizeof(selection->array[0]))
 			return usage("--output", "these are too many columns");
 		selection->array[selection->n++] = column;
@@ -234,7 +236,7 @@ static struct segmap_error *make_summary_selection(struct options *options, cons
 
 	selection->sort = -1;
 	if (sort && (selection->sort = summary_column_find(sort, strlen(sort))) < 0)
-		return no_column("--sort", sort, strlen(sort));
+		return no_column("--sort", sort, strlen(sort), "--summary --list-columns");
 	if (!list || list[0] == '+')
 		error = add_summary_columns(selection, options->all ? default_census_columns :
 								      default_summary_columns);
@@ -671,8 +673,8 @@ static struct segmap_error *check_watch(struct options *options)
 	if (options->explain || options->run || options->n_sources || options->all || options->diff)
 		return usage("--watch", "it does not go with --explain, --run, --maps, --core, --all and "
 					"--diff");
-	if (options->summary || options->n_asked)
-		return usage("--watch", "it does not go with --summary and --at");
+	if (options->summary || options->n_asked || options->legend)
+		return usage("--watch", "it does not go with --summary, --at and --legend");
 	if (options->form != FORM_TABLE && options->form != FORM_JSON)
 		return usage("--watch", "of the forms only the table and --json go with it");
 	if (options->output_file)
@@ -732,6 +734,8 @@ static struct segmap_error *check_audit(const struct options *options, bool json
 		return usage("--audit", "figures of memory go with it in JSON only");
 	if (options->run || options->n_asked || options->quiz || options->legend)
 		return usage("--audit", "it does not go with --run, --at, --quiz and --legend");
+	if (options->watch_seconds > 0 || options->diff)
+		return usage("--audit", "it does not go with --watch and --diff");
 	if (options->form == FORM_SVG || options->form == FORM_HTML)
 		return usage("--audit", "a picture has no findings");
 	if (options->verify)
@@ -849,6 +853,18 @@ static struct segmap_error *take_rest(struct options *options, int argc, char **
 	return NULL;
 }
 
+/* getopt_long() has returned @value for something in @word. */
+static struct segmap_error *not_understood(int value, const char *word)
+{
+	char letter[3] = { '-', (char)optopt, '\0' };
+	bool is_letter = optopt > 0 && optopt < 256 && strncmp(word, "--", 2) != 0;
+
+	return usage(is_letter ? letter : word,
+		     value == ':'	  ? "an argument is missing" :
+		     optopt && !is_letter ? "it takes no argument" :
+					    "there is no such option");
+}
+
 struct segmap_error *options_parse(int argc, char **argv, struct options *ret)
 {
 	struct options options = {
@@ -866,25 +882,21 @@ struct segmap_error *options_parse(int argc, char **argv, struct options *ret)
 		return segmap_error_no_memory();
 	make_getopt_tables(letters, names);
 	opterr = 0;
-	while ((value = getopt_long(argc, argv, letters, names, NULL)) != -1) {
+	for (;;) {
 		struct segmap_error *error = NULL;
+		int at = optind; /* of the word that is read, or of that with more letters to come */
 
+		value = getopt_long(argc, argv, letters, names, NULL);
+		if (value == -1)
+			break;
 		if (value == 1) {
 			if (!take_word(&options, argv))
 				break;
 			continue;
 		}
 		if (value == ':' || value == '?') {
-			const char *word = argv[optind - 1];
-			char letter[3] = { '-', (char)optopt, '\0' };
-			bool is_letter = optopt > 0 && optopt < 256 &&
-					 strncmp(word, "--", 2) != 0;
-
 			options_free(&options);
-			return usage(is_letter ? letter : word,
-				     value == ':' ? "an argument is missing" :
-				     optopt && !is_letter ? "it takes no argument" :
-							    "there is no such option");
+			return not_understood(value, argv[at]);
 		}
 		forms.raw |= value == 'r';
 		forms.json |= value == 'J';
@@ -897,10 +909,15 @@ struct segmap_error *options_parse(int argc, char **argv, struct options *ret)
 			options_free(&options);
 			return error;
 		}
-		if (options.help || options.version || options.list_columns) {
+		if (options.help || options.version) {
 			*ret = options;
 			return NULL;
 		}
+	}
+	/* Which columns there are is for what stands behind it to say, too. */
+	if (options.list_columns) {
+		*ret = options;
+		return NULL;
 	}
 	struct segmap_error *error = take_rest(&options, argc, argv);
 

@@ -121,8 +121,27 @@ def wrong_usage_is_one_line_and_status_2():
     check_usage_error("--svg", "--html", "1")
     for other in ("-r", "-J", "--summary", "--at=0"):
         check_usage_error("--legend", other, "1")
+    for other in ("--watch", "--diff"):
+        check_usage_error("--audit", other, "1", *(["1"] if other == "--diff" else []))
+    check_usage_error("--legend", "--watch", "1")
     for bad in ("", "g", "0x", "1,0", "12345678901234567", "1,2,3", "-1", " 1"):
         check_usage_error("-A", bad, "1")
+
+
+@segtest.claim
+def what_is_wrong_is_named_and_not_what_stands_before_it():
+    for arguments, word in ((["--json", "-zS"], "-z"), (["--json", "-Sz"], "-z"), (["-S", "--nonsense", "-q"], "--nonsense"),
+                            (["-S", "--json=1", "-q"], "--json=1"), (["-q", "-So"], "-o"), (["-q", "--maps"], "--maps")):
+        assert check_usage_error(*arguments).startswith(f"segmap: {word}: "), arguments
+    for arguments in (["--summary", "-o", "ADDRESS", "1"], ["--all", "-o", "ADDRESS"],
+                      ["--summary", "--sort", "ADDRESS", "1"]):
+        assert "(--summary --list-columns has all)" in check_usage_error(*arguments), arguments
+
+
+@segtest.claim
+def columns_of_a_summary_are_listed_wherever_that_stands():
+    listed = segtest.segmap("--summary", "-H").text
+    assert listed == segtest.segmap("-H", "--summary").text != segtest.segmap("-H").text
 
 
 @segtest.claim
@@ -189,6 +208,17 @@ def output_that_cannot_be_written_is_status_1():
         check_message(segtest.segmap("--output-file", "/dev/full", process.pid), 1, "/dev/full")
         check_message(segtest.segmap("--output-file", "/nowhere/at/all", process.pid), 1,
                       "/nowhere/at/all", "No such file")
+
+
+@segtest.claim
+def what_was_found_counts_more_than_that_it_could_not_be_written():
+    with segtest.running(SLEEP) as process, segtest.running(["cat"], stdin=subprocess.PIPE) as other, \
+            open("/dev/full", "wb") as full:
+        for arguments, status in ((["--diff", process.pid, other.pid], 3), ([process.pid, "99999999"], 1),
+                                  (["--explain", "--no-deps", "true", "no-such-program"], 1)):
+            result = subprocess.run([segtest.SEGMAP, *map(str, arguments)], stdout=full, stderr=subprocess.PIPE,
+                                    check=False)
+            assert result.returncode == status and b"No space left" in result.stderr, (arguments, result)
 
 
 @segtest.claim
