@@ -879,6 +879,22 @@ static void compare_area(struct diffing *diffing, const char *name, bool grows_d
 
 /* ---- all ---- */
 
+static bool has_figures(const struct segmap_layout *layout)
+{
+	return layout->memory && layout->memory->n_figures;
+}
+
+/* What is not known is no difference, but it is not the same either. */
+static void note_want_of_figures(struct diffing *diffing)
+{
+	bool a = has_figures(diffing->a.layout), b = has_figures(diffing->b.layout);
+
+	if (diffing->with_figures && !(a && b))
+		note(diffing, format(diffing, "memory use was not compared: %s figures of it",
+				     a ? "the second has no" : b ? "the first has no" :
+								   "neither has"));
+}
+
 static void compare(struct diffing *diffing)
 {
 	diffing->a.plain_vdso = !has_vdso(diffing->b.layout);
@@ -893,6 +909,7 @@ static void compare(struct diffing *diffing)
 		note(diffing, format(diffing, "their pages have %ju and %ju bytes",
 				     (uintmax_t)diffing->a.layout->page_size,
 				     (uintmax_t)diffing->b.layout->page_size));
+	note_want_of_figures(diffing);
 	match_images(diffing);
 	for (size_t i = 0; i < diffing->a.layout->n_images; i++) {
 		if (diffing->a.partners[i] < 0)

@@ -124,6 +124,20 @@ def memory_use_is_compared_on_demand():
 
 
 @segtest.claim
+def memory_use_that_one_side_does_not_know_is_a_note():
+    with tempfile.TemporaryDirectory(prefix="segmap-diff-") as directory, obedient() as process:
+        without, figures = (saved(directory, name, *how, process.pid)
+                            for name, how in (("without.json", []), ("figures.json", ["-x"])))
+        for a, b, words in ((figures, without, "the second has no"), (without, figures, "the first has no"),
+                            (without, without, "neither has"), (process.pid, f"explain:{PROGRAM}", "the second has no")):
+            told = f"memory use was not compared: {words} figures of it\n"
+            assert told in segtest.segmap("--diff", "-x", a, b).text, words
+            assert told in segtest.segmap("--diff", "-x", "-J", a, b).error_text, words
+            assert "memory use" not in segtest.segmap("--diff", a, b).text, words
+        assert "memory use" not in segtest.segmap("--diff", "-x", figures, figures).text
+
+
+@segtest.claim
 def upgraded_library_is_another_build():
     compiler = segtest.which("gcc", "cc")
     with tempfile.TemporaryDirectory(prefix="segmap-diff-") as directory:
