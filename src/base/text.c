@@ -146,6 +146,16 @@ bool segmap_is_control(uint32_t character)
 	return false;
 }
 
+static bool escapes_letters;
+
+bool segmap_text_escape_letters(bool escape)
+{
+	bool before = escapes_letters;
+
+	escapes_letters = escape;
+	return before;
+}
+
 void segmap_text_append_safe(struct segmap_text *text, const char *bytes, size_t size)
 {
 	while (size) {
@@ -162,7 +172,7 @@ void segmap_text_append_safe(struct segmap_text *text, const char *bytes, size_t
 		if (!size)
 			break;
 		length = segmap_utf8_decode(bytes, size, &character);
-		if (length && !segmap_is_control(character)) {
+		if (length && !escapes_letters && !segmap_is_control(character)) {
 			segmap_text_append_bytes(text, bytes, length);
 		} else {
 			if (!length)

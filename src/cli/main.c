@@ -346,6 +346,7 @@ int main(int argc, char **argv)
 		fputs("Try 'segmap --help'\n", stderr);
 		return STATUS_USAGE;
 	}
+	escape_letters(run.options.form);
 	if (run.options.help)
 		return print_and_check(options_print_help);
 	if (run.options.version)

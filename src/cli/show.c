@@ -16,8 +16,17 @@
 #include <time.h>
 #include <unistd.h>
 
+bool escape_letters(enum form form)
+{
+	bool is_utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+
+	/* JSON and pictures have their own character set. */
+	return segmap_text_escape_letters(!is_utf8 && (form == FORM_TABLE || form == FORM_RAW));
+}
+
 void report(struct segmap_error *error)
 {
+	bool before = escape_letters(FORM_TABLE);
 	struct segmap_text line = { 0 };
 
 	segmap_text_append_trusted(&line, "segmap: ");
@@ -33,6 +42,7 @@ void report(struct segmap_error *error)
 		fwrite(line.bytes, 1, line.size, stderr);
 	segmap_text_free(&line);
 	segmap_error_free(error);
+	segmap_text_escape_letters(before);
 }
 
 /* How wide the terminal is that @file writes to; 0 if it is none. */

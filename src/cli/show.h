@@ -7,6 +7,12 @@
 #include "cli/sandbox.h"
 #include <segmap/process.h>
 
+/*
+ * Have letters of names escaped where @form is text and the character set is not UTF-8
+ * (segmap_text_escape_letters()); returns whether they were before.
+ */
+bool escape_letters(enum form form);
+
 /* "segmap: WHAT: WHY" on standard error, and free @error. */
 void report(struct segmap_error *error);
 

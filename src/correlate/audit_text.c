@@ -274,7 +274,7 @@ static void show_bytes(struct auditing *auditing, struct segmap_finding *finding
 	size_t at = altered->start - altered->context, n = altered->n_context - at;
 	char expected[3 * MOST_SHOWN + 1], actual[3 * MOST_SHOWN + 1];
 	uint64_t size = altered->end - altered->start;
-	const char *more = size > MOST_SHOWN ? " …" : "";
+	const char *more = size > MOST_SHOWN ? " ..." : "";
 
 	if (n > size)
 		n = size;

@@ -503,7 +503,7 @@ static char *name_sections(struct pending *pending, uint64_t start, uint64_t end
 		if (piece->kind == SEGMAP_PIECE_PADDING || piece->end <= segmap_addr(start, bias))
 			continue;
 		segmap_text_append_trusted(&text, n ? " " : "");
-		segmap_text_append_trusted(&text, n == MOST ? "…" : piece->name);
+		segmap_text_append_trusted(&text, n == MOST ? "..." : piece->name);
 		n++;
 	}
 	segmap_text_append_char(&text, '\0');
@@ -881,7 +881,7 @@ static void compare_area(struct diffing *diffing, const char *name, bool grows_d
 
 static bool has_figures(const struct segmap_layout *layout)
 {
-	return layout->memory && layout->memory->n_figures;
+	return layout->memory && (layout->memory->n_figures || layout->memory->pieces);
 }
 
 /* What is not known is no difference, but it is not the same either. */

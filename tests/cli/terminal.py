@@ -111,6 +111,26 @@ def long_name_is_cut_in_its_middle():
         assert name in row_of(on_terminal(300, pid), address)
 
 
+@segtest.parameters([], ["-S"], ["-r"], ["--summary"], ["--audit"], ["--at", "0x0"], ["-q", "-p"])
+def without_utf8_text_is_ascii(options):
+    # Byte 0x9b, the second of this letter, begins a sequence of controls where characters have 8 bits.
+    with mapped_file("lib\u00db31m\u6587.so") as (pid, _, path):
+        told = segtest.segmap(*options, pid, env={"LC_ALL": "C"})
+        assert told.status in (0, 3) and (told.out + told.err).isascii(), told
+        if options not in (["--audit"], ["--at", "0x0"]):
+            assert b"lib\\303\\23331m\\346\\226\\207.so" in told.out, told.text
+            assert os.path.basename(path) in segtest.segmap(*options, pid, env={"LC_ALL": "C.UTF-8"}).text
+        missing = segtest.segmap(*options, path + "x", env={"LC_ALL": "C"})
+        assert missing.status == 1 and missing.err.isascii(), missing
+
+
+@segtest.parameters("-J", "--svg", "--html")
+def documents_have_their_own_character_set(form):
+    with mapped_file("lib\u00db31m\u6587.so") as (pid, _, path):
+        for locale in ("C", "C.UTF-8"):
+            assert os.path.basename(path) in segtest.segmap(form, pid, env={"LC_ALL": locale}).out.decode(), locale
+
+
 @segtest.claim
 def wide_characters_are_cut_whole_and_counted_twice():
     with mapped_file("文" * 60 + ".so") as (pid, address, _):

@@ -106,6 +106,17 @@ def manual_has_every_exit_status_of_help():
     check_same(there, items("EXIT STATUS"), "exit statuses", "docs/segmap.1, EXIT STATUS,")
 
 
+@segtest.parameters("--audit", "--diff")
+def manual_has_the_fields_of_records(option):
+    with segtest.running(["sleep", "600"]) as process:
+        heading = segtest.segmap(option, "-r", process.pid, *([process.pid] if option == "--diff" else [])).text.split("\n")[0]
+    text = read(MANUAL)
+    part_of = re.search(r"^\.It Fl Fl " + option[2:] + r"\b(.*?)^\.It Fl", text, re.DOTALL | re.MULTILINE)[1]
+    there = heading.split(" ")
+    check_same(there, [name for name in re.findall(r"[A-Z][A-Z-]*", part_of) if name in there], "fields",
+               f"docs/segmap.1, {option},")
+
+
 @segtest.claim
 def library_manual_has_every_public_function():
     there = []

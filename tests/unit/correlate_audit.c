@@ -350,7 +350,7 @@ START_TEST(long_change_is_shown_by_its_first_bytes)
 	altered->n_bytes = 0x200;
 	unit_no_error(segmap_layout_audit(world.layout));
 	check_findings("constants", world.layout, "rodata-modified medium 10500-10700\n");
-	ck_assert_str_eq(world.layout->audit->findings[0].actual, "11 22 33 44 …");
+	ck_assert_str_eq(world.layout->audit->findings[0].actual, "11 22 33 44 ...");
 	world_free(&world);
 }
 END_TEST
