@@ -28,12 +28,12 @@ struct segmap_launch_options {
 				   it is looked up in PATH */
 	bool no_aslr; /* personality(ADDR_NO_RANDOMIZE), which its children inherit */
 	bool to_exit; /* moment exit will be asked for: its threads are traced, too */
-	bool calls;   /* segmap_launch_trace() will be asked for */
+	bool calls;   /* segmap_launch_take_trace() will be asked for */
 };
 
 /*
- * Split in two: returns in both processes. The tracer has all signals blocked,
- * none of the descriptors but the standard ones, and nothing to read from.
+ * Split in two: returns in both processes. The tracer has all signals blocked, and
+ * nothing to read from; what else is open stays so until segmap_launch_close_others().
  * Until segmap_launch_begin() nothing is executed.
  *
  * Errors (in the calling process alone): no process can be made.

@@ -6,13 +6,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A descriptor for the same that is in no standard stream's place; @fd is closed. */
-static int move_up(int fd)
+int above_streams(int fd)
 {
-	int moved = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	int above, problem;
 
+	if (fd < 0 || fd > 2)
+		return fd;
+	above = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	problem = errno;
 	close(fd);
-	return moved;
+	errno = problem;
+	return above;
 }
 
 struct segmap_error *apart_begin(const char *name, struct apart *ret)
@@ -22,8 +26,8 @@ struct segmap_error *apart_begin(const char *name, struct apart *ret)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
 		return segmap_error_system(errno, name, "make a process beside this one");
-	ends[0] = move_up(ends[0]);
-	ends[1] = move_up(ends[1]);
+	ends[0] = above_streams(ends[0]);
+	ends[1] = above_streams(ends[1]);
 	pid = ends[0] < 0 || ends[1] < 0 ? -1 : fork();
 	if (pid < 0) {
 		struct segmap_error *error =

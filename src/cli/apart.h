@@ -18,6 +18,13 @@ struct apart {
  */
 SEGMAP_MUST_CHECK struct segmap_error *apart_begin(const char *name, struct apart *ret);
 
+/*
+ * A descriptor for the same that is in no standard stream's place, where that is closed: else what
+ * is written to the stream, or put in its place, comes there. @fd is closed if it is another.
+ * -1 with errno, and for -1.
+ */
+int above_streams(int fd);
+
 /* Tell the other process, or wait for what it tells; false: it has ended. */
 bool apart_tell(const struct apart *apart, const void *what, size_t size);
 bool apart_hear(const struct apart *apart, void *ret, size_t size);

@@ -117,20 +117,6 @@ static int open_through(const char *path, const struct stat *wanted, bool is_of_
 	return open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | (is_of_proc ? O_APPEND : 0));
 }
 
-/* Not in the place of a standard stream that is closed: what goes there is not the output's. */
-static int above_streams(int fd)
-{
-	int above, problem;
-
-	if (fd < 0 || fd > 2)
-		return fd;
-	above = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	problem = errno;
-	close(fd);
-	errno = problem;
-	return above;
-}
-
 static struct segmap_error *open_file(const char *path, struct output *output)
 {
 	const char *doing = "open for writing";
@@ -149,6 +135,7 @@ static struct segmap_error *open_file(const char *path, struct output *output)
 		doing = "make a new file in its directory";
 		fd = open_nameless(output->target);
 	}
+	/* What goes to a stream that is closed is not the output's. */
 	fd = above_streams(fd);
 	output->file = fd < 0 ? NULL : fdopen(fd, "w");
 	if (output->file)

@@ -460,6 +460,11 @@ static void report_end(const struct running *running, const struct segmap_stop *
 		report(segmap_error_new(SEGMAP_ERROR_NO_PROCESS, name_of(running),
 					"it was killed by signal %d (%s) %s", stop->signal,
 					strsignal(stop->signal), when));
+	if (stop->state == SEGMAP_RUN_REPLACED)
+		report(segmap_error_new(SEGMAP_ERROR_NO_PROCESS, name_of(running),
+					"another of its threads than the main one executed a "
+					"program %s: it goes on, and is not seen any more",
+					when));
 }
 
 /*

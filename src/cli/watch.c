@@ -381,11 +381,17 @@ static struct segmap_error *wait_until(struct watching *watching, int64_t deadli
 		[READER] = { .fd = watching->screen.is_open ? -1 : STDOUT_FILENO },
 	};
 	struct segmap_error *error = NULL;
+	bool has_looked = false;
 	int64_t left;
 
 	*ends = false;
-	while (!error && !*ends && (left = deadline - now_in_ms()) > 0) {
+	/* At least once, where one look takes as long as the time between two. */
+	while (!error && !*ends && ((left = deadline - now_in_ms()) > 0 || !has_looked)) {
 		bool again = false;
+
+		has_looked = true;
+		if (left < 0)
+			left = 0;
 
 		if (poll(polls, N, left < INT32_MAX ? (int)left : INT32_MAX) < 0 && errno != EINTR)
 			return segmap_error_system(errno, "--watch", "wait");

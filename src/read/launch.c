@@ -181,10 +181,8 @@ static bool open_channel(int ret[2])
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
 		return false;
-	for (int i = 0; i < 2; i++) {
-		ret[i] = fcntl(ends[i], F_DUPFD_CLOEXEC, 3);
-		close(ends[i]);
-	}
+	for (int i = 0; i < 2; i++)
+		ret[i] = fd_above_streams(ends[i]);
 	if (ret[0] >= 0 && ret[1] >= 0)
 		return true;
 	for (int i = 0; i < 2; i++)
@@ -412,18 +410,18 @@ static bool is_thread_of(pid_t tid, pid_t pid)
  */
 static bool is_doomed(pid_t pid, pid_t tid)
 {
-	char path[48], text[4096];
+	enum { MOST = 1 << 20 }; /* 65536 groups stand in it, too, and before what is looked for */
 	unsigned long long pending = 0;
+	scope_free char *text = NULL;
+	char path[48];
 	const char *line;
-	scope_close int fd = -1;
-	int64_t size;
+	size_t size;
+	int problem;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", (int)pid, (int)tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	size = fd < 0 ? -1 : fd_read(fd, text, sizeof(text) - 1, 0);
-	if (size <= 0)
-		return true;
-	text[size] = '\0';
+	problem = file_read_whole(AT_FDCWD, path, MOST, &text, &size);
+	if (problem)
+		return problem != -ENOMEM;
 	line = strstr(text, "\nState:\t");
 	if (line && (line[8] == 'Z' || line[8] == 'X'))
 		return true;
@@ -560,8 +558,15 @@ static enum happening go_on(struct segmap_launch *launch)
 		tid = waitpid(-1, &status, __WALL);
 		if (tid < 0 && errno == EINTR)
 			continue;
-		if (tid < 0 || (!WIFSTOPPED(status) && tid == launch->pid)) {
-			take_end(launch, tid < 0 ? SIGKILL : status);
+		if (tid < 0) {
+			/* The kernel lets go of the main thread without an event where another one, which is
+			 * not traced, executes a program (Linux fs/exec.c:de_thread). */
+			launch->pid = launch->stopped = 0;
+			launch->state = SEGMAP_RUN_REPLACED;
+			return HAPPENING_ENDED;
+		}
+		if (!WIFSTOPPED(status) && tid == launch->pid) {
+			take_end(launch, status);
 			return HAPPENING_ENDED;
 		}
 		if (!WIFSTOPPED(status)) {
@@ -744,6 +749,8 @@ static void reach_exit(struct segmap_launch *launch)
 	launch->request = PTRACE_CONT;
 	do {
 		happening = go_on(launch);
+		if (happening == HAPPENING_EXECUTED)
+			launch->unprivileged = loses_privileges(launch->pid);
 	} while (happening != HAPPENING_ENDED && happening != HAPPENING_LEAVING);
 	if (happening == HAPPENING_LEAVING)
 		launch->reached = SEGMAP_MOMENT_EXIT;

@@ -167,6 +167,23 @@ static void note_other(struct segmap_run *run, pid_t pid, bool ended)
 		kill(pid, SIGKILL);
 }
 
+static bool is_exec(int status)
+{
+	return WIFSTOPPED(status) && status >> 16 == PTRACE_EVENT_EXEC;
+}
+
+/*
+ * @pid has executed a program. If another thread than the main one did, that has the main
+ * one's number now, and its own can become anybody's without an event (ptrace(2)).
+ */
+static void forget_executed(struct segmap_run *run, pid_t pid)
+{
+	unsigned long before;
+
+	if (ptrace(PTRACE_GETEVENTMSG, pid, NULL, &before) == 0 && (pid_t)before != pid)
+		note_other(run, (pid_t)before, true);
+}
+
 /* The next event of whoever is traced. False if there is nobody left. */
 static bool wait_for_any(struct segmap_run *run, pid_t *pid, int *status)
 {
@@ -175,6 +192,8 @@ static bool wait_for_any(struct segmap_run *run, pid_t *pid, int *status)
 	} while (*pid < 0 && errno == EINTR);
 	if (*pid > 0 && *pid != run->pid)
 		note_other(run, *pid, !WIFSTOPPED(*status));
+	if (*pid > 0 && is_exec(*status))
+		forget_executed(run, *pid);
 	return *pid > 0;
 }
 
@@ -226,11 +245,6 @@ static bool go_on(struct segmap_run *run, int request, int signal, int *status)
 }
 
 /* ---- the tracer: from moment to moment ---- */
-
-static bool is_exec(int status)
-{
-	return status >> 16 == PTRACE_EVENT_EXEC;
-}
 
 /* From before its execve to the return of that. */
 static struct segmap_error *run_to_exec(struct segmap_run *run)
@@ -373,6 +387,18 @@ static struct segmap_error *run_on(struct segmap_run *run, enum segmap_moment wa
 
 /* ---- the tracer: beginning and end ---- */
 
+/* Neither end in the place of a standard stream that is closed: the child gets others there. */
+static bool open_pipe(int *ret_read, int *ret_write)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC))
+		return false;
+	*ret_read = fd_above_streams(ends[0]);
+	*ret_write = fd_above_streams(ends[1]);
+	return *ret_read >= 0 && *ret_write >= 0;
+}
+
 /*
  * It is traced before it executes anything, and with PTRACE_O_EXITKILL from the
  * first: the child waits until then, and ends if nobody will trace it.
@@ -383,16 +409,9 @@ static struct segmap_error *begin(struct segmap_run *run)
 	scope_close int go_read = -1, go_write = -1, refusal_write = -1;
 	long options = PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD |
 		       PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE;
-	int go[2], refusal[2];
 
-	if (pipe2(go, O_CLOEXEC))
+	if (!open_pipe(&go_read, &go_write) || !open_pipe(&run->refusal, &refusal_write))
 		return segmap_error_system(errno, path, "run it");
-	go_read = go[0];
-	go_write = go[1];
-	if (pipe2(refusal, O_CLOEXEC))
-		return segmap_error_system(errno, path, "run it");
-	run->refusal = refusal[0];
-	refusal_write = refusal[1];
 	/* This thread's children are this program alone. */
 	if (run->options.no_aslr) {
 		struct segmap_error *error = startup_without_aslr(path);

@@ -245,11 +245,18 @@ static void explain_rows(struct making *making, const struct segmap_layout *layo
 {
 	const struct segmap_call *relro = find_relro(layout);
 	unsigned int loads = 0;
+	bool any_anonymous = false;
 
 	for (size_t i = 0; i < making->elf->n_segments; i++)
 		loads += making->elf->segments[i].type == SEGMAP_SEGMENT_LOAD;
+	for (size_t i = 0; i < layout->n_vmas; i++)
+		any_anonymous |= is_anonymous(layout, i);
 	say(making->explanation, "Of %u PT_LOAD%s come ", loads, loads == 1 ? "" : "s");
 	say_rows(making->explanation, layout);
+	if (any_anonymous)
+		say(making->explanation,
+		    " The memory behind the file's pages, which segmap shows by the file's name, has no "
+		    "name there.");
 	if (relro) {
 		segmap_text_append_char(making->explanation, ' ');
 		append_reason(making->explanation, layout, relro);
@@ -259,7 +266,7 @@ static void explain_rows(struct making *making, const struct segmap_layout *layo
 static void make_rows(struct making *making)
 {
 	making->question->number = count_rows(making->entry, 0);
-	say(making->text, "How many rows of the map will show the file ");
+	say(making->text, "How many rows of /proc/PID/maps will show the file ");
 	say_image_name(making->text, making->entry, 0);
 	say(making->text, making->entry->prediction->is_library ?
 				  " once it is loaded?" :
@@ -270,7 +277,7 @@ static void make_rows(struct making *making)
 static void make_rows_at_exec(struct making *making)
 {
 	making->question->number = count_rows(making->exec, 0);
-	say(making->text, "How many rows show the file ");
+	say(making->text, "How many rows of /proc/PID/maps show the file ");
 	say_image_name(making->text, making->exec, 0);
 	say(making->text, " right after execve, when the kernel alone has acted?");
 	explain_rows(making, making->exec);
@@ -287,7 +294,7 @@ static void make_rows_with_linker(struct making *making)
 	making->question->number = own + others;
 	say(making->text, "Its interpreter is ");
 	say_safe(making->text, segmap_layout_image_path(entry, linker));
-	say(making->text, ". How many rows show one of these two files at the entry point?");
+	say(making->text, ". How many rows of /proc/PID/maps show one of these two files at the entry point?");
 	say_image_name(making->explanation, entry, 0);
 	say(making->explanation, " has %" PRIu64 ", ", own);
 	say_image_name(making->explanation, entry, linker);

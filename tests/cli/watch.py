@@ -9,6 +9,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
 import tempfile
 import termios
 
@@ -289,6 +290,23 @@ def stopped_it_gives_the_terminal_back_and_continued_it_draws_again():
         assert watcher.wait() == 0
         data = reader.wait_for(lambda data: data.count(HIDDEN) == 2, "the normal screen")
         check_left_clean(data, follower, before)
+
+
+@segtest.claim
+def signal_ends_it_though_a_look_takes_longer_than_the_time_between_two():
+    code = ("import ctypes, mmap, time\n"
+            "libc = ctypes.CDLL(None)\n"
+            "held = mmap.mmap(-1, 20000 * 4096)\n"
+            "at = ctypes.addressof(ctypes.c_char.from_buffer(held))\n"
+            "for page in range(0, 20000, 2):\n"
+            "    libc.mprotect(ctypes.c_void_p(at + page * 4096), 4096, mmap.PROT_READ)\n"
+            "print('ready', flush=True)\n"
+            "time.sleep(600)\n")
+    with segtest.running([sys.executable, "-c", code], ready=b"ready") as process, \
+            watching(process.pid, "-x", "--watch=0.01") as (watcher, reader):
+        wait_for_first_map(reader)
+        watcher.send_signal(signal.SIGTERM)
+        assert watcher.wait(timeout=60) == -signal.SIGTERM
 
 
 @segtest.claim

@@ -278,6 +278,20 @@ def program_that_ends_before_its_entry_is_not_verified():
         assert status == 3 and documents[1]["differences"][0]["b"] == "killed: SIGABRT"
 
 
+@segtest.parameters(*[closed for closed in ((0,), (0, 2), (0, 1, 2))])
+def closed_streams_are_no_difference(closed):
+    def close_them():
+        for fd in closed:
+            os.close(fd)
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "out")
+        result = subprocess.run([segtest.SEGMAP, "-J", "--explain", "--verify", "--output-file", path, "/bin/true"],
+                                preexec_fn=close_them, check=False, timeout=60)
+        assert result.returncode == 0, result
+        with open(path, encoding="utf-8") as file:
+            assert len(file.read().splitlines()) == 2
+
+
 @segtest.claim
 def nothing_of_it_is_left():
     need_before_entry()

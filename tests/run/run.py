@@ -497,6 +497,25 @@ def death_before_the_entry_point_is_its_own_and_said():
 
 
 @segtest.claim
+def thread_that_executes_a_program_before_the_entry_point_is_no_death():
+    if not BEFORE_ENTRY:
+        raise segtest.Skip("needs the fixture before_entry")
+    status, found, _, error = run(BEFORE_ENTRY, options=["--moment=exec,entry"],
+                                  env=dict(os.environ, DO="thread-replaces"))
+    assert status == 7 and [d["moment"] for d in found] == ["exec"], (status, found)
+    assert "executed a program before its entry point: it goes on" in error and "killed" not in error, error
+
+
+@segtest.claim
+def end_is_seen_whatever_the_number_of_groups():
+    segtest.need_root()
+    for _ in range(5):
+        status, found, _, _ = run(GUEST, "threads-exit", options=["--moment=exit"],
+                                  extra_groups=range(1 << 30, (1 << 30) + 1000))
+        assert status == 24 and [d["moment"] for d in found] == ["exit"], (status, found)
+
+
+@segtest.claim
 def constructors_do_as_they_like():
     if not BEFORE_ENTRY:
         raise segtest.Skip("needs the fixture before_entry")
@@ -533,6 +552,11 @@ def set_user_id_has_no_effect_and_that_is_said():
         with open(output, encoding="utf-8") as file:
             document = json.load(file)
         assert any("set-user-ID" in note for note in document["notes"]), document["notes"]
+        # One that another program executes is one, too.
+        result = segtest.segmap("-J", "--moment=exit", "--output-file", output, "--run", "sh", "-c", 'exec "$0" tell',
+                                guest, as_user=65534)
+        with open(output, encoding="utf-8") as file:
+            assert any("set-user-ID" in note for note in json.load(file)["notes"]), result
         # Root traces it with its privileges: nothing is lost, nothing said.
         assert not any("set-user-ID" in note for note in run(guest, "exit", "0")[1][0]["notes"])
 
