@@ -42,6 +42,9 @@ struct segmap_world {
 	/* As open(), but as execve(2) does: EACCES also without execute permission or on a
 	 * file system mounted noexec. */
 	int (*open_program)(void *context, const char *path, struct segmap_world_file *ret);
+	/* What open(), or with @to_execute open_program(), says as far as can be told without
+	 * opening the file. */
+	int (*look)(void *context, const char *path, bool to_execute);
 	/* Up to @size bytes from @off on. Returns their number, or a negative errno value. */
 	int64_t (*read)(void *context, const struct segmap_world_file *file, void *buffer,
 			size_t size, uint64_t off);

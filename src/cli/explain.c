@@ -1,6 +1,7 @@
 /* src/cli/explain.c - segmap --explain: the maps of programs before they run. */
 #include "cli/explain.h"
 #include "cli/apart.h"
+#include "cli/find.h"
 #include "cli/output.h"
 #include "cli/quiz.h"
 #include "cli/show.h"
@@ -73,64 +74,6 @@ static struct segmap_error *open_world(struct explaining *explaining, uint64_t p
 	segmap_files_free(explaining->files);
 	explaining->files = files;
 	return error;
-}
-
-/* The first file in PATH that execvp() would take. */
-static struct segmap_error *find_in_path(const struct segmap_world *world, const char *name,
-					 char **ret)
-{
-	const char *path = segmap_world_getenv(world, "PATH");
-	struct segmap_world_file file;
-
-	if (!path)
-		path = "/bin:/usr/bin"; /* as execvp() where there is no PATH */
-	for (const char *at = path;; at++) {
-		size_t size = strcspn(at, ":");
-		char *candidate;
-		int errnum;
-
-		/* An empty element is the working directory. */
-		if (asprintf(&candidate, "%.*s%s%s", (int)size, at, size ? "/" : "./", name) < 0)
-			return segmap_error_no_memory();
-		errnum = world->open_program(world->context, candidate, &file);
-		if (!errnum) {
-			*ret = candidate;
-			return NULL;
-		}
-		free(candidate);
-		if (errnum == ENOMEM)
-			return segmap_error_no_memory();
-		at += size;
-		if (!*at)
-			return NULL;
-	}
-}
-
-/* The file that @name names. */
-static struct segmap_error *find_program(const struct segmap_world *world, const char *name,
-					 struct explained *ret)
-{
-	struct segmap_world_file file;
-	struct segmap_error *error;
-	int errnum;
-
-	if (strchr(name, '/')) {
-		ret->path = strdup(name);
-		return ret->path ? NULL : segmap_error_no_memory();
-	}
-	error = find_in_path(world, name, &ret->path);
-	if (error || ret->path)
-		return error;
-	errnum = name[0] ? world->open(world->context, name, &file) : ENOENT;
-	if (errnum == ENOMEM)
-		return segmap_error_no_memory();
-	if (errnum)
-		return segmap_error_new(SEGMAP_ERROR_SYSTEM, name,
-					"there is no such program in PATH, and no such file in the "
-					"working directory");
-	ret->from_here = true;
-	ret->path = strdup(name);
-	return ret->path ? NULL : segmap_error_no_memory();
 }
 
 /* What is said of where the program was found and of the machine. */
@@ -302,7 +245,8 @@ static struct segmap_error *explain_one(struct explaining *explaining, const cha
 					struct output *output)
 {
 	__attribute__((cleanup(explained_free))) struct explained explained = { 0 };
-	struct segmap_error *error = find_program(explaining->world, name, &explained);
+	struct segmap_error *error = find_program(explaining->world, name, &explained.path,
+						  &explained.from_here);
 
 	if (!error)
 		error = choose_page_size(explaining, explained.path);
@@ -383,7 +327,8 @@ static struct segmap_error *verify_all(struct explaining *explaining, struct out
 		explaining->runner = &apart;
 		explain_apart(explaining, output);
 	}
-	if (verify_serve(explaining->options, &apart) && apart_hear(&apart, &tally, sizeof(tally)) &&
+	if (verify_serve(explaining->options, explaining->world, &apart) &&
+	    apart_hear(&apart, &tally, sizeof(tally)) &&
 	    apart_hear(&apart, &output->problem, sizeof(output->problem)))
 		explaining->tally = tally;
 	else
@@ -430,7 +375,8 @@ struct segmap_error *foresee(struct options *options, const char *name, struct f
 		.world = foreseen->world,
 		.page_size = first_page_size(options),
 	};
-	struct segmap_error *error = find_program(explaining.world, name, &explained);
+	struct segmap_error *error = find_program(explaining.world, name, &explained.path,
+						  &explained.from_here);
 
 	if (!error)
 		error = choose_page_size(&explaining, explained.path);

@@ -1,5 +1,6 @@
 /* src/cli/verify.c - segmap --explain --verify: predictions against a run. */
 #include "cli/verify.h"
+#include "cli/find.h"
 #include "cli/show.h"
 #include "render/verdict.h"
 #include <errno.h>
@@ -153,23 +154,46 @@ void verify_end(const struct apart *runner)
 
 /* ---- what runs ---- */
 
-/* Whether the command line names @path: the other process could have become somebody else's. */
-static bool is_named(const struct options *options, const char *path)
+/* Whether @name, a word of the command line, stands for @path. */
+static struct segmap_error *stands_for(const struct segmap_world *world, const char *name,
+				       const char *path, bool *ret)
 {
 	const char *slash = strrchr(path, '/');
+	struct segmap_error *error;
+	bool from_here;
+	char *found;
 
-	for (int i = 0; i < options->n_targets; i++) {
-		const char *name = options->targets[i];
-
-		if (strcmp(name, path) == 0 ||
-		    (!strchr(name, '/') && slash && strcmp(name, slash + 1) == 0))
-			return true;
-	}
-	return false;
+	*ret = strcmp(name, path) == 0;
+	if (strchr(name, '/') || strcmp(name, slash ? slash + 1 : path) != 0)
+		return NULL;
+	/* Of all files of that name, it is the one that --explain finds. */
+	error = find_program(world, name, &found, &from_here);
+	if (error)
+		return error;
+	*ret = strcmp(found, path) == 0;
+	free(found);
+	return NULL;
 }
 
-static struct segmap_error *begin_run(const struct options *options, const struct request *request,
-				      struct segmap_run **ret)
+/* The other process could have become somebody else's: @path has to be in the command line. */
+static struct segmap_error *check_named(const struct options *options,
+					const struct segmap_world *world, const char *path)
+{
+	bool named = false;
+
+	for (int i = 0; i < options->n_targets && !named; i++) {
+		struct segmap_error *error = stands_for(world, options->targets[i], path, &named);
+
+		if (error)
+			return error;
+	}
+	return named ? NULL : segmap_error_new(SEGMAP_ERROR_PERMISSION, path,
+					       "run it: the command line does not name it");
+}
+
+static struct segmap_error *begin_run(const struct options *options,
+				      const struct segmap_world *world,
+				      const struct request *request, struct segmap_run **ret)
 {
 	struct segmap_run_options run_options = {
 		.path = request->path,
@@ -178,10 +202,9 @@ static struct segmap_error *begin_run(const struct options *options, const struc
 		.seconds = SECONDS,
 	};
 
-	if (!is_named(options, request->path))
-		return segmap_error_new(SEGMAP_ERROR_PERMISSION, request->path,
-					"run it: it was not asked for");
-	return segmap_run_new(&run_options, ret);
+	struct segmap_error *error = check_named(options, world, request->path);
+
+	return error ? error : segmap_run_new(&run_options, ret);
 }
 
 static bool tell_stop(const struct apart *apart, struct segmap_error *error,
@@ -212,7 +235,8 @@ static bool go_on(const struct apart *apart, struct segmap_run *run, enum segmap
 	return tell_stop(apart, error, &stop);
 }
 
-bool verify_serve(const struct options *options, const struct apart *apart)
+bool verify_serve(const struct options *options, const struct segmap_world *world,
+		  const struct apart *apart)
 {
 	struct request request, program;
 	struct segmap_error *error = NULL;
@@ -225,7 +249,7 @@ bool verify_serve(const struct options *options, const struct apart *apart)
 			program = request; /* the run's path is in it */
 			program.path[PATH_MAX - 1] = '\0';
 			segmap_error_free(error);
-			error = run ? NULL : begin_run(options, &program, &run);
+			error = run ? NULL : begin_run(options, world, &program, &run);
 			break;
 		case RUN_TO:
 			going = run || error;

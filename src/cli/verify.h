@@ -5,6 +5,7 @@
 #include "cli/apart.h"
 #include "cli/options.h"
 #include <segmap/compare.h>
+#include <segmap/world.h>
 
 /*
  * Have @runner, a process that is in verify_serve(), run the program at @path, which
@@ -22,10 +23,11 @@ SEGMAP_MUST_CHECK struct segmap_error *verify(const struct apart *runner, const 
 void verify_end(const struct apart *runner);
 
 /*
- * Run what the process @apart asks for, in one that parses nothing. False if that has
- * ended without verify_end().
+ * Run what the process @apart asks for, in one that parses nothing: of @world no file is
+ * opened. False if that process has ended without verify_end().
  */
-bool verify_serve(const struct options *options, const struct apart *apart);
+bool verify_serve(const struct options *options, const struct segmap_world *world,
+		  const struct apart *apart);
 
 /* Where the form has no room for it: differences, and what was not verified, on standard error. */
 void report_verdict(const struct options *options, const struct segmap_layout *layout);

@@ -138,23 +138,44 @@ static bool is_secure(const struct here *here, int path_fd, const char *link,
 	return getuid() != 0 && gives_capabilities(link);
 }
 
+/* As open_regular(), where it may be executed. @link: its name by the descriptor. */
+static int open_executable(const char *path, struct stat *stat, char link[static 32])
+{
+	scope_close int fd = open_regular(path, stat);
+
+	if (fd < 0)
+		return fd;
+	name_descriptor(fd, link);
+	/* With the effective identity, as execve; it knows of noexec too. */
+	if (faccessat(AT_FDCWD, link, X_OK, AT_EACCESS) < 0)
+		return -errno;
+	return return_fd(&fd);
+}
+
 static int open_program(void *context, const char *path, struct segmap_world_file *ret)
 {
 	struct stat stat;
-	scope_close int fd = open_regular(path, &stat);
 	char link[32];
+	scope_close int fd = open_executable(path, &stat, link);
 	int errnum;
 
 	if (fd < 0)
 		return -fd;
-	name_descriptor(fd, link);
-	/* With the effective identity, as execve; it knows of noexec too. */
-	if (faccessat(AT_FDCWD, link, X_OK, AT_EACCESS) < 0)
-		return errno;
 	errnum = take_file(context, fd, &stat, path, ret);
 	if (!errnum)
 		ret->secure = is_secure(context, fd, link, &stat);
 	return errnum;
+}
+
+static int look(void *context, const char *path, bool to_execute)
+{
+	struct stat stat;
+	char link[32];
+	scope_close int fd = to_execute ? open_executable(path, &stat, link) :
+					  open_regular(path, &stat);
+
+	(void)context;
+	return fd < 0 ? -fd : 0;
 }
 
 static int64_t read_file(void *context, const struct segmap_world_file *file, void *buffer,
@@ -443,6 +464,7 @@ struct segmap_error *segmap_world_new(struct segmap_files *files, struct segmap_
 		.context = here,
 		.open = open_file,
 		.open_program = open_program,
+		.look = look,
 		.read = read_file,
 		.is_directory = is_directory,
 		.environment = (const char *const *)environ,

@@ -256,6 +256,32 @@ def differences_are_shown_in_a_table_and_told_elsewhere():
         assert result.status == 3 and line.strip() in result.error_text, result.error_text
 
 
+# ---- what parses, as if somebody had taken it over ----
+
+@segtest.parameters("elsewhere/program", "second/program", "program")
+def only_the_file_that_a_name_stands_for_is_run(asked):
+    """Another file of that name is not: anywhere, further on in PATH, or in the working directory."""
+    need_before_entry()
+    if not OTHER_RUN:
+        raise segtest.Skip("OTHER_RUN names no library")
+    with before_entry("nothing") as (env, pids):
+        here = os.path.realpath(os.path.dirname(pids))
+        for name in ("first", "second", "elsewhere"):
+            os.mkdir(os.path.join(here, name))
+            shutil.copy(BEFORE_ENTRY, os.path.join(here, name, "program"))
+        shutil.copy(BEFORE_ENTRY, os.path.join(here, "program"))
+        named = os.path.join(here, "first", "program")
+        env.update(LD_PRELOAD=OTHER_RUN, HOW=f"ask:{named}:{os.path.join(here, asked) if '/' in asked else asked}",
+                   PATH=f"{here}/first:{here}/second:{os.environ['PATH']}",
+                   LD_LIBRARY_PATH=os.path.dirname(BEFORE_ENTRY), **ANY_ORDER)
+        status, documents, error = verify("program", env=env, cwd=here)
+        assert status == 1 and not documents and "the command line does not name it" in error, (status, error)
+        assert not read_pids(pids)
+        env.update(HOW=f"ask:{named}:{named}")
+        status, documents, error = verify("program", env=env, cwd=here)
+        assert status == 0 and not changes(documents) and len(read_pids(pids)) == 1, (status, error)
+
+
 # ---- programs that do not get there, or do more on the way ----
 
 def need_before_entry():
