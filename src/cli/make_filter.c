@@ -226,7 +226,7 @@ static void make_watching(struct filter *filter)
 		allow_where(filter, "ioctl", 1, 0xffffffff, commands[i]);
 }
 
-/* With Landlock, by which nothing can be opened but for reading, however. */
+/* With a Landlock by which nothing can be opened but for reading, or truncated, however. */
 static void make_landlocked(struct filter *filter)
 {
 	allow_always(filter);

@@ -78,6 +78,12 @@ enum {
 #define LANDLOCK_READ_FILE (UINT64_C(1) << 2)
 #define LANDLOCK_READ_DIRECTORY (UINT64_C(1) << 3)
 
+/*
+ * Before Linux 6.2 (commit b9f5ce27c8f8) a file that may be read can be truncated by
+ * opening it, O_RDONLY | O_TRUNC.
+ */
+enum { LANDLOCK_SEES_TRUNCATION = 3 };
+
 /* 0 where there is none. */
 static int landlock_version(void)
 {
@@ -100,8 +106,11 @@ static struct landlock_ruleset everything(int version)
 	};
 }
 
-/* Nothing can be opened any more, but for reading below @directory (NULL: nowhere). */
-static bool landlock(const char *directory)
+/*
+ * Nothing can be opened any more, but for reading below @directory (NULL: nowhere).
+ * Returns the version that sees to it; 0: none does.
+ */
+static int landlock(const char *directory)
 {
 	int version = landlock_version();
 	struct landlock_ruleset ruleset = everything(version);
@@ -122,7 +131,7 @@ static bool landlock(const char *directory)
 	}
 	if (below.directory >= 0)
 		close(below.directory);
-	return done;
+	return done ? version : 0;
 }
 
 /* ---- the filter ---- */
@@ -164,7 +173,8 @@ static void catch_violations(void)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-static void filter_calls(enum sandbox what, bool landlocked)
+/* @version: of the Landlock that is in force; 0: none. */
+static void filter_calls(enum sandbox what, int version)
 {
 	struct sock_fprog program;
 	const void *filter = filter_reading;
@@ -176,7 +186,7 @@ static void filter_calls(enum sandbox what, bool landlocked)
 	} else if (what == SANDBOX_WATCHED) {
 		filter = filter_watching;
 		size = sizeof(filter_watching);
-	} else if (landlocked) {
+	} else if (version >= LANDLOCK_SEES_TRUNCATION) {
 		filter = filter_landlocked;
 		size = sizeof(filter_landlocked);
 	}
@@ -189,19 +199,20 @@ static void filter_calls(enum sandbox what, bool landlocked)
 
 void sandbox_enter(enum sandbox what, const char *directory)
 {
-	bool landlocked;
+	int version = 0;
 
 	/* What it has read is for nobody else: neither in a core dump nor for a debugger. */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	/* No program that it executes gets more than it has; the rest asks for this. */
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	/* In a Landlock domain no process outside of it can be read. */
-	landlocked = what != SANDBOX_PROCESSES && what != SANDBOX_WATCHED && landlock(directory);
+	if (what != SANDBOX_PROCESSES && what != SANDBOX_WATCHED)
+		version = landlock(directory);
 	drop_capabilities(kept[what]);
 #ifdef SANDBOX_FILTERS
-	filter_calls(what, landlocked);
+	filter_calls(what, version);
 #else
-	(void)landlocked;
+	(void)version;
 #endif
 }
 
@@ -218,7 +229,9 @@ void sandbox_describe(FILE *file)
 	fputs("sandbox: no seccomp (built without libseccomp)", file);
 #endif
 	if (version)
-		fprintf(file, ", Landlock %d\n", version);
+		fprintf(file, ", Landlock %d%s\n", version,
+			version < LANDLOCK_SEES_TRUNCATION ? " (no openat2: it would not see O_TRUNC)" :
+							     "");
 	else
 		fputs(", no Landlock (not in this kernel)\n", file);
 }

@@ -6,7 +6,8 @@
  * SANDBOX is opened, below, programs, processes or watched; DIRECTORY can be empty.
  * Says "done" and why not, if the call comes back at all. CALL "wait" says "ready" and
  * waits for standard input to end. Without arguments it lists the calls; with "describe" it says
- * what there is of a sandbox.
+ * what there is of a sandbox. LANDLOCK=VERSION in the environment: the kernel's Landlock is not asked
+ * for more than this version has.
  */
 #include "cli/sandbox.h"
 #include <errno.h>
@@ -14,6 +15,7 @@
 #include <linux/openat2.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -33,6 +35,26 @@ static int socket_of_ours, file_of_ours;
 static pid_t parent;
 static char page[4096] __attribute__((aligned(4096)));
 static char path[4096]; /* of a file in the directory */
+
+/* All calls of this program are linked to it (--wrap=syscall); the sandbox asks for the version. */
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...)
+{
+	enum { LANDLOCK_CREATE_RULESET = 444, ASK_VERSION = 1 };
+	const char *most = getenv("LANDLOCK");
+	long with[6], answer;
+	va_list rest;
+
+	va_start(rest, number);
+	for (int i = 0; i < 6; i++)
+		with[i] = va_arg(rest, long);
+	va_end(rest);
+	answer = __real_syscall(number, with[0], with[1], with[2], with[3], with[4], with[5]);
+	if (most && number == LANDLOCK_CREATE_RULESET && (with[2] & ASK_VERSION) && answer > atol(most))
+		answer = atol(most);
+	return answer;
+}
 
 static long open_as(int flags)
 {
@@ -84,6 +106,7 @@ static char *const no_arguments[] = { (char *)(unsigned long)"/bin/true", NULL }
 	X(nameless, open_as(O_TMPFILE | O_RDWR))                                             \
 	X(openat2_to_read, open2_as(O_RDONLY))                                               \
 	X(openat2_to_write, open2_as(O_RDWR))                                                \
+	X(openat2_to_truncate, open2_as(O_RDONLY | O_TRUNC))                                 \
 	X(look_up, syscall(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", page, sizeof(page)))  \
 	X(socket, syscall(SYS_socket, AF_INET, SOCK_STREAM, 0))                              \
 	X(socketpair, syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, page))                \

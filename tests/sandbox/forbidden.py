@@ -13,13 +13,14 @@ REFUSED = "not allowed here; --no-sandbox leaves the sandbox out (please report 
 DENIED = "Permission denied"
 READS = {"read_only": "nothing", "look_up": "nothing"}
 # In a Landlock domain no process outside of it could be read.
-WITHOUT_LANDLOCK = {**READS, "openat2_to_read": "Function not implemented",
-                    "openat2_to_write": "Function not implemented"}
+OPENAT2 = ["openat2_to_read", "openat2_to_write", "openat2_to_truncate"]
+WITHOUT_LANDLOCK = {**READS, **dict.fromkeys(OPENAT2, "Function not implemented")}
+# openat2(2) keeps its flags in memory, where a filter cannot see them: Landlock can.
+WITH_LANDLOCK = {**READS, **dict.fromkeys(OPENAT2, DENIED), "openat2_to_read": "nothing"}
 ANSWERS = {
     "opened": {},
-    # openat2(2) keeps its flags in memory, where a filter cannot see them: Landlock can.
-    "below": {**READS, "openat2_to_read": "nothing", "openat2_to_write": DENIED},
-    "programs": {**READS, "openat2_to_read": "nothing", "openat2_to_write": DENIED},
+    "below": WITH_LANDLOCK,
+    "programs": WITH_LANDLOCK,
     "processes": WITHOUT_LANDLOCK,
     "watched": WITHOUT_LANDLOCK,
 }
@@ -31,9 +32,10 @@ def need_sandbox():
         raise segtest.Skip("needs a kernel with seccomp and Landlock: " + offered)
 
 
-def try_call(sandbox, directory, call):
+def try_call(sandbox, directory, call, landlock=99):
     return subprocess.run([FORBIDDEN, sandbox, directory, call], stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=60, check=False)
+                          capture_output=True, text=True, timeout=60, check=False,
+                          env=dict(os.environ, LANDLOCK=str(landlock)))
 
 
 def all_calls():
@@ -58,6 +60,27 @@ def every_call_that_is_not_needed_is_named_and_ends_it(sandbox):
         assert os.listdir(directory) == ["file"]
         with open(os.path.join(directory, "file"), encoding="ascii") as file:
             assert file.read() == "as it was"
+
+
+@segtest.parameters("below", "programs")
+def with_a_landlock_that_does_not_see_truncation_nothing_can_be_truncated(sandbox):
+    """Versions 1 and 2, Linux 5.13 to 6.1: openat2(2), whose flags no filter sees, is not there then."""
+    need_sandbox()
+    with tempfile.TemporaryDirectory(prefix="segmap-forbidden-") as directory:
+        path = os.path.join(directory, "file")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("as it was")
+        for version in (1, 2, 3):
+            expected = WITHOUT_LANDLOCK if version < 3 else WITH_LANDLOCK
+            for call in OPENAT2:
+                result = try_call(sandbox, directory, call, version)
+                assert result.stdout == f"done: {expected[call]}", (version, call, result)
+            assert try_call(sandbox, directory, "truncating", version).stderr.endswith(REFUSED + "\n")
+            with open(path, encoding="ascii") as file:
+                assert file.read() == "as it was", version
+        offered = subprocess.run([FORBIDDEN, "describe"], capture_output=True, text=True, check=True,
+                                 env=dict(os.environ, LANDLOCK="2")).stdout
+        assert offered.endswith("Landlock 2 (no openat2: it would not see O_TRUNC)\n"), offered
 
 
 @segtest.claim
