@@ -65,6 +65,8 @@ enum {
 	WRITES = 3,		    /* O_ACCMODE */
 	NOT_DUMPABLE = 4,	    /* PR_SET_DUMPABLE */
 	NO_NEW_PRIVILEGES = 38,	    /* PR_SET_NO_NEW_PRIVS */
+	OF_MEMORY = 0x53564d41,	    /* PR_SET_VMA */
+	NAME_OF_MEMORY = 0,	    /* PR_SET_VMA_ANON_NAME */
 	TRUNCATES = 01000,	    /* O_TRUNC */
 	PAGEMAP_SCAN = 'f' << 8 | 16 | 96 << 16,   /* without its direction */
 	PROCMAP_QUERY = 'f' << 8 | 17 | 104 << 16,
@@ -156,8 +158,12 @@ static void allow_always(struct filter *filter)
 	const uint64_t word = 0xffffffff;
 	static const int commands[] = { DUPLICATE, DUPLICATE_CLOEXEC, GET_DESCRIPTOR_FLAGS,
 					SET_DESCRIPTOR_FLAGS, GET_STATUS_FLAGS };
+	const struct scmp_arg_cmp naming[] = { { 0, SCMP_CMP_MASKED_EQ, word, OF_MEMORY },
+					       { 1, SCMP_CMP_EQ, NAME_OF_MEMORY, 0 } };
 
 	ALLOW_ALL(filter, always);
+	/* glibc 2.39: malloc names its memory under GLIBC_TUNABLES=glibc.mem.decorate_maps=1. */
+	allow_if(filter, SCMP_ACT_ALLOW, "prctl", 2, naming);
 	/* Memory that can be executed is there from the beginning, and no more of it is needed. */
 	allow_where(filter, "mmap", 2, MAY_EXECUTE, 0);
 	allow_where(filter, "mmap2", 2, MAY_EXECUTE, 0);

@@ -152,6 +152,8 @@ static char *const no_arguments[] = { (char *)(unsigned long)"/bin/true", NULL }
 	X(terminal_of_its_own, syscall(SYS_ioctl, 0, TIOCSCTTY, 0))                          \
 	X(flushed_terminal, syscall(SYS_ioctl, 0, TCSETSF, page))                            \
 	X(terminal_size, syscall(SYS_ioctl, 0, TIOCSWINSZ, page))                            \
+	X(name_memory, syscall(SYS_prctl, 0x53564d41, 0, page, sizeof(page), "segmap"))      \
+	X(memory_otherwise, syscall(SYS_prctl, 0x53564d41, 1, page, sizeof(page), NULL))     \
 	X(dumpable, syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0))                         \
 	X(ptracer, syscall(SYS_prctl, PR_SET_PTRACER, -1L, 0, 0, 0))                         \
 	X(handler, sigaction(SIGSEGV, NULL, &(struct sigaction){ 0 }))                       \
