@@ -481,10 +481,48 @@ static struct segmap_error *parse_file(struct segmap_files *files, struct segmap
 	return error;
 }
 
-/* The build-id of the ELF object that @file is; NULL if it is none or has none. */
+/* The ELF object that @file is; NULL if it is none. */
+static const struct segmap_elf *elf_of(const struct segmap_file *file)
+{
+	return file && file->n_elfs && !file->elfs[0]->elf_off ? file->elfs[0] : NULL;
+}
+
+/* Its build-id; NULL if it is none or has none. */
 static const char *build_id_of(const struct segmap_file *file)
 {
-	return file && file->n_elfs && !file->elfs[0]->elf_off ? file->elfs[0]->build_id : NULL;
+	const struct segmap_elf *elf = elf_of(file);
+
+	return elf ? elf->build_id : NULL;
+}
+
+/* Whether two ELF objects have the same headers, as far as they tell of what is mapped. */
+static bool has_same_headers(const struct segmap_elf *a, const struct segmap_elf *b)
+{
+	bool same = a->class == b->class && a->machine == b->machine && a->type == b->type &&
+		    a->entry == b->entry && a->n_segments == b->n_segments;
+
+	for (size_t i = 0; i < a->n_segments && same; i++) {
+		const struct segmap_segment *x = &a->segments[i], *y = &b->segments[i];
+
+		same = x->index == y->index && x->type == y->type && x->prot == y->prot &&
+		       x->off == y->off && x->vaddr == y->vaddr && x->filesz == y->filesz &&
+		       x->memsz == y->memsz && x->align == y->align;
+	}
+	return same;
+}
+
+/* Whether @twin is another file than @mapped for certain, of which memory has the headers. */
+static bool is_another(const struct segmap_file *mapped, const struct segmap_file *twin)
+{
+	const struct segmap_elf *in_memory = elf_of(mapped), *on_disk = elf_of(twin);
+
+	if (!in_memory || (!twin->n_elfs && !is_readable(twin)))
+		return false;
+	if (!on_disk || !has_same_headers(in_memory, on_disk))
+		return true;
+	/* That there is none in memory can be because its page is not. */
+	return in_memory->build_id &&
+	       (!on_disk->build_id || strcmp(in_memory->build_id, on_disk->build_id) != 0);
 }
 
 /*
@@ -495,16 +533,25 @@ static const char *build_id_of(const struct segmap_file *file)
 static struct segmap_error *judge_twin(struct segmap_layout *layout, struct segmap_backing *backing)
 {
 	const char *in_memory = build_id_of(backing->file), *on_disk = build_id_of(backing->twin);
+	bool is_same = in_memory && on_disk && strcmp(in_memory, on_disk) == 0;
 
-	if (!in_memory || !on_disk || strcmp(in_memory, on_disk) != 0) {
+	if (!is_same && is_another(backing->file, backing->twin)) {
 		backing->path_file = backing->twin;
 		backing->status = SEGMAP_STATUS_REPLACED;
 		return NULL;
 	}
-	backing->file = backing->twin;
-	backing->opened = SEGMAP_OPENED_ROOT;
 	segmap_error_free(backing->error);
 	backing->error = NULL;
+	if (!is_same) {
+		backing->error = segmap_error_new(
+			SEGMAP_ERROR_PERMISSION, backing->path,
+			"its device is %02x:%02x in maps and another one to stat(), and memory has no "
+			"build-id to tell whether the file at its path is the mapped one; root could "
+			"read it", backing->dev_major, backing->dev_minor);
+		return NULL;
+	}
+	backing->file = backing->twin;
+	backing->opened = SEGMAP_OPENED_ROOT;
 	return segmap_layout_note(layout,
 				  "%s: its device is %02x:%02x in maps and another one to stat(); "
 				  "taken for the mapped file because inode and build-id agree",
@@ -703,22 +750,6 @@ static void settle_foreign(struct segmap_layout *layout)
 	}
 	if (layout->vdso)
 		layout->vdso->foreign = !elf_runs_on(layout->vdso->machine, layout->machine);
-}
-
-/* Whether two ELF objects have the same headers, as far as they tell of what is mapped. */
-static bool has_same_headers(const struct segmap_elf *a, const struct segmap_elf *b)
-{
-	bool same = a->class == b->class && a->machine == b->machine && a->type == b->type &&
-		    a->entry == b->entry && a->n_segments == b->n_segments;
-
-	for (size_t i = 0; i < a->n_segments && same; i++) {
-		const struct segmap_segment *x = &a->segments[i], *y = &b->segments[i];
-
-		same = x->index == y->index && x->type == y->type && x->prot == y->prot &&
-		       x->off == y->off && x->vaddr == y->vaddr && x->filesz == y->filesz &&
-		       x->memsz == y->memsz && x->align == y->align;
-	}
-	return same;
 }
 
 /* What a core dump itself has of the file is all that is shown of it. */

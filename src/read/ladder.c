@@ -70,6 +70,22 @@ int ladder_open_map_files(struct ladder *ladder, const struct segmap_layout *lay
 	return -1;
 }
 
+/*
+ * Whether the program is the file by its inode and its path: its device in maps is
+ * another than stat()'s on btrfs, and on overlayfs before Linux 6.8.
+ */
+static bool has_name_of_exe(const struct ladder *ladder, const struct segmap_backing *backing)
+{
+	char target[PATH_MAX];
+	ssize_t length;
+
+	if (ladder->exe_stat.st_ino != backing->ino)
+		return false;
+	length = readlinkat(ladder->process_dir, "exe", target, sizeof(target));
+	return length > 0 && (size_t)length == strlen(backing->path) &&
+	       memcmp(target, backing->path, (size_t)length) == 0;
+}
+
 int ladder_open_exe(struct ladder *ladder, const struct segmap_backing *backing,
 		    struct stat *stat)
 {
@@ -81,7 +97,8 @@ int ladder_open_exe(struct ladder *ladder, const struct segmap_backing *backing,
 			ladder->exe = -1;
 		}
 	}
-	if (ladder->exe < 0 || !is_same_file(&ladder->exe_stat, backing))
+	if (ladder->exe < 0 || !(is_same_file(&ladder->exe_stat, backing) ||
+				 has_name_of_exe(ladder, backing)))
 		return -1;
 	*stat = ladder->exe_stat;
 	return fcntl(ladder->exe, F_DUPFD_CLOEXEC, 0);

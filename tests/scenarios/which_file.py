@@ -9,7 +9,7 @@ import subprocess
 import segtest
 from situations import (Elf, assert_bias, assert_error_lines, assert_kinds, assert_safe,
                         assert_sections, btrfs, for_root_and_user, library, look, maps, own,
-                        scenario_program, situation, uid_of, workspace)
+                        program, scenario_program, situation, started, uid_of, workspace)
 
 
 def apple_and_pear(directory, who="any", name="lib.so"):
@@ -329,14 +329,53 @@ def library_on_btrfs_has_sections(who):
                 assert len(seen.notes_on(path)) == 1, f"accepted, but not noted: {seen.notes}"
 
 
+NO_BUILD_ID = ("-Wl,--build-id=none",)
+
+
 @for_root_and_user
-def same_inode_on_btrfs_is_not_enough(who):
+def program_without_a_build_id_on_btrfs_has_sections(who):
+    """/proc/PID/exe leads to it, whatever its device is."""
+    with workspace(who) as directory, btrfs(directory) as point:
+        path = program(os.path.join(point, "program"), flags=NO_BUILD_ID)
+        with started([path], who) as running:
+            seen = look(running.pid, who)
+            image = seen.image(path, role="program")
+            assert image["status"] == "ok" and image["sections"] == "headers", image
+            assert image["opened"] == {"root": "map_files", "user": "exe"}[who], image
+            assert_sections(seen, image, Elf(path), int(image["bias"], 16))
+            assert not seen.notes_on(path), seen.notes
+
+
+@for_root_and_user
+def without_a_build_id_on_btrfs_the_same_inode_is_neither_believed_nor_another_file(who):
+    with workspace(who) as directory, btrfs(directory) as point:
+        path = library(os.path.join(point, "lib.so"), flags=NO_BUILD_ID)
+        own(who, path)
+        elf = Elf(path)
+        with situation("plain", path, who=who) as running:
+            seen = look(running.pid, who)
+            image = seen.image(path)
+            assert image["status"] == "ok" and elf.build_id is None, image
+            if who == "root":
+                assert_apples(seen, image, elf, running.address("bias"))
+            else:
+                assert_parts(seen, image, elf, running.address("bias"))
+                notes = seen.notes_on(path)
+                assert len(notes) == 1 and "whether the file at its path is the mapped one" in notes[0], notes
+            found = segtest.segmap("--audit", "-J", str(running.pid), as_user=uid_of(who))
+            assert "file-replaced" not in found.text, found.text
+
+
+@segtest.parameters(*((who, flags) for who in ("root", "user") for flags in ((), NO_BUILD_ID)))
+def same_inode_on_btrfs_is_not_enough(case):
+    """With build-ids or, by other headers, without."""
+    who, flags = case
     with workspace(who) as directory, btrfs(directory) as point:
         for name in ("a", "b"):
             subprocess.run([segtest.which("btrfs"), "-q", "subvolume", "create",
                             os.path.join(point, name)], check=True, stdout=subprocess.DEVNULL)
-        path = library(os.path.join(point, "a", "lib.so"))
-        pear = library(os.path.join(point, "b", "lib.so"), tag="pear", linker="lld")
+        path = library(os.path.join(point, "a", "lib.so"), flags=flags)
+        pear = library(os.path.join(point, "b", "lib.so"), tag="pear", linker="lld", flags=flags)
         own(who, path, pear)
         elf = Elf(path)
         assert os.stat(path).st_ino == os.stat(pear).st_ino, "the point of this claim"
