@@ -209,6 +209,7 @@ struct segmap_layout {
 	size_t vdso_size;
 	struct segmap_elf *vdso; /* the same parsed; NULL if there is none; owned */
 	enum segmap_opened vdso_opened;
+	int pagemap; /* descriptor of its page map, for segmap_page_state_at(); -1: none; owned */
 
 	/* ELF objects of a map that was read from a document: of no file; owned. */
 	struct segmap_elf **elfs;

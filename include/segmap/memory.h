@@ -115,6 +115,7 @@ enum {
 	 * a file since it was mapped but its being deleted or replaced. */
 	SEGMAP_WANT_BRIEF = 1 << 4,
 	SEGMAP_WANT_AUDIT = 1 << 5, /* what segmap_layout_gather() needs stays open (audit.h) */
+	SEGMAP_WANT_STATES = 1 << 6, /* so does what segmap_page_state_at() needs (page_state.h) */
 };
 
 struct segmap_layout;

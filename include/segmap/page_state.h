@@ -4,11 +4,11 @@
 
 #include <segmap/at.h>
 
-/* Opened before the process is read, so that it is the same one. NULL if they cannot be seen. */
-SEGMAP_API struct segmap_page_states *segmap_page_states_open(int pid);
-SEGMAP_API void segmap_page_states_close(struct segmap_page_states *pages);
-
-/* The page that holds @addr. */
-SEGMAP_API enum segmap_page_state segmap_page_state_at(struct segmap_page_states *pages, uint64_t addr);
+/*
+ * The page that holds @addr, of a process that was opened with SEGMAP_WANT_STATES or by
+ * segmap_process_open_at(); else, and where it may not be read, it is unknown.
+ */
+SEGMAP_API enum segmap_page_state segmap_page_state_at(const struct segmap_layout *layout,
+						       uint64_t addr);
 
 #endif

@@ -1,6 +1,7 @@
 /* src/cli/at.c - --at: the questions of the command line, and answering them. */
 #include "cli/at.h"
 #include <errno.h>
+#include <segmap/page_state.h>
 #include <segmap/symbols.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,7 +99,6 @@ size_t questions_few(const struct questions *questions, uint64_t *addrs)
 struct answering {
 	struct segmap_layout *layout;
 	struct segmap_symbols *symbols; /* NULL: not there */
-	struct segmap_page_states *pages;
 	const struct segmap_question *question; /* at the moment */
 	size_t capacity;
 };
@@ -146,8 +146,8 @@ static struct segmap_error *answer_address(void *context, uint64_t addr)
 	if (error)
 		return error;
 	answering->layout->n_answers++;
-	if (answering->pages && answer->vma >= 0)
-		answer->page = segmap_page_state_at(answering->pages, addr);
+	if (answer->vma >= 0)
+		answer->page = segmap_page_state_at(answering->layout, addr);
 	return name_answer(answering, answer);
 }
 
@@ -238,10 +238,10 @@ static struct segmap_error *answer_all(struct answering *answering,
 }
 
 struct segmap_error *questions_answer(const struct questions *questions,
-				      struct segmap_layout *layout, struct segmap_page_states *pages,
-				      const char *sysroot, size_t *n_missed)
+				      struct segmap_layout *layout, const char *sysroot,
+				      size_t *n_missed)
 {
-	struct answering answering = { .layout = layout, .pages = pages };
+	struct answering answering = { .layout = layout };
 	struct segmap_error *error = segmap_symbols_new(layout, sysroot, &answering.symbols);
 
 	*n_missed = 0;

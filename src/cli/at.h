@@ -3,7 +3,6 @@
 #define CLI_AT_H
 
 #include <segmap/at.h>
-#include <segmap/page_state.h>
 #include <stdio.h>
 
 struct questions {
@@ -25,13 +24,12 @@ enum { QUESTIONS_FEW = 32 };
 size_t questions_few(const struct questions *questions, uint64_t *addrs);
 
 /*
- * Answer @questions about @layout, which is correlated. @pages can be NULL; debug files
- * are looked for below @sysroot (NULL: the root). *@n_missed becomes the number of names
- * that nothing has, each with its answer.
+ * Answer @questions about @layout, which is correlated. Debug files are looked for below
+ * @sysroot (NULL: the root). *@n_missed becomes the number of names that nothing has, each
+ * with its answer.
  */
 SEGMAP_MUST_CHECK struct segmap_error *questions_answer(const struct questions *questions,
 							struct segmap_layout *layout,
-							struct segmap_page_states *pages,
 							const char *sysroot, size_t *n_missed);
 
 #endif

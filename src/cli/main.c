@@ -22,52 +22,40 @@ struct run {
 	struct segmap_files *files;
 	struct segmap_core *core; /* --core: open, and not read before the sandbox is entered */
 	struct segmap_layout **layouts; /* one for each process to show; NULL once it was */
-	struct segmap_page_states **pages;	/* of each, for --at; NULL where they are of no use */
 	size_t n_layouts;
 	size_t n_failed; /* targets that could not be shown */
 	bool missed;	 /* a question had no answer, and others had */
 	bool found;	 /* an audit has found something */
 };
 
-/* Take @layout, which is of what the user calls @name, and @pages, its own or NULL. */
+/* Take @layout, which is of what the user calls @name. */
 static struct segmap_error *add_layout(struct run *run, struct segmap_layout *layout,
-				       struct segmap_page_states *pages, const char *name)
+				       const char *name)
 {
 	struct segmap_layout **layouts =
 		reallocarray(run->layouts, run->n_layouts + 1, sizeof(*layouts));
 
-	struct segmap_page_states **all_pages;
-
 	if (layouts)
 		run->layouts = layouts;
-	all_pages = reallocarray(run->pages, run->n_layouts + 1, sizeof(struct segmap_page_states *));
-	if (all_pages)
-		run->pages = all_pages;
 	layout->target = strdup(name);
-	if (!layouts || !all_pages || !layout->target) {
+	if (!layouts || !layout->target) {
 		segmap_layout_free(layout);
-		segmap_page_states_close(pages);
 		return segmap_error_no_memory();
 	}
-	all_pages[run->n_layouts] = pages;
 	layouts[run->n_layouts++] = layout;
 	return NULL;
 }
 
 static struct segmap_error *add_process(struct run *run, int pid, const char *name)
 {
-	const struct questions *questions = &run->options.questions;
 	uint64_t addrs[QUESTIONS_FEW];
-	size_t n_addrs = questions_few(questions, addrs);
-	struct segmap_page_states *pages = questions->n ? segmap_page_states_open(pid) : NULL;
+	size_t n_addrs = questions_few(&run->options.questions, addrs);
 	struct segmap_layout *layout;
 	struct segmap_error *error =
 		n_addrs ? segmap_process_open_at(pid, addrs, n_addrs, run->files, &layout) :
 			  segmap_process_open_memory(pid, run->files, run->options.wanted, &layout);
 
-	if (error)
-		segmap_page_states_close(pages);
-	return error ? error : add_layout(run, layout, pages, name);
+	return error ? error : add_layout(run, layout, name);
 }
 
 /* --maps or --core. */
@@ -81,7 +69,7 @@ static void open_file(struct run *run)
 				segmap_core_read(run->core, run->files, &layout);
 
 	if (!error)
-		error = add_layout(run, layout, NULL, options->maps ? options->maps : options->core);
+		error = add_layout(run, layout, options->maps ? options->maps : options->core);
 	if (error) {
 		report(error);
 		run->n_failed++;
@@ -127,12 +115,11 @@ static void open_target(struct run *run, const char *name)
 }
 
 /* Answer --at. Names that nothing has are errors; if there is no answer at all, nothing is shown. */
-static struct segmap_error *answer(struct run *run, struct segmap_layout *layout,
-				   struct segmap_page_states *pages)
+static struct segmap_error *answer(struct run *run, struct segmap_layout *layout)
 {
 	const struct options *options = &run->options;
 	size_t n_missed;
-	struct segmap_error *error = questions_answer(&options->questions, layout, pages,
+	struct segmap_error *error = questions_answer(&options->questions, layout,
 						      options->elsewhere.sysroot, &n_missed);
 
 	if (error || !n_missed)
@@ -158,7 +145,7 @@ static void show(struct run *run, struct output *output)
 		struct segmap_error *error = examine(&run->options, run->files, layout);
 
 		if (!error && run->options.n_asked)
-			error = answer(run, layout, run->pages[i]);
+			error = answer(run, layout);
 		if (!error && n_shown && parted)
 			fputc('\n', file);
 		if (!error)
@@ -176,9 +163,7 @@ static void show(struct run *run, struct output *output)
 		if (run->options.form == FORM_RAW)
 			run->options.style.heading = false;
 		segmap_layout_free(layout);
-		segmap_page_states_close(run->pages[i]);
 		run->layouts[i] = NULL;
-		run->pages[i] = NULL;
 	}
 	held = show_held(&run->options, file);
 	if (held) {
@@ -279,12 +264,9 @@ static int show_targets(struct run *run)
 
 static void run_free(struct run *run)
 {
-	for (size_t i = 0; i < run->n_layouts; i++) {
+	for (size_t i = 0; i < run->n_layouts; i++)
 		segmap_layout_free(run->layouts[i]);
-		segmap_page_states_close(run->pages[i]);
-	}
 	free(run->layouts);
-	free(run->pages);
 	segmap_core_free(run->core);
 	segmap_files_free(run->files);
 	options_free(&run->options);

@@ -267,7 +267,8 @@ static struct segmap_error *make_selection(struct options *options, const char *
 static unsigned int what_is_wanted(const struct options *options)
 {
 	bool figures = options->style.figures != FIGURES_NONE, pages = false;
-	unsigned int audit = options->audit ? SEGMAP_WANT_AUDIT : 0;
+	unsigned int beside = (options->audit ? SEGMAP_WANT_AUDIT : 0) |
+			      (options->n_asked ? SEGMAP_WANT_STATES : 0);
 
 	if (options->summary)
 		return SEGMAP_WANT_FIGURES | SEGMAP_WANT_PAGES |
@@ -277,10 +278,10 @@ static unsigned int what_is_wanted(const struct options *options)
 		pages |= options->selection.array[i]->pages;
 	}
 	if (!figures)
-		return audit;
+		return beside;
 	if (pages)
 		return SEGMAP_WANT_FIGURES | SEGMAP_WANT_PAGES | SEGMAP_WANT_ALL_PAGES;
-	return audit | SEGMAP_WANT_FIGURES |
+	return beside | SEGMAP_WANT_FIGURES |
 	       (options->style.pieces || options->form == FORM_JSON || options->diff ?
 			SEGMAP_WANT_PAGES :
 			0);

@@ -17,7 +17,6 @@
 struct sight {
 	struct segmap_layout *layout; /* NULL: it has not got there */
 	struct segmap_stop stop;
-	struct segmap_page_states *pages; /* for --at */
 	enum segmap_moment moment;
 	bool ends_early; /* with --trace: it is about to end before its entry point */
 };
@@ -88,7 +87,7 @@ static struct segmap_error *look_closer(const struct options *options, const str
 	}
 	if (error || !options->n_asked)
 		return error;
-	error = questions_answer(&options->questions, layout, sight->pages, NULL, &n_missed);
+	error = questions_answer(&options->questions, layout, NULL, &n_missed);
 	if (!error && n_missed)
 		report_missed(layout);
 	return error;
@@ -112,15 +111,12 @@ static struct segmap_error *open_sight(struct running *running, const struct seg
 		return segmap_error_no_memory();
 	}
 	*ret = (struct sight){ .layout = layout, .stop = *stop, .moment = moment };
-	if (running->options->n_asked)
-		ret->pages = segmap_page_states_open(stop->pid);
 	return NULL;
 }
 
 static void sight_close(struct sight *sight)
 {
 	segmap_layout_free(sight->layout);
-	segmap_page_states_close(sight->pages);
 }
 
 /* ---- with --trace: what was predicted ---- */

@@ -18,6 +18,7 @@ struct segmap_error *segmap_layout_new(struct segmap_layout **ret)
 	if (!layout)
 		return segmap_error_no_memory();
 	layout->vdso_vma = -1;
+	layout->pagemap = -1;
 	*ret = layout;
 	return NULL;
 }
@@ -83,6 +84,8 @@ void segmap_layout_free(struct segmap_layout *layout)
 	}
 	free(layout->vma_lists);
 	segmap_memory_free(layout->memory);
+	if (layout->pagemap >= 0)
+		close(layout->pagemap);
 	free(layout);
 }
 

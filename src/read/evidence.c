@@ -171,10 +171,7 @@ struct segmap_error *evidence_open(struct segmap_layout *layout, int dir)
 
 enum page_kind page_window_at(struct page_window *window, uint64_t addr, uint64_t end)
 {
-	/* proc(5), Linux Documentation/admin-guide/mm/pagemap.rst */
-	const uint64_t present = UINT64_C(1) << 63, swapped = UINT64_C(1) << 62;
-	const uint64_t file = UINT64_C(1) << 61, guard = UINT64_C(1) << 58;
-	uint64_t page = page_down(addr, window->page_size), entry;
+	uint64_t page = page_down(addr, window->page_size);
 
 	if (page < window->start || page >= window->end) {
 		uint64_t most = sizeof(window->entries) / sizeof(window->entries[0]);
@@ -186,20 +183,15 @@ enum page_kind page_window_at(struct page_window *window, uint64_t addr, uint64_
 		window->exhausted |= n > 1 && window->n_read >= SEGMAP_MAX_AUDITED;
 		if (n > 1 && window->exhausted)
 			return PAGE_ABSENT;
-		got = fd_read(window->pagemap, window->entries, min_u64(n, most) * sizeof(entry),
-			      page / window->page_size * sizeof(entry));
+		got = fd_read(window->pagemap, window->entries, min_u64(n, most) * sizeof(window->entries[0]),
+			      page / window->page_size * sizeof(window->entries[0]));
 		window->n_read += min_u64(n, most);
 		window->start = window->end = page;
-		if (got < (int64_t)sizeof(entry))
+		if (got < (int64_t)sizeof(window->entries[0]))
 			return PAGE_ABSENT;
-		window->end += (uint64_t)got / sizeof(entry) * window->page_size;
+		window->end += (uint64_t)got / sizeof(window->entries[0]) * window->page_size;
 	}
-	entry = window->entries[(page - window->start) / window->page_size];
-	if (entry & swapped)
-		return entry & guard ? PAGE_ABSENT : PAGE_SWAPPED;
-	if (!(entry & present))
-		return PAGE_ABSENT;
-	return entry & file ? PAGE_FILE : PAGE_PRIVATE;
+	return page_kind_of(window->entries[(page - window->start) / window->page_size]);
 }
 
 bool evidence_read(const struct segmap_evidence *evidence, struct page_window *window, void *buffer,

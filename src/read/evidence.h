@@ -2,6 +2,7 @@
 #ifndef READ_EVIDENCE_H
 #define READ_EVIDENCE_H
 
+#include "read/pagemap.h"
 #include <segmap/audit.h>
 
 /*
@@ -10,14 +11,6 @@
  * What is not allowed is no error.
  */
 SEGMAP_MUST_CHECK struct segmap_error *evidence_open(struct segmap_layout *layout, int dir);
-
-/* What is behind a page. */
-enum page_kind {
-	PAGE_ABSENT, /* or it is not known */
-	PAGE_FILE,
-	PAGE_PRIVATE, /* anonymous */
-	PAGE_SWAPPED,
-};
 
 /* The page map of a process, a stretch at a time. Zero-initialize but for the first two. */
 struct page_window {

@@ -2,44 +2,10 @@
 #include "base/range.h"
 #include "base/scope.h"
 #include "read/bytes.h"
+#include "read/pagemap.h"
 #include <errno.h>
 #include <segmap/summary.h>
 #include <string.h>
-#include <sys/ioctl.h>
-
-/* A word of /proc/PID/pagemap (Linux Documentation/admin-guide/mm/pagemap.rst). */
-#define ENTRY_FRAME ((UINT64_C(1) << 55) - 1) /* its number; 0 for those who may not know it */
-#define ENTRY_PRESENT (UINT64_C(1) << 63)
-#define ENTRY_SWAPPED (UINT64_C(1) << 62)
-#define ENTRY_FILE (UINT64_C(1) << 61)	   /* or shared memory */
-#define ENTRY_GUARD (UINT64_C(1) << 58)	   /* a guard page that looks swapped, Linux 6.15 */
-#define ENTRY_EXCLUSIVE (UINT64_C(1) << 56) /* mapped once, Linux 4.2 */
-
-/*
- * The PAGEMAP_SCAN ioctl, Linux 6.7 (include/uapi/linux/fs.h). It tells pages
- * of zeros from others, to everyone who may read the page map, and passes over
- * what is absent; but it does not tell who else maps a page. Declared here,
- * since segmap is also built with older headers.
- */
-struct scanned {
-	uint64_t start, end; /* [start, end) */
-	uint64_t categories;
-};
-
-struct scan {
-	uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
-	uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
-};
-
-#define SCAN_IOCTL _IOWR('f', 16, struct scan)
-
-enum {
-	SCAN_FILE = 1 << 2,
-	SCAN_PRESENT = 1 << 3,
-	SCAN_SWAPPED = 1 << 4,
-	SCAN_ZERO = 1 << 5,
-	SCAN_GUARD = 1 << 8, /* Linux 6.15; before, asking for it is an error */
-};
 
 enum { SCANNED_AT_ONCE = 1024, ENTRIES_AT_ONCE = 8192 };
 
@@ -158,10 +124,18 @@ static struct segmap_error *find_zeros(struct reading *reading, uint64_t start, 
 
 static uint32_t flags_of_entry(uint64_t entry)
 {
-	if (entry & ENTRY_PRESENT)
-		return SEGMAP_PAGE_PRESENT | (entry & ENTRY_FILE ? SEGMAP_PAGE_FILE : 0) |
-		       (entry & ENTRY_EXCLUSIVE ? SEGMAP_PAGE_EXCLUSIVE : 0);
-	return entry & ENTRY_SWAPPED && !(entry & ENTRY_GUARD) ? SEGMAP_PAGE_SWAPPED : 0;
+	uint32_t exclusive = entry & ENTRY_EXCLUSIVE ? SEGMAP_PAGE_EXCLUSIVE : 0;
+
+	switch (page_kind_of(entry)) {
+	case PAGE_FILE:
+		return SEGMAP_PAGE_PRESENT | SEGMAP_PAGE_FILE | exclusive;
+	case PAGE_PRIVATE:
+		return SEGMAP_PAGE_PRESENT | exclusive;
+	case PAGE_SWAPPED:
+		return SEGMAP_PAGE_SWAPPED;
+	default:
+		return 0;
+	}
 }
 
 /*

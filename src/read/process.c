@@ -526,6 +526,8 @@ static struct segmap_error *read_once(struct segmap_layout *layout, int dir, con
 		error = open_pagemap(layout, dir, wanted->memory);
 	if (!error && wanted->memory & SEGMAP_WANT_AUDIT)
 		error = evidence_open(layout, dir);
+	if (!error && wanted->memory & SEGMAP_WANT_STATES)
+		layout->pagemap = openat(dir, "pagemap", O_RDONLY | O_CLOEXEC);
 	if (!error && wanted->memory & SEGMAP_WANT_BRIEF)
 		return open_briefly(layout, dir, name, files);
 	if (!error)
@@ -718,7 +720,7 @@ struct segmap_error *segmap_process_open_memory(int pid, struct segmap_files *fi
 struct segmap_error *segmap_process_open_at(int pid, const uint64_t *addrs, size_t n,
 					    struct segmap_files *files, struct segmap_layout **ret)
 {
-	struct wanted few = { .addrs = addrs, .n_addrs = n };
+	struct wanted few = { .memory = SEGMAP_WANT_STATES, .addrs = addrs, .n_addrs = n };
 
 	return open_process(pid, files, &few, ret);
 }

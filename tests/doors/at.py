@@ -343,6 +343,49 @@ time.sleep(600)
 """
 
 
+GUARDED = """
+import ctypes, mmap, time
+page, guard_install = mmap.PAGESIZE, 102
+area = mmap.mmap(-1, 4 * page, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+addr = ctypes.addressof(ctypes.c_char.from_buffer(area))
+ctypes.memset(addr, 1, 4 * page)
+libc = ctypes.CDLL(None)
+libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+print(0 if libc.madvise(addr + page, page, guard_install) else addr, flush=True)
+time.sleep(600)
+"""
+
+
+def swap_at(pid, addr):
+    """What smaps says of the VMA that holds it, in kB."""
+    held = False
+    with open(f"/proc/{pid}/smaps", encoding="latin-1") as file:
+        for line in file:
+            row = re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line)
+            held = int(row[1], 16) <= addr < int(row[2], 16) if row else held
+            if held and line.startswith("Swap:"):
+                return int(line.split()[1])
+    raise AssertionError(f"no VMA at {addr:#x}")
+
+
+@segtest.claim
+def guard_pages_are_absent_and_not_swapped():
+    with subprocess.Popen([segtest.which("python3"), "-c", GUARDED], stdout=subprocess.PIPE) as process:
+        try:
+            addr, page = int(process.stdout.readline()), os.sysconf("SC_PAGESIZE")
+            if not addr:
+                raise segtest.Skip("needs MADV_GUARD_INSTALL (Linux 6.13)")
+            with open(f"/proc/{process.pid}/pagemap", "rb") as file:
+                file.seek((addr + page) // page * 8)
+                if not int.from_bytes(file.read(8), "little") >> 58 & 1:
+                    raise segtest.Skip("needs guard pages in the page map (Linux 6.15)")
+            assert swap_at(process.pid, addr) == 0, "the point of this claim"
+            states = [one(f"{addr + i * page:#x}", process.pid)["page"] for i in range(3)]
+            assert states == ["private", "absent", "private"], states
+        finally:
+            process.kill()
+
+
 @segtest.claim
 def pages_are_absent_zero_private_or_of_a_file():
     with subprocess.Popen([segtest.which("python3"), "-c", PAGES], stdout=subprocess.PIPE) as process:

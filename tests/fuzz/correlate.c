@@ -131,8 +131,8 @@ static void ask(struct fuzz_input *input, struct segmap_layout *layout, const ui
 	file = fmemopen(part->bytes, part->size, "r");
 	FUZZ_CHECK(file);
 	if (fuzz_ok(questions_add(&questions, "-", file)) && questions.n) {
-		FUZZ_CHECK(fuzz_ok(questions_answer(&questions, layout, NULL,
-						    fuzz_empty_directory(), &n_missed)));
+		FUZZ_CHECK(fuzz_ok(questions_answer(&questions, layout, fuzz_empty_directory(),
+						    &n_missed)));
 		FUZZ_CHECK(n_missed <= layout->n_answers);
 		fuzz_render(layout, data, size);
 	}

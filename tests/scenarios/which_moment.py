@@ -11,7 +11,7 @@ import time
 
 import segtest
 from situations import (PAGE, Elf, Seen, assert_error_lines, assert_sections, for_root_and_user,
-                        has_option, library, look, maps, own, scenario_program, situation, uid_of,
+                        has_option, library, living, look, maps, own, scenario_program, situation, uid_of,
                         workspace)
 
 
@@ -31,6 +31,21 @@ def process_whose_main_thread_has_gone_is_shown(who):
             assert_sections(seen, image, elf, running.address("bias"))
             program = seen.image(role="program")
             assert_sections(seen, program, Elf(scenario_program()), running.address("program_bias"))
+
+
+@for_root_and_user
+def pages_are_known_without_the_main_thread(who):
+    with workspace(who) as directory:
+        path = library(os.path.join(directory, "lib.so"))
+        with situation("main-thread-gone", path, who=who) as running:
+            addr = running.address("bias")
+            with open(f"/proc/{living(running.pid)}/pagemap", "rb") as file:
+                file.seek(addr // PAGE * 8)
+                expected = "file" if int.from_bytes(file.read(8), "little") >> 63 else "absent"
+            for count in (1, 33):  # few are asked of the kernel one by one
+                answers = segtest.document(*["--at", f"{addr:#x}"] * count, str(running.pid),
+                                           as_user=uid_of(who))["answers"]
+                assert {answer.get("page") for answer in answers} == {expected}, answers
 
 
 @segtest.claim
