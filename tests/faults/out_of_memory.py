@@ -72,7 +72,7 @@ def steps(stride, lasting, *arguments, attempted=attempt, **more):
 
 def without_figures(text):
     """How much memory is used changes from run to run, and with it the columns; and addresses do."""
-    return re.sub(rb"[\d ]+", b" ", re.sub(rb"\b(0x)?[0-9a-f]{6,}\b", b"", text))
+    return re.sub(rb"[\d. ]+", b" ", re.sub(rb"\b(0x)?[0-9a-f]{6,}\b", b"", text))
 
 
 def check(n, result, whole, status=0):

@@ -201,7 +201,7 @@ def it_is_confined_while_it_writes():
     assert process.returncode == 0
 
 
-@segtest.parameters("", "-J", "-x", "--audit")
+@segtest.parameters("", "-J", "-x")
 def what_watches_is_confined_from_its_first_map_on(options):
     def end_target(log):
         """Once it was looked at some times."""
