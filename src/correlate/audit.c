@@ -110,6 +110,20 @@ bool audit_is_loaded(const struct segmap_image *image)
 	       image->role != SEGMAP_ROLE_VDSO;
 }
 
+bool audit_has_version(const struct segmap_layout *layout, const char *prefix)
+{
+	for (size_t i = 0; i < layout->n_images; i++) {
+		const struct segmap_image *image = &layout->images[i];
+		const struct segmap_linking *linking =
+			audit_is_loaded(image) ? image->elf->linking : NULL;
+
+		for (size_t j = 0; linking && j < linking->n_defined; j++)
+			if (strncmp(linking->defined[j].name, prefix, strlen(prefix)) == 0)
+				return true;
+	}
+	return false;
+}
+
 static int compare_findings(const void *a, const void *b)
 {
 	const struct segmap_finding *x = a, *y = b;
@@ -138,6 +152,7 @@ struct segmap_error *segmap_layout_audit(struct segmap_layout *layout)
 		return segmap_error_no_memory();
 	segmap_audit_free(layout->audit);
 	layout->audit = audit;
+	auditing.is_glibc = audit_has_version(layout, "GLIBC_");
 	audit_text(&auditing);
 	audit_memory(&auditing);
 	audit_files(&auditing);

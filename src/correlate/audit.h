@@ -8,6 +8,7 @@ struct auditing {
 	struct segmap_layout *layout;
 	const struct segmap_evidence *evidence; /* NULL: there is only the map */
 	struct segmap_audit *audit;
+	bool is_glibc;		       /* a loaded file defines the versions of its symbols */
 	bool failed;		       /* out of memory */
 	struct segmap_finding nobodys; /* what is handed out then */
 };
@@ -45,6 +46,9 @@ const struct segmap_piece *audit_piece_at(const struct segmap_layout *layout, ui
 
 /* Whether @image is one that the dynamic linker or the kernel has loaded. */
 bool audit_is_loaded(const struct segmap_image *image);
+
+/* Whether a loaded image defines a symbol version that begins with @prefix ("GLIBC_"). */
+bool audit_has_version(const struct segmap_layout *layout, const char *prefix);
 
 /* The families. */
 void audit_memory(struct auditing *auditing); /* permissions, what can be executed */

@@ -339,22 +339,8 @@ static bool has_code(const struct segmap_layout *layout, int32_t image)
  */
 static bool has_all_namespaces(const struct auditing *auditing)
 {
-	const struct segmap_layout *layout = auditing->layout;
-	bool is_glibc = false;
-
-	for (size_t i = 0; i < layout->n_images; i++) {
-		const struct segmap_image *image = &layout->images[i];
-		const struct segmap_linking *linking = image->elf ? image->elf->linking : NULL;
-
-		if (image->role != SEGMAP_ROLE_INTERPRETER || !linking)
-			continue;
-		for (size_t j = 0; j < linking->n_defined; j++) {
-			is_glibc |= strncmp(linking->defined[j].name, "GLIBC_", 6) == 0;
-			if (strcmp(linking->defined[j].name, "GLIBC_2.35") == 0)
-				return true;
-		}
-	}
-	return auditing->evidence->list_has_next || !is_glibc;
+	return auditing->evidence->list_has_next || !auditing->is_glibc ||
+	       audit_has_version(auditing->layout, "GLIBC_2.35");
 }
 
 /* An image that the dynamic linker should know of; @all: its list has every namespace. */

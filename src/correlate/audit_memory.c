@@ -1,5 +1,6 @@
 /* src/correlate/audit_memory.c - permissions that no file calls for, and executable memory. */
 #include "correlate/audit.h"
+#include "correlate/bias.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -118,12 +119,12 @@ static void count(struct generated *generated, const struct segmap_layout *layou
 	generated->bytes += segmap_vma_size(&layout->vmas[vma]);
 }
 
-/* A stretch of pieces of one VMA that have other permissions than one segment calls for. */
+/* A stretch of pieces of one VMA that have other permissions than their loader leaves them with. */
 struct drift {
 	size_t vma;
 	int32_t image;
 	int expected, actual;
-	bool of_code, of_relro;
+	bool of_code, of_relro, of_gap;
 	uint64_t start, end;
 	const char *section;
 };
@@ -157,6 +158,16 @@ static void judge_relro(const struct auditing *auditing, const struct drift *dri
 	}
 }
 
+/* What is between segments can be used by nobody who has not made it so. */
+static void judge_gap(const struct auditing *auditing, const struct drift *drift,
+		      struct verdict *verdict)
+{
+	if (!(drift->actual & ~drift->expected & (PROT_WRITE | PROT_EXEC)))
+		verdict->severity = SEGMAP_SEVERITY_INFO;
+	else if (!auditing->is_glibc && auditing->layout->images[drift->image].elf->textrel)
+		verdict->benign = "musl leaves a library with text relocations so";
+}
+
 static void judge_drift(const struct auditing *auditing, const struct drift *drift,
 			struct verdict *verdict)
 {
@@ -167,7 +178,9 @@ static void judge_drift(const struct auditing *auditing, const struct drift *dri
 	verdict->severity = SEGMAP_SEVERITY_MEDIUM;
 	verdict->confidence = SEGMAP_CONFIDENCE_CERTAIN;
 	verdict->benign = "the program made it so on purpose";
-	if (drift->of_relro && gained & PROT_WRITE) {
+	if (drift->of_gap) {
+		judge_gap(auditing, drift, verdict);
+	} else if (drift->of_relro && gained & PROT_WRITE) {
 		judge_relro(auditing, drift, verdict);
 	} else if (drift->of_code && gained & PROT_WRITE) {
 		verdict->id = SEGMAP_FINDING_TEXT_WRITABLE;
@@ -184,8 +197,14 @@ static void judge_drift(const struct auditing *auditing, const struct drift *dri
 	}
 }
 
-static const char *words_of_drift(enum segmap_finding_id id)
+static const char *words_of_drift(const struct drift *drift, enum segmap_finding_id id)
 {
+	if (drift->of_gap)
+		return drift->actual & PROT_EXEC ?
+			       "memory between segments is executable, and no program header "
+			       "calls for it" :
+			       "memory between segments has other permissions than the dynamic "
+			       "linker leaves it with";
 	switch (id) {
 	case SEGMAP_FINDING_RELRO_NOT_APPLIED:
 		return "RELRO promises these pages read-only once it is relocated, and they are "
@@ -214,35 +233,58 @@ static void add_drift(struct auditing *auditing, const struct drift *drift)
 	judge_drift(auditing, drift, &verdict);
 	segmap_perms_format(drift->expected, shared, expected);
 	segmap_perms_format(drift->actual, shared, actual);
-	finding = audit_add(auditing, &verdict, "%s", words_of_drift(verdict.id));
+	finding = audit_add(auditing, &verdict, "%s", words_of_drift(drift, verdict.id));
 	finding->section = drift->section;
 	audit_expect(auditing, finding, "%s", expected);
 	audit_actual(auditing, finding, "%s", actual);
 }
 
-/* Whether permissions that are not those of @piece say something. */
-static bool counts(const struct segmap_layout *layout, const struct segmap_vma *vma,
-		   const struct segmap_piece *piece)
+/*
+ * What lies between the segments of a library was mapped together with the first of them. glibc
+ * takes all rights away there (elf/dl-map-segments.h:_dl_map_segments), musl leaves it so
+ * (ldso/dynlink.c:map_library); where it is not known which of them has loaded it, both are right.
+ */
+static int16_t gap_prot(const struct auditing *auditing, const struct segmap_elf *elf, int actual)
 {
+	if (auditing->is_glibc || actual == PROT_NONE)
+		return PROT_NONE;
+	for (size_t i = 0; i < elf->n_segments; i++)
+		if (elf->segments[i].type == SEGMAP_SEGMENT_LOAD && elf->segments[i].mappable)
+			return (int16_t)prot_implied(auditing->layout, elf->segments[i].prot);
+	return PROT_NONE;
+}
+
+/* The permissions that @piece should have in VMA @vma; SEGMAP_NO_PROT: others say nothing. */
+static int16_t prot_of_piece(const struct auditing *auditing, size_t vma,
+			     const struct segmap_piece *piece)
+{
+	const struct segmap_layout *layout = auditing->layout;
 	const struct segmap_image *image = piece->image < 0 ? NULL : &layout->images[piece->image];
 
-	return image && piece->segment >= 0 && image->role != SEGMAP_ROLE_ALIAS &&
-	       piece->expected_prot != SEGMAP_NO_PROT &&
-	       !segmap_vma_has_prot(vma, piece->expected_prot);
+	if (!image || image->role == SEGMAP_ROLE_ALIAS)
+		return SEGMAP_NO_PROT;
+	if (piece->segment >= 0)
+		return piece->expected_prot;
+	if (piece->kind != SEGMAP_PIECE_GAP || !audit_is_loaded(image) || image->elf->foreign)
+		return SEGMAP_NO_PROT;
+	return gap_prot(auditing, image->elf, layout->vmas[vma].prot);
 }
 
 static struct drift drift_of(const struct segmap_layout *layout, size_t vma,
-			     const struct segmap_piece *piece)
+			     const struct segmap_piece *piece, int expected)
 {
-	int prot = layout->images[piece->image].elf->segments[piece->segment].prot;
+	bool of_gap = piece->segment < 0;
+	int prot = of_gap ? PROT_NONE :
+			    layout->images[piece->image].elf->segments[piece->segment].prot;
 
 	return (struct drift){
 		.vma = vma,
 		.image = piece->image,
-		.expected = piece->expected_prot,
+		.expected = expected,
 		.actual = layout->vmas[vma].prot,
 		.of_code = prot & PROT_EXEC,
-		.of_relro = prot & PROT_WRITE && !(piece->expected_prot & PROT_WRITE),
+		.of_relro = prot & PROT_WRITE && !(expected & PROT_WRITE),
+		.of_gap = of_gap,
 		.start = piece->start,
 		.end = piece->end,
 	};
@@ -268,15 +310,18 @@ static bool look_for_drift(struct auditing *auditing, size_t vma)
 	bool any = false;
 
 	for (uint32_t i = 0; i < annotation->n_pieces;) {
+		int16_t expected = prot_of_piece(auditing, vma, &pieces[i]);
 		struct drift drift;
 
-		if (!counts(layout, &layout->vmas[vma], &pieces[i])) {
+		if (expected == SEGMAP_NO_PROT ||
+		    segmap_vma_has_prot(&layout->vmas[vma], expected)) {
 			i++;
 			continue;
 		}
-		drift = drift_of(layout, vma, &pieces[i]);
+		drift = drift_of(layout, vma, &pieces[i], expected);
 		for (; i < annotation->n_pieces && pieces[i].image == drift.image &&
-		       pieces[i].segment >= 0 && pieces[i].expected_prot == drift.expected;
+		       (pieces[i].segment < 0) == drift.of_gap &&
+		       prot_of_piece(auditing, vma, &pieces[i]) == expected;
 		     i++) {
 			drift.end = pieces[i].end;
 			if (!drift.section && pieces[i].kind == SEGMAP_PIECE_SECTION)

@@ -351,6 +351,36 @@ def protection_undone_by_mprotect_is_found(case):
             assert document["vmas"][finding["vma"]]["perms"] == actual
 
 
+SPREAD = "-Wl,-z,max-page-size=0x10000"  # holes between segments, where pages are smaller
+
+
+@segtest.parameters("separate-code:r-x", "separate-code:rwx", "noseparate-code:r-x")
+def code_between_segments_is_found(case):
+    layout, perms = case.split(":")
+    with workspace() as directory:
+        path = situations.library(directory + "/libapple.so", flags=(SPREAD, "-Wl,-z," + layout))
+        with situation("plain", path) as running:
+            assert [row for row in segtest.maps(running.pid) if row[2] == "---p" and row[6] == os.fsencode(path)]
+            audit(running.pid, expect=0)
+        with situation("gap-executable", path, perms) as running:
+            document = audit(running.pid)
+            finding = expect_change(document, "perms-drift", running)
+            assert (finding["severity"], image_of(document, finding)) == ("medium", path), finding
+            assert (finding["expected"], finding["actual"]) == ("---p", perms + "p"), finding
+
+
+@segtest.claim
+def what_musl_leaves_between_segments_is_no_finding():
+    with workspace() as directory:
+        library = situations.library(directory + "/libapple.so", flags=(SPREAD, "-Wl,-z,noseparate-code"))
+        path = situations.program(directory + "/program", compiler=("musl-gcc",),
+                                  flags=("-Wl,--no-as-needed", library))
+        with situations.started([path]) as running:
+            gaps = [v for v in look(running.pid).vmas for p in v["pieces"] if p["kind"] == "gap"]
+            assert any(v["perms"] == "r-xp" for v in gaps), gaps
+            audit(running.pid, expect=0)
+
+
 @segtest.claim
 def data_made_executable_is_found():
     """As "data-read-only", but for the machine: its data is at an address that it tells."""

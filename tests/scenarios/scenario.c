@@ -729,6 +729,20 @@ static void relro_writable(int argc, char **argv)
 	say_range("changed", start, end);
 }
 
+/* Code where LIB's file has nothing: between its first two segments. PERMS as below. */
+static void gap_executable(int argc, char **argv)
+{
+	struct object object = load(argv[0], "bias");
+	const Phdr *first = find_phdr(&object, PT_LOAD, 0);
+	uintptr_t start = page_up(object.bias + first->p_vaddr + first->p_filesz);
+	bool writes = argc > 1 && strcmp(argv[1], "rwx") == 0;
+
+	protect(start, start + page_size, PROT_READ | PROT_WRITE);
+	*(unsigned char *)start = 0xc3;
+	protect(start, start + page_size, PROT_READ | PROT_EXEC | (writes ? PROT_WRITE : 0));
+	say_range("changed", start, start + page_size);
+}
+
 /* Executable memory that no file has: PERMS is rwx or r-x. */
 static void anon_executable(int argc, char **argv)
 {
@@ -1237,6 +1251,7 @@ static const struct situation {
 	{ "data-read-only", "LIB", "data of LIB is read-only in the middle", data_read_only },
 	{ "data-executable", "LIB", "data of LIB is executable in the middle", data_executable },
 	{ "relro-writable", "LIB", "RELRO of LIB is writable again", relro_writable },
+	{ "gap-executable", "LIB PERMS", "memory between segments of LIB is executable", gap_executable },
 	{ "anon-executable", "PERMS", "anonymous memory is executable", anon_executable },
 	{ "unlisted-library", "LIB", "LIB is not in the dynamic linker's list", unlisted_library },
 	{ "listed-not-mapped", "LIB", "that list has an entry for nothing", listed_not_mapped },

@@ -76,11 +76,29 @@ static const struct plan omagic = {
 	.segments = { LOAD(RWX, 0, 0, 0x1000, 0x1000), RELRO(0, 0, 8) },
 };
 
+/* Libraries with room between their segments; the first can be read, or executed. */
+static const struct plan spread = {
+	.path = "/s.so",
+	.segments = { LOAD(R, 0, 0, 0x1000, 0x1000), LOAD(RX, 0x3000, 0x3000, 0x1000, 0x1000) },
+};
+static const struct plan spread_code = {
+	.path = "/s.so",
+	.segments = { LOAD(RX, 0, 0, 0x1000, 0x1000), LOAD(R, 0x3000, 0x3000, 0x1000, 0x1000) },
+};
+
+#define SPREAD(perms)                                                                   \
+	"40000-41000 r--p 00000000 fe:00 9 /s.so\n41000-43000 " perms                   \
+	" 00001000 fe:00 9 /s.so\n43000-44000 r-xp 00003000 fe:00 9 /s.so\n"
+#define SPREAD_CODE(perms)                                                              \
+	"40000-41000 r-xp 00000000 fe:00 9 /s.so\n41000-43000 " perms                   \
+	" 00001000 fe:00 9 /s.so\n43000-44000 r--p 00003000 fe:00 9 /s.so\n"
+
 static const struct {
 	const char *claim, *maps, *findings;
 	const struct plan *plans[3];
 	bool read_implies_exec;
 	int stack_prot;
+	bool is_glibc; /* the first plan's file defines its versions */
 } memories[] = {
 	{ "all as promised", PROGRAM, "" },
 	{ "code writable", RODATA "11000-13000 rwxp 00001000 fe:00 7 /p\n" PROTECTED DATA,
@@ -131,11 +149,38 @@ static const struct {
 	  "read-implies-exec medium\n", .read_implies_exec = true },
 	{ "a file that asks for both rights", "10000-11000 rwxp 00000000 fe:00 7 /p\n",
 	  "wx-vma medium 10000-11000\n", { &omagic } },
+	{ "a gap", SPREAD("---p"), "", { &spread }, .is_glibc = true },
+	{ "a gap with code", SPREAD("r-xp"), "perms-drift medium 41000-43000\n", { &spread },
+	  .is_glibc = true },
+	{ "a gap with both rights", SPREAD("rwxp"), "perms-drift medium 41000-43000\n", { &spread },
+	  .is_glibc = true },
+	{ "a writable gap", SPREAD("rw-p"), "perms-drift medium 41000-43000\n", { &spread },
+	  .is_glibc = true },
+	{ "a gap to read", SPREAD("r--p"), "perms-drift info 41000-43000\n", { &spread },
+	  .is_glibc = true },
+	{ "part of a gap", "40000-41000 r--p 00000000 fe:00 9 /s.so\n"
+	  "41000-42000 r-xp 00001000 fe:00 9 /s.so\n42000-43000 ---p 00002000 fe:00 9 /s.so\n"
+	  "43000-44000 r-xp 00003000 fe:00 9 /s.so\n", "perms-drift medium 41000-42000\n",
+	  { &spread }, .is_glibc = true },
+	{ "a gap that is one VMA with what is before it", "40000-43000 r-xp 00000000 fe:00 9 /s.so\n"
+	  "43000-44000 r--p 00003000 fe:00 9 /s.so\n", "perms-drift medium 41000-43000\n",
+	  { &spread_code }, .is_glibc = true },
+	{ "a gap like the first segment", SPREAD_CODE("r-xp"), "perms-drift medium 41000-43000\n",
+	  { &spread_code }, .is_glibc = true },
+	{ "musl leaves it so", SPREAD_CODE("r-xp"), "", { &spread_code } },
+	{ "or merged", "40000-43000 r-xp 00000000 fe:00 9 /s.so\n"
+	  "43000-44000 r--p 00003000 fe:00 9 /s.so\n", "", { &spread_code } },
+	{ "and not with more rights", SPREAD_CODE("rwxp"), "perms-drift medium 41000-43000\n",
+	  { &spread_code } },
+	{ "nor with code behind data", SPREAD("r-xp"), "perms-drift medium 41000-43000\n",
+	  { &spread } },
 };
 
 START_TEST(permissions_and_code_are_judged)
 {
 	static const struct plan *const usual[] = { &program, NULL };
+	struct segmap_version version = { .name = "GLIBC_2.2.5" };
+	struct segmap_linking linking = { .defined = &version, .n_defined = 1 };
 	struct world world;
 
 	judge(&world, memories[_i].maps, memories[_i].plans[0] ? memories[_i].plans : usual);
@@ -149,8 +194,10 @@ START_TEST(permissions_and_code_are_judged)
 		world_correlate(&world);
 	}
 	world.elfs[0][0]->stack_prot = memories[_i].stack_prot;
+	world.elfs[0][0]->linking = memories[_i].is_glibc ? &linking : NULL;
 	unit_no_error(segmap_layout_audit(world.layout));
 	check_findings(memories[_i].claim, world.layout, memories[_i].findings);
+	world.elfs[0][0]->linking = NULL;
 	world_free(&world);
 }
 END_TEST
