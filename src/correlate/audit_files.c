@@ -132,12 +132,19 @@ static bool is_writable(const struct segmap_layout *layout, int32_t image, uint6
 	return layout->vmas[*vma].prot & PROT_WRITE;
 }
 
-static bool has_relro(const struct segmap_elf *elf)
+/* The PT_GNU_RELRO that counts, the last; NULL: there is none. */
+static const struct segmap_segment *find_relro(const struct segmap_elf *elf)
 {
-	for (size_t i = 0; i < elf->n_segments; i++)
+	for (size_t i = elf->n_segments; i-- > 0;)
 		if (elf->segments[i].type == SEGMAP_SEGMENT_RELRO)
-			return true;
-	return false;
+			return &elf->segments[i];
+	return NULL;
+}
+
+/* Whether RELRO has a whole page: of less nothing becomes read-only. */
+static bool protects_pages(const struct segmap_segment *relro)
+{
+	return relro && relro->map_start < relro->mem_end;
 }
 
 static bool has_data(const struct segmap_elf *elf)
@@ -162,27 +169,42 @@ static struct verdict promise(enum segmap_finding_id id, enum segmap_severity se
 	};
 }
 
+/* Whether the tables that RELRO is for can be written to; the VMA and section of one of them. */
+static bool has_writable_tables(const struct segmap_layout *layout, int32_t index, int64_t *vma,
+				const char **section)
+{
+	const struct segmap_image *image = &layout->images[index];
+	const struct segmap_elf *elf = image->elf;
+
+	if (!elf->dynamic)
+		return image->role == SEGMAP_ROLE_PROGRAM && has_data(elf);
+	if (is_writable(layout, index, segmap_addr(elf->dynamic, image->bias), vma, section))
+		return true;
+	return elf->linking && elf->linking->plt_got &&
+	       is_writable(layout, index, segmap_addr(elf->linking->plt_got, image->bias), vma,
+			   section);
+}
+
 static void look_at_relro(struct auditing *auditing, int32_t index)
 {
 	const struct segmap_layout *layout = auditing->layout;
-	const struct segmap_image *image = &layout->images[index];
-	const struct segmap_elf *elf = image->elf;
+	const struct segmap_segment *relro = find_relro(layout->images[index].elf);
 	struct verdict verdict =
 		promise(SEGMAP_FINDING_RELRO_ABSENT, SEGMAP_SEVERITY_LOW, index,
-			"it was linked without -z relro, as other languages' linkers "
-			"do by default");
+			relro ? "it was linked for smaller pages, or by a linker that does not "
+				"let RELRO end with a page" :
+				"it was linked without -z relro, as other languages' linkers "
+				"do by default");
 	const char *section = NULL;
 	struct segmap_finding *finding;
 
-	if (has_relro(elf))
-		return;
-	if (elf->dynamic && !is_writable(layout, index, segmap_addr(elf->dynamic, image->bias),
-					 &verdict.vma, &section))
-		return;
-	if (!elf->dynamic && (image->role != SEGMAP_ROLE_PROGRAM || !has_data(elf)))
+	if (protects_pages(relro) ||
+	    !has_writable_tables(layout, index, &verdict.vma, &section))
 		return;
 	finding = audit_add(auditing, &verdict,
-			    "it has no PT_GNU_RELRO: its tables of addresses stay writable");
+			    relro ? "its PT_GNU_RELRO has no whole page, so its tables of "
+				    "addresses stay writable" :
+				    "it has no PT_GNU_RELRO: its tables of addresses stay writable");
 	finding->section = section;
 	audit_expect(auditing, finding, "r--p after start-up");
 	audit_actual(auditing, finding, "rw-p");
@@ -193,37 +215,65 @@ static bool is_static(const struct segmap_image *image)
 	return image->role == SEGMAP_ROLE_PROGRAM && !image->elf->interp;
 }
 
-/* Functions that are bound when they are first called, through slots that stay writable. */
+/* Functions that are bound when they are first called. */
 static void look_at_binding(struct auditing *auditing, int32_t index)
+{
+	const struct segmap_image *image = &auditing->layout->images[index];
+	const struct segmap_linking *linking = image->elf->linking;
+	struct verdict lazy = promise(SEGMAP_FINDING_NO_BIND_NOW, SEGMAP_SEVERITY_INFO, index,
+				      "lazy binding is the default of GNU ld; musl never does it");
+	struct segmap_finding *finding;
+
+	/* The dynamic linker binds itself at once, and a static program needs nobody. */
+	if (!linking || !linking->n_plt || linking->bind_now ||
+	    image->role == SEGMAP_ROLE_INTERPRETER || is_static(image))
+		return;
+	finding = audit_add(auditing, &lazy,
+			    "it does not ask for BIND_NOW: its %ju functions of others can be "
+			    "bound as late as they are first called",
+			    (uintmax_t)linking->n_plt);
+	audit_expect(auditing, finding, "BIND_NOW");
+	audit_actual(auditing, finding, "lazy");
+}
+
+/*
+ * The last word of the table of function addresses: a vaddr. Behind three slots of the dynamic
+ * linker's own (psABI) there is one for each function. Some machines have less than three, and
+ * relocations can be for places elsewhere: the table does not go on behind its section.
+ */
+static uint64_t last_slot(const struct segmap_elf *elf)
+{
+	uint64_t word = elf->class / 8, first = elf->linking->plt_got;
+	uint64_t last = first + (2 + elf->linking->n_plt) * word, until;
+	const struct segmap_label *label =
+		segmap_label_find(elf->by_vaddr, elf->n_by_vaddr, first, &until);
+
+	if (label && label->end - first >= word && last - first > label->end - first - word)
+		return label->end - word;
+	return last;
+}
+
+/* Slots of functions that stay writable, bound at once or not. */
+static void look_at_slots(struct auditing *auditing, int32_t index)
 {
 	const struct segmap_layout *layout = auditing->layout;
 	const struct segmap_image *image = &layout->images[index];
 	const struct segmap_linking *linking = image->elf->linking;
-	uint64_t word = image->elf->class / 8, last;
-	struct verdict lazy = promise(SEGMAP_FINDING_NO_BIND_NOW, SEGMAP_SEVERITY_INFO, index,
-				      "lazy binding is the default of GNU ld; musl never does it");
 	struct verdict partial = promise(SEGMAP_FINDING_RELRO_PARTIAL, SEGMAP_SEVERITY_INFO, index,
 					 "it is what -z relro without -z now gives");
 	struct segmap_finding *finding;
 	const char *section = NULL;
 
-	if (!linking || !linking->n_plt || linking->bind_now)
+	if (!linking || !linking->n_plt || !linking->plt_got ||
+	    !protects_pages(find_relro(image->elf)) ||
+	    !is_writable(layout, index, segmap_addr(last_slot(image->elf), image->bias),
+			 &partial.vma, &section))
 		return;
-	/* The dynamic linker binds itself at once, and a static program needs nobody. */
-	if (image->role != SEGMAP_ROLE_INTERPRETER && !is_static(image)) {
-		finding = audit_add(
-			auditing, &lazy,
-			"it does not ask for BIND_NOW: its %ju functions of others can be "
-			"bound as late as they are first called",
-			(uintmax_t)linking->n_plt);
-		audit_expect(auditing, finding, "BIND_NOW");
-		audit_actual(auditing, finding, "lazy");
+	if (linking->bind_now) {
+		partial.severity = SEGMAP_SEVERITY_LOW;
+		partial.benign = "it was linked for smaller pages, or by a linker that does not "
+				 "let RELRO end with a page";
 	}
-	/* Behind three slots of the dynamic linker's own (psABI), one for each function. */
-	last = segmap_addr(linking->plt_got + (2 + linking->n_plt) * word, image->bias);
-	if (!linking->plt_got || !has_relro(image->elf) ||
-	    !is_writable(layout, index, last, &partial.vma, &section))
-		return;
 	finding = audit_add(auditing, &partial,
 			    "RELRO leaves the table of function addresses (%s) writable", section);
 	finding->section = section;
@@ -321,6 +371,7 @@ static void look_at_promises(struct auditing *auditing, int32_t index)
 	}
 	look_at_relro(auditing, index);
 	look_at_binding(auditing, index);
+	look_at_slots(auditing, index);
 	look_at_runpath(auditing, index);
 	look_at_stack(auditing, index);
 }

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 
+import elfpatch
 import segtest
 import situations
 from auditing import about, audit, ids, image_of, only, serious
@@ -231,6 +232,25 @@ def promises_are_those_that_readelf_reads_live_and_before(flags):
                 assert rows[0][2] == "rw-p" and finding["section"] == ".got.plt", (finding, rows)
             assert bool(partial) == ("lazy" in flags or flags in ("-no-pie -fno-pie", "-static-pie")
                                      and Promises(path).plt and not Promises(path).now), partial
+
+
+@segtest.parameters("-8:relro-partial", "8:relro-absent")
+def relro_that_ends_within_a_page_leaves_tables_writable(case):
+    """8 bytes less than whole pages, or 8 bytes in all: the dynamic linker rounds the end down."""
+    size, _, finding_id = case.partition(":")
+    with workspace() as directory:
+        path = situations.program(directory + "/program", flags=("-pie", "-fPIE", "-Wl,-z,relro,-z,now"))
+        assert "relro-absent" not in about(audit("--explain", path, expect=0), path)
+        with elfpatch.Patch(path) as patch:
+            relro = patch.phdr(elfpatch.PT_GNU_RELRO)
+            relro.p_memsz = int(size) + (relro.p_memsz if int(size) < 0 else 0)
+        with situations.started([path]) as running:
+            rows = {row[0]: row[2] for row in segtest.maps(running.pid)}
+            for document in audit(running.pid), audit("--explain", path):
+                finding, = [f for f in serious(document) if image_of(document, f) == path]
+                assert (finding["id"], finding["severity"]) == (finding_id, "low"), finding
+                assert finding["section"] in (".got", ".dynamic"), finding
+                assert document["source"] == "prediction" or rows[int(finding["start"], 16)] == "rw-p"
 
 
 @segtest.claim

@@ -73,7 +73,7 @@ static const struct plan pcre = {
 
 static const struct plan omagic = {
 	.path = "/p",
-	.segments = { LOAD(RWX, 0, 0, 0x1000, 0x1000), RELRO(0, 0, 8) },
+	.segments = { LOAD(RWX, 0, 0, 0x1000, 0x1000), RELRO(0x1000, 0x1000, 0x1000) },
 };
 
 /* Libraries with room between their segments; the first can be read, or executed. */
@@ -405,11 +405,15 @@ END_TEST
 /* A library that the dynamic linker can have in its list, by its dynamic section. */
 static const struct plan library = {
 	.path = "/lib.so",
-	.segments = { LOAD(RX, 0, 0, 0x1000, 0x1000), LOAD(RW, 0x1000, 0x1000, 0x1000, 0x1000),
-		      RELRO(0x1000, 0x1000, 8) },
+	.segments = { LOAD(RX, 0, 0, 0x1000, 0x1000), LOAD(RW, 0x1000, 0x1000, 0x2000, 0x2000),
+		      RELRO(0x1000, 0x1000, 0x1008) },
+	.sections = { SECTION(".got", 0x1f00, 0x1f00, 0x100),
+		      SECTION(".got.plt", 0x2000, 0x2000, 0x100) },
 };
 
-#define LIBRARY "40000-41000 r-xp 00000000 fe:00 8 /lib.so\n41000-42000 rw-p 00001000 fe:00 8 /lib.so\n"
+#define LIBRARY                                                                         \
+	"40000-41000 r-xp 00000000 fe:00 8 /lib.so\n"                                   \
+	"41000-42000 r--p 00001000 fe:00 8 /lib.so\n42000-43000 rw-p 00002000 fe:00 8 /lib.so\n"
 
 static const struct {
 	const char *claim;
@@ -418,10 +422,10 @@ static const struct {
 	const char *findings;
 } lists[] = {
 	{ "listed", 0x41800, SEGMAP_LIST_READ, "" },
-	{ "not listed", 0, SEGMAP_LIST_READ, "image-unlisted high 40000-42000\n" },
+	{ "not listed", 0, SEGMAP_LIST_READ, "image-unlisted high 40000-43000\n" },
 	{ "another is listed", 0x90000, SEGMAP_LIST_READ,
-	  "image-unlisted high 40000-42000\nlisted-not-mapped medium\n" },
-	{ "in another load", 0x14800, SEGMAP_LIST_READ, "image-unlisted high 40000-42000\n" },
+	  "image-unlisted high 40000-43000\nlisted-not-mapped medium\n" },
+	{ "in another load", 0x14800, SEGMAP_LIST_READ, "image-unlisted high 40000-43000\n" },
 	{ "no dynamic linker", 0, SEGMAP_LIST_NONE, "" },
 	{ "just changing", 0, SEGMAP_LIST_CHANGING, "" },
 	{ "not yet made", 0, SEGMAP_LIST_NOT_YET, "" },
@@ -486,10 +490,13 @@ static const struct {
 	struct segmap_linking linking;
 	const char *findings;
 } bindings[] = {
-	{ "nothing to bind", { .plt_got = 0x1800 }, "" },
-	{ "bound at once", { .plt_got = 0x1800, .n_plt = 5, .bind_now = true }, "" },
-	{ "lazily", { .plt_got = 0x1800, .n_plt = 5 },
-	  "no-bind-now info\nrelro-partial info 41000-42000\n" },
+	{ "nothing to bind", { .plt_got = 0x2000 }, "" },
+	{ "bound at once", { .plt_got = 0x1f00, .n_plt = 5, .bind_now = true }, "" },
+	{ "more relocations than slots", { .plt_got = 0x1f00, .n_plt = 50, .bind_now = true }, "" },
+	{ "in pages that RELRO does not have whole",
+	  { .plt_got = 0x2000, .n_plt = 5, .bind_now = true }, "relro-partial low 42000-43000\n" },
+	{ "lazily", { .plt_got = 0x2000, .n_plt = 5 },
+	  "no-bind-now info\nrelro-partial info 42000-43000\n" },
 	{ "lazily, by a table that is not writable", { .plt_got = 0x800, .n_plt = 5 },
 	  "no-bind-now info\n" },
 	{ "a table beyond the file", { .plt_got = UINT64_MAX, .n_plt = UINT64_MAX / 8 },
@@ -512,6 +519,42 @@ START_TEST(binding_and_search_paths_are_judged)
 	world.elfs[0][0]->linking = &linking;
 	unit_no_error(segmap_layout_audit(world.layout));
 	check_findings(bindings[_i].claim, world.layout, bindings[_i].findings);
+	world.elfs[0][0]->linking = NULL;
+	world_free(&world);
+}
+END_TEST
+
+/* As the library, but of RELRO nothing is left when its end is rounded down. */
+static const struct plan rounded = {
+	.path = "/lib.so",
+	.segments = { LOAD(RX, 0, 0, 0x1000, 0x1000), LOAD(RW, 0x1000, 0x1000, 0x2000, 0x2000),
+		      RELRO(0x1000, 0x1000, 0xff8) },
+};
+
+static const struct {
+	const char *claim;
+	uint64_t dynamic, plt_got;
+	const char *findings;
+} roundings[] = {
+	{ "the dynamic section is writable", 0x1800, 0, "relro-absent low 41000-43000\n" },
+	{ "the table of functions is writable", 0x800, 0x1900, "relro-absent low 41000-43000\n" },
+	{ "both are", 0x1800, 0x1900, "relro-absent low 41000-43000\n" },
+	{ "there is nothing to protect", 0x800, 0x900, "" },
+};
+
+START_TEST(relro_of_no_whole_page_protects_nothing)
+{
+	static const struct plan *const plans[] = { &rounded, NULL };
+	struct segmap_linking linking = { .plt_got = roundings[_i].plt_got, .n_plt = 5,
+					  .bind_now = true };
+	struct world world;
+
+	judge(&world, "40000-41000 r-xp 00000000 fe:00 8 /lib.so\n"
+		      "41000-43000 rw-p 00001000 fe:00 8 /lib.so\n", plans);
+	world.elfs[0][0]->dynamic = roundings[_i].dynamic;
+	world.elfs[0][0]->linking = &linking;
+	unit_no_error(segmap_layout_audit(world.layout));
+	check_findings(roundings[_i].claim, world.layout, roundings[_i].findings);
 	world.elfs[0][0]->linking = NULL;
 	world_free(&world);
 }
@@ -549,6 +592,7 @@ int main(void)
 	tcase_add_loop_test(tcase, linkers_list_and_images_are_compared, 0, N_ROWS(lists));
 	tcase_add_loop_test(tcase, what_became_of_a_file_is_told, 0, N_ROWS(statuses));
 	tcase_add_loop_test(tcase, binding_and_search_paths_are_judged, 0, N_ROWS(bindings));
+	tcase_add_loop_test(tcase, relro_of_no_whole_page_protects_nothing, 0, N_ROWS(roundings));
 	tcase_add_test(tcase, more_than_information_is_counted_and_comes_first);
 	return unit_run(suite);
 }
