@@ -281,13 +281,26 @@ static void look_at_slots(struct auditing *auditing, int32_t index)
 	audit_actual(auditing, finding, "rw-p");
 }
 
+/*
+ * Whether $ORIGIN is at @at: of all tokens only it stands for an absolute directory. $LIB and
+ * $PLATFORM are names, and another is what it is, "$ORIGINAL" too (glibc elf/dl-load.c:is_dst).
+ */
+static bool is_origin(const char *at)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789_";
+
+	return strncmp(at, "${ORIGIN}", 9) == 0 ||
+	       (strncmp(at, "$ORIGIN", 7) == 0 && strspn(at + 7, letters) == 0);
+}
+
 /* RPATH and RUNPATH with a part that the working directory decides on. */
 static const char *relative_part(const char *path, size_t *size)
 {
 	/* One that is all empty is not looked at (glibc elf/dl-load.c:decompose_rpath). */
 	for (const char *at = path; path && *path; at += *size + 1) {
 		*size = strcspn(at, ":");
-		if (*at != '/' && *at != '$')
+		if (*at != '/' && !is_origin(at))
 			return at;
 		if (!at[*size])
 			break;

@@ -298,7 +298,8 @@ def library_that_wants_an_executable_stack_is_found_before_it_runs():
         assert ids(audit("--explain", path)) == ["stack-asked"]
 
 
-@segtest.parameters("lib:True", "/usr/lib::/opt:True", "$ORIGIN/lib:False", "/usr/lib:False")
+@segtest.parameters("lib:True", "/usr/lib::/opt:True", "$ORIGIN/lib:False", "/usr/lib:False",
+                    "$LIB/x:True", "${PLATFORM}:True", "$FOO/x:True", "${ORIGIN}/../$LIB:False")
 def runpath_that_hangs_on_the_working_directory_is_found(case):
     runpath, _, relative = case.rpartition(":")
     with workspace() as directory:
