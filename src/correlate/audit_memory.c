@@ -158,7 +158,7 @@ static void judge_relro(const struct auditing *auditing, const struct drift *dri
 	}
 }
 
-/* What is between segments can be used by nobody who has not made it so. */
+/* Memory between segments: to read it does no harm, there are only bytes of the file. */
 static void judge_gap(const struct auditing *auditing, const struct drift *drift,
 		      struct verdict *verdict)
 {
@@ -391,6 +391,24 @@ static void add_stack(struct auditing *auditing, size_t vma)
 	audit_actual(auditing, finding, "rwxp");
 }
 
+/* Whether a segment in VMA @vma, of the image that the VMA is called after, asks for both rights. */
+static bool asks_for_both(const struct segmap_layout *layout, size_t vma)
+{
+	const struct segmap_annotation *annotation = &layout->annotations[vma];
+	const struct segmap_piece *pieces = segmap_layout_pieces(layout, annotation);
+	int both = PROT_WRITE | PROT_EXEC;
+
+	for (uint32_t i = 0; i < annotation->n_pieces; i++) {
+		const struct segmap_piece *piece = &pieces[i];
+
+		if (piece->image == annotation->image && piece->image >= 0 && piece->segment >= 0 &&
+		    (layout->images[piece->image].elf->segments[piece->segment].prot & both) ==
+			    both)
+			return true;
+	}
+	return false;
+}
+
 static void add_writable(struct looking *looking, size_t vma, enum jit jit)
 {
 	struct auditing *auditing = looking->auditing;
@@ -410,7 +428,11 @@ static void add_writable(struct looking *looking, size_t vma, enum jit jit)
 		count(&looking->writable[jit], layout, vma);
 		return;
 	}
-	if (verdict.image >= 0) {
+	if (verdict.image >= 0 && layout->images[verdict.image].role == SEGMAP_ROLE_ALIAS) {
+		finding = audit_add(auditing, &verdict,
+				    "a second mapping of %s is writable and executable",
+				    audit_image_name(layout, verdict.image));
+	} else if (asks_for_both(layout, vma)) {
 		verdict.benign = "a linker made one segment of all (-N, --omagic), or a packer did";
 		finding = audit_add(auditing, &verdict,
 				    "memory is writable and executable, and %s "

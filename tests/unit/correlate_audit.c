@@ -76,6 +76,11 @@ static const struct plan omagic = {
 	.segments = { LOAD(RWX, 0, 0, 0x1000, 0x1000), RELRO(0x1000, 0x1000, 0x1000) },
 };
 
+static const struct plan code_bss = {
+	.path = "/p",
+	.segments = { LOAD(RX, 0, 0, 0x1000, 0x2000) },
+};
+
 /* Libraries with room between their segments; the first can be read, or executed. */
 static const struct plan spread = {
 	.path = "/s.so",
@@ -99,6 +104,7 @@ static const struct {
 	bool read_implies_exec;
 	int stack_prot;
 	bool is_glibc; /* the first plan's file defines its versions */
+	const char *reason; /* of the first finding; NULL: not looked at */
 } memories[] = {
 	{ "all as promised", PROGRAM, "" },
 	{ "code writable", RODATA "11000-13000 rwxp 00001000 fe:00 7 /p\n" PROTECTED DATA,
@@ -148,7 +154,13 @@ static const struct {
 	  "15000-16000 rwxp 00000000 00:00 0 \n20000-21000 rwxp 00000000 00:00 0 [stack]\n",
 	  "read-implies-exec medium\n", .read_implies_exec = true },
 	{ "a file that asks for both rights", "10000-11000 rwxp 00000000 fe:00 7 /p\n",
-	  "wx-vma medium 10000-11000\n", { &omagic } },
+	  "wx-vma medium 10000-11000\n", { &omagic },
+	  .reason = "memory is writable and executable, and p asks for it so (PT_LOAD with W and X)" },
+	{ "a second mapping for which no file asks", PROGRAM "20000-21000 rwxp 00001000 fe:00 7 /p\n",
+	  "wx-vma medium 20000-21000\n", .reason = "a second mapping of p is writable and executable" },
+	{ "a .bss of the kernel's behind code", "10000-11000 r-xp 00000000 fe:00 7 /p\n"
+	  "11000-12000 rwxp 00000000 00:00 0 \n", "wx-vma medium 11000-12000\n", { &code_bss },
+	  .reason = "memory is writable and executable" },
 	{ "a gap", SPREAD("---p"), "", { &spread }, .is_glibc = true },
 	{ "a gap with code", SPREAD("r-xp"), "perms-drift medium 41000-43000\n", { &spread },
 	  .is_glibc = true },
@@ -197,6 +209,8 @@ START_TEST(permissions_and_code_are_judged)
 	world.elfs[0][0]->linking = memories[_i].is_glibc ? &linking : NULL;
 	unit_no_error(segmap_layout_audit(world.layout));
 	check_findings(memories[_i].claim, world.layout, memories[_i].findings);
+	if (memories[_i].reason)
+		ck_assert_str_eq(world.layout->audit->findings[0].reason, memories[_i].reason);
 	world.elfs[0][0]->linking = NULL;
 	world_free(&world);
 }
