@@ -370,7 +370,8 @@ static void look_at_promises(struct auditing *auditing, int32_t index)
 					 "old assembler code without -fPIC");
 	struct segmap_finding *finding;
 
-	if (image->role == SEGMAP_ROLE_PROGRAM && image->elf->type == ET_EXEC) {
+	/* By its type, not its role: of a program that ld.so was told to run, ld.so has that. */
+	if (image->role != SEGMAP_ROLE_INTERPRETER && image->elf->type == ET_EXEC && !image->bias) {
 		finding = audit_add(auditing, &no_pie,
 				    "the program is always at the same address (no PIE)");
 		audit_expect(auditing, finding, "ET_DYN, another base at each run");

@@ -234,6 +234,19 @@ def promises_are_those_that_readelf_reads_live_and_before(flags):
                                      and Promises(path).plt and not Promises(path).now), partial
 
 
+@segtest.claim
+def fixed_address_of_a_program_that_the_linker_was_told_to_run_is_found():
+    with workspace() as directory:
+        path = situations.program(directory + "/program", flags=("-no-pie", "-fno-pie", "-Wl,-z,now"))
+        headers = subprocess.run([segtest.which("readelf"), "-l", path], check=True,
+                                 stdout=subprocess.PIPE).stdout.decode()
+        linker = re.search(r"program interpreter: (.+)\]", headers)[1]
+        with situations.started([linker, path]) as running:
+            document = audit(running.pid)
+            assert image_of(document, only(document, "no-pie")) == path
+            assert situations.look(running.pid).image(path)["role"] != "program"
+
+
 @segtest.parameters("-8:relro-partial", "8:relro-absent")
 def relro_that_ends_within_a_page_leaves_tables_writable(case):
     """8 bytes less than whole pages, or 8 bytes in all: the dynamic linker rounds the end down."""

@@ -582,15 +582,47 @@ START_TEST(relro_of_no_whole_page_protects_nothing)
 }
 END_TEST
 
+/* A program with an address of its own. */
+static const struct plan fixed = {
+	.path = "/f",
+	.type = ET_EXEC,
+	.segments = { LOAD(RX, 0, 0x40000, 0x1000, 0x1000), LOAD(R, 0x1000, 0x41000, 0x1000, 0x1000) },
+};
+
+#define FIXED(start, middle, end, perms)                                                \
+	start "-" middle " " perms " 00000000 fe:00 9 /f\n" middle "-" end              \
+	" r--p 00001000 fe:00 9 /f\n"
+
+static const struct {
+	const char *claim, *maps, *findings;
+} addresses[] = {
+	{ "the program that another was told to run", PROGRAM FIXED("40000", "41000", "42000", "r-xp"),
+	  "no-pie low\n" },
+	{ "its file elsewhere", PROGRAM FIXED("50000", "51000", "52000", "r-xp"), "" },
+	{ "its file as data", PROGRAM FIXED("40000", "41000", "42000", "r--p"), "" },
+};
+
+START_TEST(fixed_address_is_told_of_what_is_loaded_there)
+{
+	static const struct plan *const plans[] = { &program, &fixed, NULL };
+	struct world world;
+
+	judge(&world, addresses[_i].maps, plans);
+	unit_no_error(segmap_layout_audit(world.layout));
+	check_findings(addresses[_i].claim, world.layout, addresses[_i].findings);
+	world_free(&world);
+}
+END_TEST
+
 START_TEST(more_than_information_is_counted_and_comes_first)
 {
-	static const struct plan *const plans[] = { &program, NULL };
+	static const struct plan *const plans[] = { &fixed, NULL };
 	const struct segmap_audit *audit;
 	struct world world;
 
-	judge(&world, PROGRAM "20000-21000 r-xp 00000000 00:00 0 [anon:v8]\n"
-			      "30000-31000 rwxp 00000000 00:00 0 \n", plans);
-	world.elfs[0][0]->type = ET_EXEC;
+	judge(&world, "20000-21000 r-xp 00000000 00:00 0 [anon:v8]\n"
+		      "30000-31000 rwxp 00000000 00:00 0 \n"
+		      FIXED("40000", "41000", "42000", "r-xp"), plans);
 	unit_no_error(segmap_layout_audit(world.layout));
 	audit = world.layout->audit;
 	check_findings("order", world.layout,
@@ -614,6 +646,8 @@ int main(void)
 	tcase_add_loop_test(tcase, linkers_list_and_images_are_compared, 0, N_ROWS(lists));
 	tcase_add_loop_test(tcase, what_became_of_a_file_is_told, 0, N_ROWS(statuses));
 	tcase_add_loop_test(tcase, binding_and_search_paths_are_judged, 0, N_ROWS(bindings));
+	tcase_add_loop_test(tcase, fixed_address_is_told_of_what_is_loaded_there, 0,
+			    N_ROWS(addresses));
 	tcase_add_loop_test(tcase, relro_of_no_whole_page_protects_nothing, 0, N_ROWS(roundings));
 	tcase_add_test(tcase, more_than_information_is_counted_and_comes_first);
 	return unit_run(suite);
