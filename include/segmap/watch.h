@@ -41,6 +41,14 @@ enum segmap_mark {
 	SEGMAP_MARK_SHRUNK,
 	SEGMAP_MARK_PERMS,
 	SEGMAP_MARK_MEMORY, /* Rss, Anonymous or Swap is another */
+	SEGMAP_MARK_GONE,   /* of a stretch alone */
+};
+
+/* Addresses to which one thing has happened. */
+struct segmap_stretch {
+	enum segmap_mark mark;	/* not SAME */
+	uint64_t start, end;	/* [start, end); what a VMA has lost where it has shrunk */
+	uint32_t before, after; /* the VMA that had it, and the one that it belongs to; UINT32_MAX: none */
 };
 
 /* How a map of a process differs from its map before. */
@@ -49,9 +57,9 @@ struct segmap_followed {
 		enum segmap_mark mark;
 		uint32_t before; /* the VMA that it was; UINT32_MAX: none */
 	} *marks;		/* one for each VMA; owned */
-	uint32_t *gone;		/* the VMAs of before that are there no more; owned */
-	size_t n_gone;
-	size_t n_marked; /* marks that are not SAME */
+	size_t n_marked;	/* marks that are not SAME */
+	struct segmap_stretch *stretches; /* all that has happened: ascending, then MEMORY; owned */
+	size_t n_stretches, cap_stretches;
 };
 
 /*

@@ -12,6 +12,7 @@ struct following {
 	uint64_t *fresh;  /* bytes of each VMA of after that were not mapped before */
 	uint64_t *gone;	  /* bytes of each VMA of before that are mapped no more */
 	uint32_t *became; /* of each VMA of before: one that has some of it still */
+	bool failed;	  /* out of memory */
 };
 
 /* Whether both are the same mapping, as far as both cover the same addresses. */
@@ -28,6 +29,52 @@ static bool is_same(const struct following *following, const struct span *a, con
 	return (is_anonymous(x) && is_anonymous(y)) || strcmp(x->name, y->name) == 0;
 }
 
+/*
+ * Add a stretch, or let one of the last two go on: of addresses that one VMA has lost another can
+ * have gained some.
+ */
+static void add_stretch(struct following *following, struct segmap_stretch stretch)
+{
+	struct segmap_followed *result = following->result;
+
+	for (size_t i = 1; i <= 2 && i <= result->n_stretches; i++) {
+		struct segmap_stretch *last = &result->stretches[result->n_stretches - i];
+
+		if (last->mark == stretch.mark && last->before == stretch.before &&
+		    last->after == stretch.after && last->end == stretch.start) {
+			last->end = stretch.end;
+			return;
+		}
+	}
+	if (following->failed || !grow(&result->stretches, &result->cap_stretches,
+				       result->n_stretches, sizeof(*result->stretches))) {
+		following->failed = true;
+		return;
+	}
+	result->stretches[result->n_stretches++] = stretch;
+}
+
+/* What is not there any more, or not as it was; @a may be NULL. */
+static void visit_lost(struct following *following, uint64_t start, uint64_t end,
+		       const struct span *a)
+{
+	if (!a)
+		return;
+	following->gone[a->vma] += end - start;
+	add_stretch(following, (struct segmap_stretch){ SEGMAP_MARK_GONE, start, end,
+							(uint32_t)a->vma, UINT32_MAX });
+}
+
+static void visit_won(struct following *following, uint64_t start, uint64_t end,
+		      const struct span *b)
+{
+	if (!b)
+		return;
+	following->fresh[b->vma] += end - start;
+	add_stretch(following, (struct segmap_stretch){ SEGMAP_MARK_NEW, start, end, UINT32_MAX,
+							(uint32_t)b->vma });
+}
+
 static void visit(void *context, uint64_t start, uint64_t end, const struct span *a,
 		  const struct span *b)
 {
@@ -35,17 +82,19 @@ static void visit(void *context, uint64_t start, uint64_t end, const struct span
 	struct segmap_marked *marked;
 
 	if (!a || !b || !is_same(following, a, b)) {
-		if (a)
-			following->gone[a->vma] += end - start;
-		if (b)
-			following->fresh[b->vma] += end - start;
+		visit_lost(following, start, end, a);
+		visit_won(following, start, end, b);
 		return;
 	}
 	marked = &following->result->marks[b->vma];
-	marked->before = (uint32_t)a->vma;
 	following->became[a->vma] = (uint32_t)b->vma;
-	if (a->prot != b->prot)
-		marked->mark = SEGMAP_MARK_PERMS;
+	if (a->prot != b->prot || !marked->mark)
+		marked->before = (uint32_t)a->vma;
+	if (a->prot == b->prot)
+		return;
+	marked->mark = SEGMAP_MARK_PERMS;
+	add_stretch(following, (struct segmap_stretch){ marked->mark, start, end, marked->before,
+							(uint32_t)b->vma });
 }
 
 static bool costs_other(const struct following *following, size_t before, size_t after)
@@ -78,9 +127,7 @@ static void mark_others(struct following *following)
 	for (size_t i = 0; i < following->before->n_vmas; i++) {
 		uint32_t became = following->became[i];
 
-		if (became == UINT32_MAX)
-			result->gone[result->n_gone++] = (uint32_t)i;
-		else if (following->gone[i] && !result->marks[became].mark)
+		if (became != UINT32_MAX && following->gone[i] && !result->marks[became].mark)
 			result->marks[became].mark = SEGMAP_MARK_SHRUNK;
 	}
 	for (size_t i = 0; i < following->after->n_vmas; i++) {
@@ -91,9 +138,33 @@ static void mark_others(struct following *following)
 
 		/* Of one that was cut in two the figures are not those of the whole. */
 		if (then && then->start == now->start && then->end == now->end &&
-		    costs_other(following, marked->before, i))
+		    costs_other(following, marked->before, i)) {
 			marked->mark = SEGMAP_MARK_MEMORY;
+			add_stretch(following,
+				    (struct segmap_stretch){ marked->mark, now->start, now->end,
+							     marked->before, (uint32_t)i });
+		}
 		result->n_marked += marked->mark != SEGMAP_MARK_SAME;
+	}
+}
+
+/* Stretches that are not the whole of their VMA: it has grown or shrunk by them. */
+static void tell_parts(struct following *following)
+{
+	struct segmap_followed *result = following->result;
+
+	for (size_t i = 0; i < result->n_stretches; i++) {
+		struct segmap_stretch *stretch = &result->stretches[i];
+
+		if (stretch->mark == SEGMAP_MARK_GONE)
+			stretch->after = following->became[stretch->before];
+		else if (stretch->mark == SEGMAP_MARK_NEW)
+			stretch->before = result->marks[stretch->after].before;
+		else
+			continue;
+		if (stretch->before != UINT32_MAX && stretch->after != UINT32_MAX)
+			stretch->mark = stretch->mark == SEGMAP_MARK_GONE ? SEGMAP_MARK_SHRUNK :
+									    SEGMAP_MARK_GROWN;
 	}
 }
 
@@ -109,8 +180,7 @@ static bool make(struct following *following)
 	if (!result || !following->fresh || !following->gone || !following->became)
 		return false;
 	result->marks = calloc(n_after + 1, sizeof(*result->marks));
-	result->gone = calloc(n_before + 1, sizeof(*result->gone));
-	if (!result->marks || !result->gone)
+	if (!result->marks)
 		return false;
 	for (size_t i = 0; i < n_after; i++)
 		result->marks[i].before = UINT32_MAX;
@@ -129,6 +199,7 @@ struct segmap_error *segmap_layout_follow(const struct segmap_layout *before,
 
 	if (made) {
 		spans_walk(&a, -1, &b, -1, visit, &following);
+		tell_parts(&following);
 		mark_others(&following);
 	}
 	spans_free(&a);
@@ -136,7 +207,7 @@ struct segmap_error *segmap_layout_follow(const struct segmap_layout *before,
 	free(following.fresh);
 	free(following.gone);
 	free(following.became);
-	if (!made) {
+	if (!made || following.failed) {
 		segmap_followed_free(following.result);
 		return segmap_error_no_memory();
 	}

@@ -7,6 +7,6 @@ void segmap_followed_free(struct segmap_followed *followed)
 	if (!followed)
 		return;
 	free(followed->marks);
-	free(followed->gone);
+	free(followed->stretches);
 	free(followed);
 }

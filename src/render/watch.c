@@ -9,6 +9,7 @@ const char *sign_of_mark(enum segmap_mark mark)
 	static const char *const signs[] = {
 		[SEGMAP_MARK_SAME] = "",   [SEGMAP_MARK_NEW] = "+",    [SEGMAP_MARK_GROWN] = ">",
 		[SEGMAP_MARK_SHRUNK] = "<", [SEGMAP_MARK_PERMS] = "~", [SEGMAP_MARK_MEMORY] = "*",
+		[SEGMAP_MARK_GONE] = "-",
 	};
 
 	return signs[mark];
@@ -94,45 +95,67 @@ static void append_figures(struct segmap_text *text, const struct segmap_memory 
 			      segmap_memory_known(after, j, figures[k].figure), style);
 }
 
-/* What was, where that is another thing than what is, and what is. */
-static void append_marked(struct segmap_text *text, const struct segmap_layout *before,
-			  const struct segmap_layout *after, size_t index,
-			  const struct style *style)
+static bool holds(const struct segmap_vma *outer, const struct segmap_vma *inner)
 {
-	const struct segmap_marked *marked = &after->followed->marks[index];
-	const struct segmap_vma *vma = &after->vmas[index];
-	const struct segmap_vma *was =
-		marked->before == UINT32_MAX ? NULL : &before->vmas[marked->before];
+	return outer->start <= inner->start && inner->end <= outer->end;
+}
 
-	segmap_text_append_trusted(text, sign_of_mark(marked->mark));
+/*
+ * Whether @stretch is all that makes @was and @now differ in size: not where there was a hole, or
+ * where another VMA joined in.
+ */
+static bool tells_sizes(const struct segmap_stretch *stretch, const struct segmap_vma *was,
+			const struct segmap_vma *now)
+{
+	uint64_t size = stretch->end - stretch->start;
+
+	if (stretch->mark == SEGMAP_MARK_GROWN)
+		return holds(now, was) && segmap_vma_size(was) + size == segmap_vma_size(now);
+	return stretch->mark == SEGMAP_MARK_SHRUNK && holds(was, now) &&
+	       segmap_vma_size(now) + size == segmap_vma_size(was);
+}
+
+/* Where, what was, where that is another thing than what is, and what is. */
+static void append_stretch(struct segmap_text *text, const struct segmap_layout *before,
+			   const struct segmap_layout *after, const struct segmap_stretch *stretch,
+			   const struct style *style)
+{
+	bool is_lost = stretch->mark == SEGMAP_MARK_GONE || stretch->mark == SEGMAP_MARK_SHRUNK;
+	const struct segmap_vma *was =
+		stretch->before == UINT32_MAX ? NULL : &before->vmas[stretch->before];
+	const struct segmap_vma *now =
+		stretch->after == UINT32_MAX ? NULL : &after->vmas[stretch->after];
+	bool with_sizes = tells_sizes(stretch, was, now);
+
+	segmap_text_append_trusted(text, sign_of_mark(stretch->mark));
 	segmap_text_append_char(text, ' ');
-	segmap_text_append_hex(text, vma->start, 8);
+	segmap_text_append_hex(text, with_sizes ? now->start : stretch->start, 8);
 	segmap_text_append_char(text, ' ');
-	if (marked->mark == SEGMAP_MARK_GROWN || marked->mark == SEGMAP_MARK_SHRUNK) {
+	if (with_sizes) {
 		append_size(text, style, segmap_vma_size(was));
 		segmap_text_append_trusted(text, " -> ");
 	}
-	append_size(text, style, segmap_vma_size(vma));
+	append_size(text, style,
+		    with_sizes ? segmap_vma_size(now) : stretch->end - stretch->start);
 	segmap_text_append_char(text, ' ');
-	if (marked->mark == SEGMAP_MARK_PERMS) {
+	if (stretch->mark == SEGMAP_MARK_PERMS) {
 		append_perms(text, was);
 		segmap_text_append_trusted(text, " -> ");
 	}
-	append_perms(text, vma);
-	if (marked->mark == SEGMAP_MARK_MEMORY)
-		append_figures(text, before->memory, marked->before, after->memory, index, style);
-	append_name_of(text, after, index, style);
+	append_perms(text, is_lost ? was : now);
+	if (stretch->mark == SEGMAP_MARK_MEMORY)
+		append_figures(text, before->memory, stretch->before, after->memory,
+			       stretch->after, style);
+	append_name_of(text, is_lost ? before : after, is_lost ? stretch->before : stretch->after,
+		       style);
 }
 
-/* Whether VMA @index has changed, and is or was in @range. */
-static bool is_marked_in(const struct range *range, const struct segmap_layout *before,
-			 const struct segmap_layout *after, size_t index)
+/* Whether a VMA to which it has happened is or was in @range. */
+static bool is_in_range(const struct range *range, const struct segmap_layout *before,
+			const struct segmap_layout *after, const struct segmap_stretch *stretch)
 {
-	const struct segmap_marked *marked = &after->followed->marks[index];
-
-	return marked->mark != SEGMAP_MARK_SAME &&
-	       (range_overlaps(range, after, index) ||
-		(marked->before != UINT32_MAX && range_overlaps(range, before, marked->before)));
+	return (stretch->after != UINT32_MAX && range_overlaps(range, after, stretch->after)) ||
+	       (stretch->before != UINT32_MAX && range_overlaps(range, before, stretch->before));
 }
 
 size_t append_followed(struct segmap_text *text, const struct segmap_layout *before,
@@ -142,27 +165,12 @@ size_t append_followed(struct segmap_text *text, const struct segmap_layout *bef
 	const struct segmap_followed *followed = after->followed;
 	size_t n = 0;
 
-	for (size_t i = 0; i < followed->n_gone; i++) {
-		const struct segmap_vma *vma = &before->vmas[followed->gone[i]];
-
-		if (!range_overlaps(range, before, followed->gone[i]))
+	for (size_t i = 0; i < followed->n_stretches; i++) {
+		if (!is_in_range(range, before, after, &followed->stretches[i]))
 			continue;
 		n++;
 		append_time(text, &after->time);
-		segmap_text_append_trusted(text, "- ");
-		segmap_text_append_hex(text, vma->start, 8);
-		segmap_text_append_char(text, ' ');
-		append_size(text, style, segmap_vma_size(vma));
-		segmap_text_append_char(text, ' ');
-		append_perms(text, vma);
-		append_name_of(text, before, followed->gone[i], style);
-	}
-	for (size_t i = 0; i < after->n_vmas; i++) {
-		if (!is_marked_in(range, before, after, i))
-			continue;
-		n++;
-		append_time(text, &after->time);
-		append_marked(text, before, after, i, style);
+		append_stretch(text, before, after, &followed->stretches[i], style);
 	}
 	return n;
 }

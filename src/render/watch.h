@@ -9,8 +9,8 @@
 const char *sign_of_mark(enum segmap_mark mark);
 
 /*
- * Append a line for each VMA of @after, which was followed from @before, that is new, changed
- * or gone, and is or was in @range: the time, its sign, and what was and is. Returns how many.
+ * Append a line for all that has happened from @before to @after, which was followed from it, to
+ * VMAs that are or were in @range: the time, a sign, where, and what was and is. Returns how many.
  */
 size_t append_followed(struct segmap_text *text, const struct segmap_layout *before,
 		       const struct segmap_layout *after, const struct range *range,

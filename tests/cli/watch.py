@@ -92,6 +92,32 @@ def grown_and_protected_memory_is_told():
 
 
 @segtest.claim
+def what_becomes_of_a_part_is_told_by_that_part():
+    """Rights that come back join it with its neighbours; a hole leaves two of what was one."""
+    def covered(perms=""):
+        return {address for row in segtest.maps(process.pid) if perms in row[2]
+                for address in range(row[0], row[1], 4096)}
+
+    with obedient() as process, watching(process.pid) as (_, reader):
+        wait_for_first_map(reader)
+        writable, mapped = covered("w"), covered()
+        process.tell("protect")
+        part = writable - covered("w")
+        expected = f"{min(part):08x} {len(part) * 4}K"
+        reader.wait_for(lambda data: f"~ {expected} rw-p -> r--p".encode() in data, "less rights")
+        process.tell("unprotect")
+        assert covered("w") == writable
+        reader.wait_for(lambda data: f"~ {expected} r--p -> rw-p".encode() in data, "more rights")
+        process.tell("hole")
+        part = mapped - covered()
+        assert {min(part) - 4096, max(part) + 4096} < covered("w")
+        data = reader.wait_for(lambda data: lines_of(data, "<"), "the hole")
+        [line] = lines_of(data, "<")
+        assert f"< {min(part):08x} {len(part) * 4}K rw-p {os.path.basename(PROGRAM)}" in line, line
+        assert len(lines_of(data, "~")) == 2, data
+
+
+@segtest.claim
 def of_a_range_only_what_is_in_it_is_told():
     library = some_library()
     with obedient() as process:

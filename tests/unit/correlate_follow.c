@@ -54,7 +54,9 @@ static const struct {
 	  MEMORY("1000", "2000") ANON("2000", "3000", "---p") MEMORY("3000", "4000"),
 	  "same 0, perms 0, same 0" },
 	{ "a part with other permissions joins in",
-	  ANON("1000", "2000", "r--p") MEMORY("2000", "3000"), MEMORY("1000", "3000"), "perms 1" },
+	  ANON("1000", "2000", "r--p") MEMORY("2000", "3000"), MEMORY("1000", "3000"), "perms 0" },
+	{ "and between two", MEMORY("1000", "2000") ANON("2000", "3000", "r--p") MEMORY("3000", "4000"),
+	  MEMORY("1000", "4000"), "perms 1" },
 	{ "permissions rather than growth", MEMORY("1000", "2000"), ANON("1000", "3000", "r--p"),
 	  "perms 0" },
 	{ "permissions rather than shrinking", MEMORY("1000", "3000"), ANON("1000", "2000", "r--p"),
@@ -126,15 +128,17 @@ static const struct {
 	  MEMORY("1000", "3000") COST("8", "8", "0"), "same 1" },
 };
 
+static const char *const words[] = {
+	[SEGMAP_MARK_SAME] = "same",	 [SEGMAP_MARK_NEW] = "new",
+	[SEGMAP_MARK_GROWN] = "grown",	 [SEGMAP_MARK_SHRUNK] = "shrunk",
+	[SEGMAP_MARK_PERMS] = "perms",	 [SEGMAP_MARK_MEMORY] = "memory",
+	[SEGMAP_MARK_GONE] = "gone",
+};
+
 static char *describe(const struct segmap_followed *followed, size_t n_vmas)
 {
-	static const char *const words[] = {
-		[SEGMAP_MARK_SAME] = "same",	 [SEGMAP_MARK_NEW] = "new",
-		[SEGMAP_MARK_GROWN] = "grown",	 [SEGMAP_MARK_SHRUNK] = "shrunk",
-		[SEGMAP_MARK_PERMS] = "perms",	 [SEGMAP_MARK_MEMORY] = "memory",
-	};
 	char *text = NULL;
-	size_t size = 0;
+	size_t size = 0, n_gone = 0;
 	FILE *file = open_memstream(&text, &size);
 
 	ck_assert_ptr_nonnull(file);
@@ -143,9 +147,10 @@ static char *describe(const struct segmap_followed *followed, size_t n_vmas)
 		if (followed->marks[i].before != UINT32_MAX)
 			fprintf(file, " %u", (unsigned int)followed->marks[i].before);
 	}
-	for (size_t i = 0; i < followed->n_gone; i++)
-		fprintf(file, "%s %u", i ? "" : n_vmas ? ", gone" : "gone",
-			(unsigned int)followed->gone[i]);
+	for (size_t i = 0; i < followed->n_stretches; i++)
+		if (followed->stretches[i].mark == SEGMAP_MARK_GONE)
+			fprintf(file, "%s %u", n_gone++ ? "" : n_vmas ? ", gone" : "gone",
+				(unsigned int)followed->stretches[i].before);
 	ck_assert_int_eq(fclose(file), 0);
 	return text;
 }
@@ -173,11 +178,88 @@ START_TEST(vmas_are_followed)
 }
 END_TEST
 
+/* What has happened where: "WORD START-END BEFORE>AFTER", with "-" for no VMA. */
+static const struct {
+	const char *claim, *before, *after, *stretches;
+} places[] = {
+	{ "nothing", MEMORY("1000", "2000"), MEMORY("1000", "2000"), "" },
+	{ "new and gone", MEMORY("1000", "2000"), MEMORY("4000", "6000"),
+	  "gone 1000-2000 0>-, new 4000-6000 ->0" },
+	{ "what has grown", MEMORY("1000", "2000"), MEMORY("1000", "4000"), "grown 2000-4000 0>0" },
+	{ "at both ends", MEMORY("2000", "3000"), MEMORY("1000", "4000"),
+	  "grown 1000-2000 0>0, grown 3000-4000 0>0" },
+	{ "what has shrunk", MEMORY("1000", "4000"), MEMORY("1000", "2000"), "shrunk 2000-4000 0>0" },
+	{ "a hole", MEMORY("1000", "b000"), MEMORY("1000", "4000") MEMORY("5000", "b000"),
+	  "shrunk 4000-5000 0>1" },
+	{ "a closed gap", MEMORY("1000", "2000") MEMORY("3000", "4000"), MEMORY("1000", "4000"),
+	  "grown 2000-3000 1>0" },
+	{ "lost at one end, won at the other", MEMORY("1000", "3000"), MEMORY("2000", "4000"),
+	  "shrunk 1000-2000 0>0, grown 3000-4000 0>0" },
+	{ "permissions of the middle", MEMORY("1000", "4000"),
+	  MEMORY("1000", "2000") ANON("2000", "3000", "---p") MEMORY("3000", "4000"),
+	  "perms 2000-3000 0>1" },
+	{ "and back", MEMORY("1000", "2000") ANON("2000", "3000", "---p") MEMORY("3000", "4000"),
+	  MEMORY("1000", "4000"), "perms 2000-3000 1>0" },
+	{ "of two with others", ANON("1000", "2000", "---p") ANON("2000", "3000", "r--p"),
+	  MEMORY("1000", "3000"), "perms 1000-2000 0>0, perms 2000-3000 1>0" },
+	{ "permissions and growth", MEMORY("1000", "2000"), ANON("1000", "3000", "r--p"),
+	  "perms 1000-2000 0>0, grown 2000-3000 0>0" },
+	{ "one in place of others", MEMORY("1000", "2000") MEMORY("2000", "4000"),
+	  MAPPED("1000", "4000", "00000000"), "gone 1000-2000 0>-, new 1000-4000 ->0, gone 2000-4000 1>-" },
+	{ "others in place of one", MAPPED("1000", "4000", "00000000"),
+	  MEMORY("1000", "2000") ANON("2000", "4000", "r--p"),
+	  "gone 1000-4000 0>-, new 1000-2000 ->0, new 2000-4000 ->1" },
+	{ "cost comes last", MEMORY("1000", "2000") COST("4", "4", "0") MEMORY("3000", "4000"),
+	  MEMORY("1000", "2000") COST("8", "8", "0"), "gone 3000-4000 1>-, memory 1000-2000 0>0" },
+};
+
+static char *describe_stretches(const struct segmap_followed *followed)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *file = open_memstream(&text, &size);
+
+	ck_assert_ptr_nonnull(file);
+	for (size_t i = 0; i < followed->n_stretches; i++) {
+		const struct segmap_stretch *stretch = &followed->stretches[i];
+		char before[16] = "-", after[16] = "-";
+
+		if (stretch->before != UINT32_MAX)
+			snprintf(before, sizeof(before), "%u", (unsigned int)stretch->before);
+		if (stretch->after != UINT32_MAX)
+			snprintf(after, sizeof(after), "%u", (unsigned int)stretch->after);
+		fprintf(file, "%s%s %jx-%jx %s>%s", i ? ", " : "", words[stretch->mark],
+			(uintmax_t)stretch->start, (uintmax_t)stretch->end, before, after);
+	}
+	ck_assert_int_eq(fclose(file), 0);
+	return text;
+}
+
+START_TEST(what_happens_is_told_of_where_it_happens)
+{
+	struct segmap_followed *followed = NULL;
+	struct world before, after;
+	char *text;
+
+	world_make(&before, places[_i].before);
+	world_make(&after, places[_i].after);
+	unit_no_error(segmap_layout_follow(before.layout, after.layout, &followed));
+	text = describe_stretches(followed);
+	ck_assert_msg(strcmp(text, places[_i].stretches) == 0, "%s: it is \"%s\", not \"%s\"",
+		      places[_i].claim, text, places[_i].stretches);
+	free(text);
+	segmap_followed_free(followed);
+	world_free(&before);
+	world_free(&after);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("correlate/follow");
 	TCase *tcase = unit_case(suite, "follow");
 
 	tcase_add_loop_test(tcase, vmas_are_followed, 0, N_ROWS(cases));
+	tcase_add_loop_test(tcase, what_happens_is_told_of_where_it_happens, 0, N_ROWS(places));
 	return unit_run(suite);
 }
