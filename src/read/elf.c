@@ -14,11 +14,12 @@
 
 /*
  * libelf never sees the file. It is given a window: memory into which only the
- * ranges that were found sane are read, one behind the other, with a copy of
- * the ELF header that says where they are now.
+ * ranges that were found sane are read, one behind the other, and before them a
+ * copy of the ELF header that says where they are now. The file's own stays as
+ * it is: other tables can overlap it, program headers above all.
  *
- *   file    |ehdr|phdrs|.note|  …   |.dynamic| … |names|shdrs|
- *   window  |  head (4 KiB)  |shdrs|.dynamic|
+ *   file          |ehdr|phdrs|.note|  …   |.dynamic| … |names|shdrs|
+ *   window  |copy |  head (4 KiB)  |shdrs|.dynamic|
  *
  * So a file that is truncated meanwhile is a short read and no SIGBUS, a count
  * in a header costs nothing before it is believed, and a file, a range of a
@@ -30,11 +31,12 @@ struct window {
 	uint64_t elf_off; /* of the ELF header in @bytes */
 	uint64_t size;	  /* bytes there from the ELF header on */
 	struct elf_scratch *scratch;
-	size_t head; /* the first so many bytes are those of the file */
+	size_t head; /* so many bytes behind the copy are the file's first */
 	size_t used; /* bytes of the scratch memory */
 };
 
 enum {
+	HEAD_AT = sizeof(Elf64_Ehdr), /* behind the copy of the ELF header, the larger of the two */
 	HEAD_SIZE = 4096, /* of the file, read at once: mostly holds program headers and notes too */
 	/* Once libelf points into the window it cannot move: what may still come must fit. */
 	ROOM_FOR_REST = 2 * SEGMAP_MAX_DYNAMIC_BYTES + SEGMAP_MAX_NOTES * SEGMAP_MAX_NOTES_BYTES +
@@ -158,14 +160,14 @@ static struct segmap_error *window_read(struct window *window, uint64_t off, uin
 {
 	if (off + size > window->head)
 		return window_read_anew(window, off, size, at);
-	*at = (size_t)off;
+	*at = HEAD_AT + (size_t)off;
 	return NULL;
 }
 
 /* The ELF header in either class and byte order. There is no Elf yet that gelf could use. */
 static bool decode_ehdr(const struct window *window, GElf_Ehdr *ret)
 {
-	unsigned char *ident = window_at(window, 0);
+	unsigned char *ident = window_at(window, HEAD_AT);
 	Elf_Data in = { .d_buf = ident, .d_type = ELF_T_EHDR, .d_version = EV_CURRENT };
 	Elf_Data out = { .d_type = ELF_T_EHDR, .d_version = EV_CURRENT };
 
@@ -200,7 +202,7 @@ static bool decode_ehdr(const struct window *window, GElf_Ehdr *ret)
 	return false;
 }
 
-/* Put @ehdr, which says where the tables are in the window, in the place of the file's own. */
+/* Put @ehdr, which says where the tables are in the window, where libelf looks for it. */
 static bool encode_ehdr(struct window *window, const GElf_Ehdr *ehdr)
 {
 	Elf_Data in = { .d_type = ELF_T_EHDR, .d_version = EV_CURRENT };
@@ -643,7 +645,7 @@ static struct segmap_error *read_string(const struct window *window, uint64_t of
 	if (!string)
 		return segmap_error_no_memory();
 	if (off + size <= window->head && window->head - size >= off)
-		memcpy(string, window_at(window, (size_t)off), size);
+		memcpy(string, window_at(window, HEAD_AT + (size_t)off), size);
 	else if ((error = read_exactly(window, string, size, off)))
 		return error;
 	if (memchr(string, '\0', size))
@@ -713,7 +715,7 @@ static struct segmap_error *parse_linking(struct window *window, Elf_Data *dynam
 		.bytes = window->bytes,
 		.elf_off = window->elf_off,
 		.size = window->size,
-		.swapped = elf_is_swapped(window_at(window, 0)),
+		.swapped = elf_is_swapped(window_at(window, HEAD_AT)),
 		.elf = elf,
 	};
 	size_t capacity = 0;
@@ -843,7 +845,7 @@ static uint64_t count_symbols(struct window *window, const struct segmap_elf *el
 {
 	/* A table is read as far as this many symbols; more are not counted. */
 	enum { MOST = 1 << 16 };
-	bool swapped = elf_is_swapped(window_at(window, 0));
+	bool swapped = elf_is_swapped(window_at(window, HEAD_AT));
 	uint64_t table = 0, off, end, last = 0;
 	uint32_t words[4], word = 0;
 
@@ -1025,7 +1027,7 @@ struct segmap_error *elf_parse(const struct bytes *bytes, uint64_t elf_off, uint
 		.bytes = bytes,
 		.elf_off = elf_off,
 		.scratch = scratch,
-		.used = HEAD_SIZE,
+		.used = HEAD_AT + HEAD_SIZE,
 	};
 	struct segmap_error *error;
 	int64_t got;
@@ -1037,11 +1039,12 @@ struct segmap_error *elf_parse(const struct bytes *bytes, uint64_t elf_off, uint
 	error = window_grow(&window, 0);
 	if (error)
 		return error;
-	got = bytes->read(bytes, scratch->memory, min_u64(HEAD_SIZE, window.size), elf_off);
+	got = bytes->read(bytes, window_at(&window, HEAD_AT), min_u64(HEAD_SIZE, window.size),
+			  elf_off);
 	if (got < 0)
 		return segmap_error_system((int)-got, bytes->name, "read");
 	window.head = (size_t)got;
-	if (!elf_has_magic(scratch->memory, window.head))
+	if (!elf_has_magic(window_at(&window, HEAD_AT), window.head))
 		return NULL;
 	return parse_window(&window, page_size, wants, ret);
 }

@@ -168,6 +168,24 @@ def script_is_verified_as_the_program_that_it_names():
 
 
 @segtest.claim
+def program_headers_can_overlap_the_elf_header():
+    with open("/bin/true", "rb") as file:
+        ident, _, machine = struct.unpack("16sHH", file.read(20))
+    if ident[4:6] != b"\2\1":
+        raise segtest.Skip("its fields are those of 64 bits, little-endian")
+    # The last eight bytes of the ELF header are the first of the only program header: PT_LOAD, r-x.
+    base, size = 0x400000, 0x100
+    start = ident[:7].ljust(16, b"\0") + struct.pack("<HHIQQQIHH", 2, machine, 1, base + 112, 56, 0, 0, 64, 56)
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(os.path.realpath(directory), "smallest")
+        with open(path, "wb") as file:
+            file.write((start + struct.pack("<IIQQQQQQ", 1, 5, 0, base, base, size, size, 4096)).ljust(size, b"\0"))
+        os.chmod(path, 0o755)
+        documents = check_verified(path)
+        assert [vma["perms"] for vma in documents[0]["vmas"] if vma["kind"] == "segment"][:1] == ["r-xp"]
+
+
+@segtest.claim
 def moment_narrows_it():
     for moments in (["exec"], ["entry"], ["entry", "exec"], ["exec", "entry"]):
         documents = check_verified("/bin/true", "--moment=" + ",".join(moments))

@@ -256,6 +256,60 @@ static const struct {
 	{ 0xfffe, false, true },
 };
 
+/*
+ * The smallest programs: e_phnum and e_shentsize are p_type of the only program header,
+ * e_shnum and e_shstrndx its p_flags (64 bits) or its p_offset (32).
+ */
+START_TEST(program_headers_can_overlap_the_elf_header)
+{
+	bool is_32 = _i;
+	struct segmap_elf *elf;
+	struct elffile file;
+
+	elffile_sample(&file, is_32, false);
+	elffile_set(&file, E_SHOFF, 0, 0);
+	elffile_set(&file, E_SHENTSIZE, 0, 0);
+	elffile_set(&file, E_PHNUM, 0, 1);
+	elffile_set(&file, E_PHOFF, 0, is_32 ? offsetof(Elf32_Ehdr, e_phnum) :
+					       offsetof(Elf64_Ehdr, e_phnum));
+	elffile_set(&file, P_OFFSET, 0, 0x1000);
+	elffile_set(&file, P_FLAGS, 0, PF_R | PF_X);
+	elffile_set(&file, P_VADDR, 0, SAMPLE_BASE);
+	elffile_set(&file, P_FILESZ, 0, 0x100);
+	elffile_set(&file, P_MEMSZ, 0, 0x100);
+	elf = parse_file(&file);
+	check_elf(elf);
+	ck_assert_uint_eq(elf->n_segments, 1);
+	ck_assert_int_eq(elf->segments[0].type, SEGMAP_SEGMENT_LOAD);
+	ck_assert_int_eq(elf->segments[0].prot, RX);
+	ck_assert_uint_eq(elf->segments[0].off, 0x1000);
+	ck_assert_uint_eq(elf->segments[0].vaddr, SAMPLE_BASE);
+	ck_assert_uint_eq(elf->segments[0].filesz, 0x100);
+	segmap_elf_free(elf);
+	elffile_free(&file);
+}
+END_TEST
+
+/* What is not used of the ELF header has room for the interpreter's name. */
+START_TEST(strings_can_be_in_the_elf_header)
+{
+	bool is_32 = kinds[_i].is_32;
+	size_t at = is_32 ? offsetof(Elf32_Ehdr, e_shoff) : offsetof(Elf64_Ehdr, e_shoff);
+	struct segmap_elf *elf;
+	struct elffile file;
+
+	elffile_sample(&file, is_32, kinds[_i].is_big);
+	elffile_set(&file, P_OFFSET, SAMPLE_INTERP, at);
+	elffile_set(&file, P_FILESZ, SAMPLE_INTERP, sizeof("/ld"));
+	memcpy(file.bytes + at, "/ld", sizeof("/ld"));
+	elf = parse_file(&file);
+	check_elf(elf);
+	ck_assert_str_eq(elf->interp, "/ld");
+	segmap_elf_free(elf);
+	elffile_free(&file);
+}
+END_TEST
+
 START_TEST(another_machines_file_is_foreign)
 {
 	struct elffile file;
@@ -1492,6 +1546,8 @@ int main(void)
 	tcase_add_loop_test(good, sections_are_those_of_the_table, 0, 4);
 	tcase_add_test(good, soname_is_looked_for_only_if_it_is_wanted);
 	tcase_add_test(good, page_size_is_the_callers);
+	tcase_add_loop_test(good, program_headers_can_overlap_the_elf_header, 0, 2);
+	tcase_add_loop_test(good, strings_can_be_in_the_elf_header, 0, N_ROWS(kinds));
 	tcase_add_loop_test(good, another_machines_file_is_foreign, 0, N_ROWS(machines));
 	tcase_add_loop_test(good, object_inside_a_file_is_the_same_but_for_its_offset, 0, 20);
 	tcase_add_test(good, scratch_memory_is_used_again_and_changes_nothing);
