@@ -111,10 +111,56 @@ void file_memory_add(struct file_memory *memory, uint64_t off, uint64_t size, ui
 
 	if (memory->n_ranges == memory->most_ranges || !checked_add(off, size, &end))
 		return;
-	memory->ranges[memory->n_ranges].off = off;
-	memory->ranges[memory->n_ranges].end = end;
-	memory->ranges[memory->n_ranges].addr = addr;
-	memory->ranges[memory->n_ranges++].at = at;
+	if (!memory->n_ranges)
+		memory->first_addr = addr;
+	memory->ranges[memory->n_ranges++] = (struct file_range){ off, end, addr, at };
+}
+
+static int compare_ranges(const void *a, const void *b)
+{
+	const struct file_range *x = a, *y = b;
+
+	if (x->off != y->off)
+		return x->off < y->off ? -1 : 1;
+	return (x->addr > y->addr) - (x->addr < y->addr);
+}
+
+void file_memory_sort(struct file_memory *memory)
+{
+	uint64_t covered = 0;
+	size_t n = 0;
+
+	qsort(memory->ranges, memory->n_ranges, sizeof(*memory->ranges), compare_ranges);
+	for (size_t i = 0; i < memory->n_ranges; i++) {
+		struct file_range range = memory->ranges[i];
+		uint64_t cut = covered > range.off ? covered - range.off : 0;
+
+		if (range.end <= covered)
+			continue;
+		range.off += cut;
+		range.addr += cut;
+		range.at += cut;
+		covered = range.end;
+		memory->ranges[n++] = range;
+	}
+	memory->n_ranges = n;
+}
+
+/* The range with the file's byte at @off; NULL if there is none. */
+static const struct file_range *find_range(const struct file_memory *memory, uint64_t off)
+{
+	size_t low = 0, high = memory->n_ranges;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (memory->ranges[middle].end > off)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return low < memory->n_ranges && memory->ranges[low].off <= off ? &memory->ranges[low] :
+									  NULL;
 }
 
 struct file_memory *file_memory_open(int process_dir, const struct segmap_vma *vmas,
@@ -137,6 +183,7 @@ struct file_memory *file_memory_open(int process_dir, const struct segmap_vma *v
 			file_memory_add(memory, vma->off, segmap_vma_size(vma), vma->start,
 					vma->start);
 	}
+	file_memory_sort(memory);
 	return memory;
 }
 
@@ -170,21 +217,18 @@ int64_t bytes_read_file_memory(const struct bytes *bytes, void *buffer, size_t s
 	size_t got = 0;
 
 	while (got < size) {
-		uint64_t at = off + got, addr = 0, from = 0, step = 0;
+		uint64_t at = off + got, addr, step;
+		const struct file_range *range = find_range(memory, at);
 		int64_t n;
 
-		for (size_t i = 0; i < memory->n_ranges && !step; i++) {
-			if (at < memory->ranges[i].off || at >= memory->ranges[i].end)
-				continue;
-			addr = memory->ranges[i].addr + (at - memory->ranges[i].off);
-			from = memory->ranges[i].at + (at - memory->ranges[i].off);
-			step = min_u64(memory->page_size - addr % memory->page_size,
-				       memory->ranges[i].end - at);
-		}
-		if (!step || !is_resident(memory, addr))
+		if (!range)
 			break;
+		addr = range->addr + (at - range->off);
+		if (!is_resident(memory, addr))
+			break;
+		step = min_u64(memory->page_size - addr % memory->page_size, range->end - at);
 		step = min_u64(step, size - got);
-		n = fd_read(memory->mem, (char *)buffer + got, step, from);
+		n = fd_read(memory->mem, (char *)buffer + got, step, range->at + (at - range->off));
 		if (n < 0)
 			return n;
 		if ((uint64_t)n < step)

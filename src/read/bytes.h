@@ -25,17 +25,20 @@ SEGMAP_MUST_CHECK struct segmap_error *file_read_if_there(int dir, const char *n
 int64_t bytes_read_fd(const struct bytes *bytes, void *buffer, size_t size, uint64_t off);
 int64_t bytes_read_buffer(const struct bytes *bytes, void *buffer, size_t size, uint64_t off);
 
+struct file_range {
+	uint64_t off, end; /* [off, end) of the file */
+	uint64_t addr;	   /* where it is */
+	uint64_t at;	   /* where that is in mem */
+};
+
 /* The pages of one file in one process. */
 struct file_memory {
 	int mem;     /* /proc/PID/mem, or a core dump */
 	int pagemap; /* /proc/PID/pagemap; -1: all of it is there */
 	uint64_t page_size;
-	struct {
-		uint64_t off, end; /* [off, end) of the file */
-		uint64_t addr;	   /* where it is */
-		uint64_t at;	   /* where that is in mem */
-	} *ranges;
+	struct file_range *ranges; /* once sorted: ascending, without overlap */
 	size_t n_ranges, most_ranges;
+	uint64_t first_addr; /* of the range that was added first */
 };
 
 /*
@@ -49,11 +52,15 @@ struct file_memory *file_memory_open(int process_dir, const struct segmap_vma *v
 /*
  * The same for a core dump, open as @fd, which this takes: room for @most ranges. NULL if
  * there is no memory. file_memory_add() adds one: @size bytes at @off of the file,
- * which are at @addr of the process and at @at of the dump.
+ * which are at @addr of the process and at @at of the dump. file_memory_sort() comes
+ * behind the last of them, before anything is read: a file can be mapped very often.
+ * Where ranges overlap, the one that begins first has the bytes, and of those that begin
+ * alike the one with the lowest address.
  */
 struct file_memory *file_memory_new(int fd, size_t most, uint64_t page_size);
 void file_memory_add(struct file_memory *memory, uint64_t off, uint64_t size, uint64_t addr,
 		     uint64_t at);
+void file_memory_sort(struct file_memory *memory);
 void file_memory_close(struct file_memory *memory);
 
 /*

@@ -680,6 +680,7 @@ static struct segmap_error *open_dumped(const struct segmap_core *core, const
 		if (dumped)
 			file_memory_add(memory, vma->off, dumped, vma->start, dump_off(core, vma));
 	}
+	file_memory_sort(memory);
 	return files_add_memory(files, memory, &backing->file);
 }
 

@@ -349,7 +349,7 @@ static struct bytes bytes_of(const struct segmap_file *file, const char *name)
 		bytes.read = bytes_read_file_memory;
 		bytes.memory = memory;
 		bytes.loaded = true;
-		bytes.bias = memory->n_ranges ? memory->ranges[0].addr : 0;
+		bytes.bias = memory->first_addr;
 	}
 	return bytes;
 }

@@ -149,6 +149,69 @@ START_TEST(memory_that_cannot_be_opened_is_none)
 }
 END_TEST
 
+/* A dump with the alphabet in it, of which a file has ranges. */
+static struct file_memory *memory_of_alphabet(size_t most)
+{
+	int fd = memfd_create("segmap test", MFD_CLOEXEC);
+	struct file_memory *memory;
+
+	ck_assert(fd >= 0 && write(fd, "abcdefghijklmnopqrstuvwxyz", 26) == 26);
+	memory = file_memory_new(fd, most, 4096);
+	ck_assert_ptr_nonnull(memory);
+	return memory;
+}
+
+START_TEST(of_ranges_that_overlap_the_first_has_the_bytes)
+{
+	static const struct {
+		uint64_t off, size, addr, at;
+	} ranges[] = {
+		{ 8, 4, 0x1000, 20 },  /* 8 u, 9 v, 10 w, 11 x */
+		{ 0, 3, 0x2000, 0 },   /* 0 a, 1 b, 2 c */
+		{ 2, 4, 0x3000, 8 },   /* … 3 j, 4 k, 5 l */
+		{ 2, 2, 0x4000, 16 },  /* nothing: the one before has it */
+		{ 11, 2, 0x5000, 24 }, /* … 12 z */
+		{ 8, 4, 0x6000, 0 },   /* nothing: another of the same offset is lower */
+	};
+	struct file_memory *memory = memory_of_alphabet(N_ROWS(ranges));
+	struct bytes bytes = { .memory = memory };
+	char to[32];
+
+	for (int i = 0; i < N_ROWS(ranges); i++)
+		file_memory_add(memory, ranges[i].off, ranges[i].size, ranges[i].addr,
+				ranges[i].at);
+	file_memory_sort(memory);
+	ck_assert_uint_eq(memory->first_addr, 0x1000);
+	ck_assert_int_eq(bytes_read_file_memory(&bytes, to, sizeof(to), 0), 6);
+	ck_assert_mem_eq(to, "abcjkl", 6);
+	ck_assert_int_eq(bytes_read_file_memory(&bytes, to, sizeof(to), 6), 0);
+	ck_assert_int_eq(bytes_read_file_memory(&bytes, to, sizeof(to), 8), 5);
+	ck_assert_mem_eq(to, "uvwxz", 5);
+	file_memory_close(memory);
+}
+END_TEST
+
+/* To look through a million ranges for each of so many pages would take minutes. */
+START_TEST(file_that_is_mapped_very_often_is_read_as_fast)
+{
+	enum { TIMES = 1 << 20, SIZE = 1 << 22, PAGE_SIZE = 16 };
+	struct file_memory *memory = memory_of_alphabet(TIMES + 1);
+	struct bytes bytes = { .memory = memory };
+	char *to = malloc(SIZE);
+
+	ck_assert(to && ftruncate(memory->mem, SIZE) == 0);
+	memory->page_size = PAGE_SIZE;
+	for (uint64_t i = 0; i < TIMES; i++)
+		file_memory_add(memory, SIZE + i * PAGE_SIZE, PAGE_SIZE, i * PAGE_SIZE, 0);
+	file_memory_add(memory, 0, SIZE, TIMES * PAGE_SIZE, 0);
+	file_memory_sort(memory);
+	ck_assert_int_eq(bytes_read_file_memory(&bytes, to, SIZE, 0), SIZE);
+	ck_assert_mem_eq(to, "abcdefghijklmnopqrstuvwxyz", 26);
+	free(to);
+	file_memory_close(memory);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("read/bytes");
@@ -160,5 +223,7 @@ int main(void)
 	tcase_add_test(tcase, read_that_fails_is_a_negative_errno);
 	tcase_add_test(tcase, of_a_process_only_pages_that_are_in_memory_are_read);
 	tcase_add_test(tcase, memory_that_cannot_be_opened_is_none);
+	tcase_add_test(tcase, of_ranges_that_overlap_the_first_has_the_bytes);
+	tcase_add_test(tcase, file_that_is_mapped_very_often_is_read_as_fast);
 	return unit_run(suite);
 }
