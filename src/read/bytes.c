@@ -83,21 +83,45 @@ int64_t bytes_read_buffer(const struct bytes *bytes, void *buffer, size_t size, 
 	return (int64_t)size;
 }
 
-struct file_memory *file_memory_new(int fd, size_t most, uint64_t page_size)
+struct shared_fd *shared_fd_new(int fd)
+{
+	struct shared_fd *shared = fd >= 0 ? malloc(sizeof(*shared)) : NULL;
+
+	if (shared)
+		*shared = (struct shared_fd){ .fd = fd, .n_users = 1 };
+	else if (fd >= 0)
+		close(fd);
+	return shared;
+}
+
+struct shared_fd *shared_fd_share(struct shared_fd *shared)
+{
+	shared->n_users++;
+	return shared;
+}
+
+void shared_fd_let_go(struct shared_fd *shared)
+{
+	if (!shared || --shared->n_users)
+		return;
+	close(shared->fd);
+	free(shared);
+}
+
+struct file_memory *file_memory_new(struct shared_fd *mem, size_t most, uint64_t page_size)
 {
 	struct file_memory *memory = calloc(1, sizeof(*memory));
 
 	if (!memory) {
-		if (fd >= 0)
-			close(fd);
+		shared_fd_let_go(mem);
 		return NULL;
 	}
-	memory->mem = fd;
+	memory->mem = mem;
 	memory->pagemap = -1;
 	memory->page_size = page_size;
 	memory->most_ranges = most;
 	memory->ranges = reallocarray(NULL, most + 1, sizeof(*memory->ranges));
-	if (fd < 0 || !memory->ranges) {
+	if (!mem || !memory->ranges) {
 		file_memory_close(memory);
 		return NULL;
 	}
@@ -167,7 +191,7 @@ struct file_memory *file_memory_open(int process_dir, const struct segmap_vma *v
 				     const uint32_t *indices, uint32_t n, uint64_t page_size)
 {
 	struct file_memory *memory = file_memory_new(
-		openat(process_dir, "mem", O_RDONLY | O_CLOEXEC), n, page_size);
+		shared_fd_new(openat(process_dir, "mem", O_RDONLY | O_CLOEXEC)), n, page_size);
 
 	if (!memory)
 		return NULL;
@@ -191,8 +215,7 @@ void file_memory_close(struct file_memory *memory)
 {
 	if (!memory)
 		return;
-	if (memory->mem >= 0)
-		close(memory->mem);
+	shared_fd_let_go(memory->mem);
 	if (memory->pagemap >= 0)
 		close(memory->pagemap);
 	free(memory->ranges);
@@ -228,7 +251,7 @@ int64_t bytes_read_file_memory(const struct bytes *bytes, void *buffer, size_t s
 			break;
 		step = min_u64(memory->page_size - addr % memory->page_size, range->end - at);
 		step = min_u64(step, size - got);
-		n = fd_read(memory->mem, (char *)buffer + got, step, range->at + (at - range->off));
+		n = fd_read(memory->mem->fd, (char *)buffer + got, step, range->at + (at - range->off));
 		if (n < 0)
 			return n;
 		if ((uint64_t)n < step)

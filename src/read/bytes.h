@@ -25,6 +25,17 @@ SEGMAP_MUST_CHECK struct segmap_error *file_read_if_there(int dir, const char *n
 int64_t bytes_read_fd(const struct bytes *bytes, void *buffer, size_t size, uint64_t off);
 int64_t bytes_read_buffer(const struct bytes *bytes, void *buffer, size_t size, uint64_t off);
 
+/* An open descriptor that several have: the last to let it go closes it. */
+struct shared_fd {
+	int fd;
+	size_t n_users;
+};
+
+/* With one user. Takes @fd, which can be -1: then, and if there is no memory, it is NULL. */
+struct shared_fd *shared_fd_new(int fd);
+struct shared_fd *shared_fd_share(struct shared_fd *shared); /* the same, with one more user */
+void shared_fd_let_go(struct shared_fd *shared); /* one user less; can be NULL */
+
 struct file_range {
 	uint64_t off, end; /* [off, end) of the file */
 	uint64_t addr;	   /* where it is */
@@ -33,7 +44,7 @@ struct file_range {
 
 /* The pages of one file in one process. */
 struct file_memory {
-	int mem;     /* /proc/PID/mem, or a core dump */
+	struct shared_fd *mem; /* /proc/PID/mem, or a core dump */
 	int pagemap; /* /proc/PID/pagemap; -1: all of it is there */
 	uint64_t page_size;
 	struct file_range *ranges; /* once sorted: ascending, without overlap */
@@ -50,14 +61,14 @@ struct file_memory *file_memory_open(int process_dir, const struct segmap_vma *v
 				     const uint32_t *indices, uint32_t n, uint64_t page_size);
 
 /*
- * The same for a core dump, open as @fd, which this takes: room for @most ranges. NULL if
- * there is no memory. file_memory_add() adds one: @size bytes at @off of the file,
+ * The same for a core dump, open as @mem, of which this takes a user: room for @most
+ * ranges. NULL if there is no memory, or @mem is NULL. file_memory_add() adds one: @size bytes at @off of the file,
  * which are at @addr of the process and at @at of the dump. file_memory_sort() comes
  * behind the last of them, before anything is read: a file can be mapped very often.
  * Where ranges overlap, the one that begins first has the bytes, and of those that begin
  * alike the one with the lowest address.
  */
-struct file_memory *file_memory_new(int fd, size_t most, uint64_t page_size);
+struct file_memory *file_memory_new(struct shared_fd *mem, size_t most, uint64_t page_size);
 void file_memory_add(struct file_memory *memory, uint64_t off, uint64_t size, uint64_t addr,
 		     uint64_t at);
 void file_memory_sort(struct file_memory *memory);

@@ -39,7 +39,7 @@ struct mapping {
 
 struct segmap_core {
 	const char *name; /* for errors */
-	int fd;
+	struct shared_fd *dump; /* the files that are in it read it, too */
 	uint64_t size, on_disk; /* bytes */
 	unsigned int class;	/* ELFCLASS64 or ELFCLASS32 */
 	unsigned int encoding;	/* ELFDATA2LSB or ELFDATA2MSB */
@@ -47,6 +47,8 @@ struct segmap_core {
 	unsigned int machine;	/* EM_X86_64 … */
 	struct load *loads;	/* ascending by start */
 	size_t n_loads;
+	uint64_t *dumped_at; /* of each of the layout's VMAs: where in the dump its bytes begin */
+	size_t cap_dumped_at;
 	struct mapping *mappings; /* ascending by start */
 	size_t n_mappings, cap_mappings;
 	uint64_t missing; /* bytes that the headers promise behind the end of the file */
@@ -62,10 +64,10 @@ void segmap_core_free(struct segmap_core *core)
 {
 	if (!core)
 		return;
-	if (core->fd >= 0)
-		close(core->fd);
+	shared_fd_let_go(core->dump);
 	sysroot_close(&core->sysroot);
 	free(core->loads);
+	free(core->dumped_at);
 	free(core->mappings);
 	free(core);
 }
@@ -79,15 +81,19 @@ static struct segmap_error *format_error(const struct segmap_core *core, const c
 static struct segmap_error *open_dump(struct segmap_core *core)
 {
 	scope_close int path_fd = open(core->name, O_PATH | O_CLOEXEC);
+	scope_close int fd = -1;
 	struct stat stat;
 
 	if (path_fd < 0 || fstat(path_fd, &stat))
 		return segmap_error_system(errno, core->name, "open");
 	if (!S_ISREG(stat.st_mode))
 		return format_error(core, "it is no regular file, so no core dump");
-	core->fd = open(core->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (core->fd < 0 || fstat(core->fd, &stat))
+	fd = open(core->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0 || fstat(fd, &stat))
 		return segmap_error_system(errno, core->name, "open");
+	core->dump = shared_fd_new(return_fd(&fd));
+	if (!core->dump)
+		return segmap_error_no_memory();
 	core->size = (uint64_t)stat.st_size;
 	core->on_disk = (uint64_t)stat.st_blocks * 512;
 	/* Each of them is there once: program headers can name the same bytes again and again. */
@@ -100,7 +106,7 @@ static bool read_exactly(const struct segmap_core *core, void *buffer, uint64_t 
 	uint64_t end;
 
 	return checked_add(off, size, &end) && end <= core->size &&
-	       fd_read(core->fd, buffer, size, off) == (int64_t)size;
+	       fd_read(core->dump->fd, buffer, size, off) == (int64_t)size;
 }
 
 static const char *compressor_of(const unsigned char *start)
@@ -130,7 +136,7 @@ static struct segmap_error *read_ehdr(struct segmap_core *core, GElf_Ehdr *ret)
 		Elf64_Ehdr ehdr_64;
 	} raw = { 0 };
 	Elf_Data in = { .d_buf = &raw, .d_type = ELF_T_EHDR, .d_version = EV_CURRENT }, out;
-	int64_t got = fd_read(core->fd, &raw, sizeof(raw), 0);
+	int64_t got = fd_read(core->dump->fd, &raw, sizeof(raw), 0);
 
 	if (got < 0)
 		return segmap_error_system((int)-got, core->name, "read");
@@ -509,14 +515,18 @@ static struct segmap_error *read_headers(struct segmap_core *core, struct segmap
 }
 
 /* A VMA that @load or @mapping, or both, have; one of them can be NULL. */
-static bool add_vma(struct segmap_layout *layout, size_t *cap_dumped, uint64_t start, uint64_t end,
-		    const struct load *load, const struct mapping *mapping)
+static bool add_vma(struct segmap_core *core, struct segmap_layout *layout, size_t *cap_dumped,
+		    uint64_t start, uint64_t end, const struct load *load,
+		    const struct mapping *mapping)
 {
 	uint64_t dumped_end = load ? load->start + load->filesz : 0;
 
 	if (!grow(&layout->vmas, &layout->cap_vmas, layout->n_vmas, sizeof(*layout->vmas)) ||
-	    !grow(&layout->dumped, cap_dumped, layout->n_vmas, sizeof(*layout->dumped)))
+	    !grow(&layout->dumped, cap_dumped, layout->n_vmas, sizeof(*layout->dumped)) ||
+	    !grow(&core->dumped_at, &core->cap_dumped_at, layout->n_vmas,
+		  sizeof(*core->dumped_at)))
 		return false;
+	core->dumped_at[layout->n_vmas] = load ? load->off + (start - load->start) : 0;
 	layout->dumped[layout->n_vmas] = dumped_end > start ? min_u64(dumped_end, end) - start : 0;
 	layout->vmas[layout->n_vmas++] = (struct segmap_vma){
 		.start = start,
@@ -532,7 +542,7 @@ static bool add_vma(struct segmap_layout *layout, size_t *cap_dumped, uint64_t s
 
 /* The union of both lists; where ranges of one list overlap, which no dumper writes, the first has
  * the addresses. */
-static bool make_vmas(const struct segmap_core *core, struct segmap_layout *layout)
+static bool make_vmas(struct segmap_core *core, struct segmap_layout *layout)
 {
 	const struct load *load = core->loads, *loads_end = load + core->n_loads;
 	const struct mapping *mapping = core->mappings,
@@ -558,7 +568,8 @@ static bool make_vmas(const struct segmap_core *core, struct segmap_layout *layo
 			      mapping_start > start	? mapping_start :
 			      mapping < mappings_end	? mapping->end :
 							  UINT64_MAX);
-		if (!add_vma(layout, &cap_dumped, start, end, load_start == start ? load : NULL,
+		if (!add_vma(core, layout, &cap_dumped, start, end,
+			     load_start == start ? load : NULL,
 			     mapping_start == start ? mapping : NULL))
 			return false;
 		at = end;
@@ -608,22 +619,6 @@ static void name_areas(const struct segmap_core *core, struct segmap_layout *lay
 	}
 }
 
-/* Where the dumped bytes of VMA @index begin in the file. */
-static uint64_t dump_off(const struct segmap_core *core, const struct segmap_vma *vma)
-{
-	size_t low = 0, high = core->n_loads;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (core->loads[middle].end > vma->start)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return core->loads[low].off + (vma->start - core->loads[low].start);
-}
-
 static struct segmap_error *read_vdso(const struct segmap_core *core, struct segmap_layout *layout)
 {
 	enum { MAX_VDSO = 1 << 20 };
@@ -640,7 +635,7 @@ static struct segmap_error *read_vdso(const struct segmap_core *core, struct seg
 	bytes = malloc(size);
 	if (!bytes)
 		return segmap_error_no_memory();
-	if (!read_exactly(core, bytes, size, dump_off(core, vma)))
+	if (!read_exactly(core, bytes, size, core->dumped_at[layout->vdso_vma]))
 		return segmap_layout_note(layout, "[vdso] cannot be read from the dump");
 	layout->vdso_bytes = return_ptr(bytes);
 	layout->vdso_size = size;
@@ -669,16 +664,17 @@ static struct segmap_error *open_dumped(const struct segmap_core *core, const
 					struct segmap_files *files, struct segmap_backing *backing)
 {
 	struct file_memory *memory = file_memory_new(
-		fcntl(core->fd, F_DUPFD_CLOEXEC, 0), backing->n_vmas, SEGMAP_LEAST_PAGE_SIZE);
+		shared_fd_share(core->dump), backing->n_vmas, SEGMAP_LEAST_PAGE_SIZE);
 
 	if (!memory)
 		return segmap_error_no_memory();
 	for (uint32_t i = 0; i < backing->n_vmas; i++) {
-		const struct segmap_vma *vma = &layout->vmas[backing->vmas[i]];
-		uint64_t dumped = layout->dumped[backing->vmas[i]];
+		uint32_t index = backing->vmas[i];
+		const struct segmap_vma *vma = &layout->vmas[index];
 
-		if (dumped)
-			file_memory_add(memory, vma->off, dumped, vma->start, dump_off(core, vma));
+		if (layout->dumped[index])
+			file_memory_add(memory, vma->off, layout->dumped[index], vma->start,
+					core->dumped_at[index]);
 	}
 	file_memory_sort(memory);
 	return files_add_memory(files, memory, &backing->file);
@@ -783,7 +779,6 @@ struct segmap_error *segmap_core_begin(const char *path, const struct segmap_els
 	if (!core)
 		return segmap_error_no_memory();
 	core->name = path;
-	core->fd = -1;
 	core->page_size_told = elsewhere->page_size;
 	core->sysroot.ladder = (struct ladder){ .map_files = -1, .root = -1, .exe = -1 };
 	error = open_dump(core);

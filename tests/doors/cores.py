@@ -349,6 +349,21 @@ def more_than_65534_vmas_are_counted_in_a_section_header():
         assert result.status == 0 and len(result.text.splitlines()) == rows, result.error_text
 
 
+@segtest.claim
+def files_of_a_core_take_no_descriptor_each():
+    dump = Dump(64, "<", 62)
+    dump.load(0x10000, PAGE, 6)
+    with workspace() as directory:
+        starts = range(0x100000, 0x100000 + 600 * PAGE, 2 * PAGE)
+        dump.files(PAGE, [(start, start + PAGE, 0, f"{directory}/none-{start:x}") for start in starts])
+        path = os.path.join(directory, "core")
+        with open(path, "wb") as file:
+            file.write(dump.bytes())
+        core = segtest.document("--core", path, preexec_fn=lambda:
+                                resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100)))
+        assert sum("it is not there" in note for note in core["notes"]) == 300, core["notes"][:5]
+
+
 # ---- bad input ----
 
 def simple_dump():
@@ -405,6 +420,25 @@ def truncated_core_shows_what_is_there_and_says_so():
                 segtest.validate(json.loads(result.text))
             else:
                 check_message(result, 1, path)
+
+
+@segtest.claim
+def loads_in_one_another_do_not_move_what_was_dumped():
+    """No dumper writes them: the two short ones lie in the long one, which has a library's page behind them."""
+    library = b"\x7fELF\2\1\1".ljust(16, b"\0") + struct.pack("<HHIQQQIHHHHHH", 3, 62, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    library += struct.pack("<IIQQQQQQ", 1, 5, 0, 0, 0, 0x1000, 0x1000, 0x1000)
+    dump = Dump(64, "<", 62)
+    dump.load(0x100000, 0x3000, 5, bytes(0x2000) + library.ljust(0x1000, b"\0"))
+    dump.load(0x100100, 0x100, 5, b"x" * 0x100)
+    dump.load(0x100300, 0x100, 5, b"y" * 0x100)
+    with workspace() as directory:
+        gone, path = os.path.join(directory, "gone.so"), os.path.join(directory, "core")
+        dump.files(0x1000, [(0x102000, 0x103000, 0, gone)])
+        with open(path, "wb") as file:
+            file.write(dump.bytes())
+        core = segtest.document("--core", path)
+        image = image_of(core, gone)
+        assert (image["opened"], image["bias"], len(image["segments"])) == ("core", "0x102000", 1), image
 
 
 @segtest.claim

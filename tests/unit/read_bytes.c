@@ -156,7 +156,7 @@ static struct file_memory *memory_of_alphabet(size_t most)
 	struct file_memory *memory;
 
 	ck_assert(fd >= 0 && write(fd, "abcdefghijklmnopqrstuvwxyz", 26) == 26);
-	memory = file_memory_new(fd, most, 4096);
+	memory = file_memory_new(shared_fd_new(fd), most, 4096);
 	ck_assert_ptr_nonnull(memory);
 	return memory;
 }
@@ -199,7 +199,7 @@ START_TEST(file_that_is_mapped_very_often_is_read_as_fast)
 	struct bytes bytes = { .memory = memory };
 	char *to = malloc(SIZE);
 
-	ck_assert(to && ftruncate(memory->mem, SIZE) == 0);
+	ck_assert(to && ftruncate(memory->mem->fd, SIZE) == 0);
 	memory->page_size = PAGE_SIZE;
 	for (uint64_t i = 0; i < TIMES; i++)
 		file_memory_add(memory, SIZE + i * PAGE_SIZE, PAGE_SIZE, i * PAGE_SIZE, 0);
