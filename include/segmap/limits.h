@@ -16,6 +16,7 @@ enum {
 	SEGMAP_MAX_NOTES = 16,		    /* PT_NOTEs looked at for a build-id */
 	SEGMAP_MAX_BUILD_ID = 64,	    /* bytes; SHA-1 has 20 */
 	SEGMAP_MAX_DYNAMIC_BYTES = 1024 * 1024,
+	SEGMAP_MAX_HASH_BYTES = 16 * 1024 * 1024, /* read to count the dynamic symbols of one object */
 	SEGMAP_MAX_SONAME = 4096,
 	SEGMAP_MAX_NEEDED = 4096,	    /* DT_NEEDED of one object */
 	SEGMAP_MAX_VERSIONS = 4096,	    /* symbol versions of one object, of each kind */
@@ -25,9 +26,10 @@ enum {
 	SEGMAP_MAX_TRIES = 1 << 17, /* places in which the libraries of one program are looked for */
 	SEGMAP_MAX_LINKER_BYTES = 16 * 1024 * 1024, /* of a dynamic linker's or ld.so.cache's file */
 	/* ELF objects looked for in one file at mapped offsets other than 0, and the program
-	 * headers that all of them may have together. */
+	 * headers and bytes that all of them may have together. */
 	SEGMAP_MAX_EMBEDDED = 1024,
 	SEGMAP_MAX_EMBEDDED_SEGMENTS = 1 << 14,
+	SEGMAP_MAX_EMBEDDED_BYTES = 16 * 1024 * 1024, /* of other tables: many can share one */
 	SEGMAP_MAX_VMAS = 1 << 22, /* of one map; the kernel's own limit is 65530 as a rule */
 	/* Of the images of one map together: a file that is mapped often has its segments as often. */
 	SEGMAP_MAX_IMAGE_SEGMENTS = 1 << 17,

@@ -24,6 +24,15 @@ struct bytes {
 	 */
 	bool loaded;
 	uint64_t bias;
+	uint64_t *counted; /* bytes_read() adds what it asks for; NULL: that is counted nowhere */
 };
+
+static inline int64_t bytes_read(const struct bytes *bytes, void *buffer, size_t size,
+				 uint64_t off)
+{
+	if (bytes->counted)
+		*bytes->counted += size;
+	return bytes->read(bytes, buffer, size, off);
+}
 
 #endif

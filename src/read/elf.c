@@ -126,7 +126,7 @@ static struct segmap_error *read_exactly(const struct window *window, void *buff
 					 uint64_t off)
 {
 	const struct bytes *bytes = window->bytes;
-	int64_t got = bytes->read(bytes, buffer, size, window->elf_off + off);
+	int64_t got = bytes_read(bytes, buffer, size, window->elf_off + off);
 
 	if (got < 0)
 		return segmap_error_system((int)-got, bytes->name, "read");
@@ -240,22 +240,6 @@ static bool encode_ehdr(struct window *window, const GElf_Ehdr *ehdr)
 static bool elf_is_swapped(const unsigned char *ident)
 {
 	return ident[EI_DATA] != (BYTE_ORDER == LITTLE_ENDIAN ? ELFDATA2LSB : ELFDATA2MSB);
-}
-
-/* Read @n 32-bit words at @off of the file, in the machine's byte order. */
-static bool read_words(const struct window *window, uint64_t off, uint32_t *words, size_t n,
-		       bool swapped)
-{
-	uint64_t end;
-
-	if (!checked_add(off, n * sizeof(*words), &end) || end > window->size)
-		return false;
-	scope_error struct segmap_error *error =
-		read_exactly(window, words, n * sizeof(*words), off);
-
-	for (size_t i = 0; i < n && swapped; i++)
-		words[i] = __builtin_bswap32(words[i]);
-	return !error;
 }
 
 /* Whether this machine's kernel runs programs for @machine itself, without an emulator. */
@@ -835,42 +819,97 @@ static void add_part(struct segmap_elf *elf, const char *name, uint64_t vaddr, u
 	};
 }
 
+/* 32-bit words of a hash table, one after the other; the file is read in blocks of them. */
+struct words {
+	const struct window *window;
+	uint64_t off;	/* of the next block */
+	uint64_t left;	/* bytes that are still believed of the table */
+	size_t at, n;	/* in the block */
+	uint32_t block[1024];
+};
+
+static void words_begin(struct words *words, uint64_t off)
+{
+	words->off = off;
+	words->at = words->n = 0;
+}
+
+static bool words_next(struct words *words, uint32_t *ret)
+{
+	const struct window *window = words->window;
+
+	if (words->at == words->n) {
+		uint64_t there = words->off < window->size ? window->size - words->off : 0;
+		uint64_t size = min_u64(sizeof(words->block), min_u64(there, words->left));
+		int64_t got = bytes_read(window->bytes, words->block, size,
+					 window->elf_off + words->off);
+
+		words->at = 0;
+		words->n = got > 0 ? (size_t)got / sizeof(*ret) : 0;
+		words->off += words->n * sizeof(*ret);
+		words->left -= words->n * sizeof(*ret);
+	}
+	if (!words->n)
+		return false;
+	*ret = words->block[words->at++];
+	if (elf_is_swapped(window_at(window, HEAD_AT)))
+		*ret = __builtin_bswap32(*ret);
+	return true;
+}
+
+/* The table that @tag points to: begin with its words, and take the first @n. */
+static bool find_hash_table(struct words *words, const struct segmap_elf *elf, Elf_Data *dynamic,
+			    int64_t tag, uint64_t *off, uint32_t *head, size_t n)
+{
+	uint64_t table;
+
+	if (!find_dynamic(dynamic, tag, &table) ||
+	    !elf_off_of_vaddr(elf, dynamic_pointer(words->window, elf, table), off))
+		return false;
+	words_begin(words, *off);
+	for (size_t i = 0; i < n; i++)
+		if (!words_next(words, &head[i]))
+			return false;
+	*off += n * sizeof(*head);
+	return true;
+}
+
 /*
  * How many dynamic symbols there are: only the hash tables know. DT_HASH has a
  * chain for each; of DT_GNU_HASH's, the highest that a bucket leads to is
  * followed to its end (https://sourceware.org/gnu-gabi/program-loading-and-dynamic-linking.txt).
+ * 0 where that cannot be told.
  */
-static uint64_t count_symbols(struct window *window, const struct segmap_elf *elf,
+static uint64_t count_symbols(const struct window *window, const struct segmap_elf *elf,
 			      Elf_Data *dynamic)
 {
-	/* A table is read as far as this many symbols; more are not counted. */
-	enum { MOST = 1 << 16 };
-	bool swapped = elf_is_swapped(window_at(window, HEAD_AT));
-	uint64_t table = 0, off, end, last = 0;
-	uint32_t words[4], word = 0;
+	struct words words = { .window = window, .left = SEGMAP_MAX_HASH_BYTES };
+	uint32_t head[4], word;
+	uint64_t off, last = 0;
 
-	if (find_dynamic(dynamic, DT_HASH, &table) &&
-	    elf_off_of_vaddr(elf, dynamic_pointer(window, elf, table), &off) &&
-	    read_words(window, off, words, 2, swapped))
-		return words[1];
-	if (!find_dynamic(dynamic, DT_GNU_HASH, &table) ||
-	    !elf_off_of_vaddr(elf, dynamic_pointer(window, elf, table), &off) ||
-	    !read_words(window, off, words, 4, swapped))
+	if (find_hash_table(&words, elf, dynamic, DT_HASH, &off, head, 2))
+		return head[1];
+	/* Number of buckets, first hashed symbol, words of the Bloom filter, its shift. */
+	if (!find_hash_table(&words, elf, dynamic, DT_GNU_HASH, &off, head, 4) ||
+	    !checked_add(off, (uint64_t)head[2] * (elf->class / 8), &off) ||
+	    !is_there(window, off, (uint64_t)head[0] * sizeof(word)))
 		return 0;
-	/* words: number of buckets, first hashed symbol, words of the Bloom filter, its shift. */
-	off += sizeof(words) + (uint64_t)words[2] * (elf->class / 8);
-	for (uint32_t i = 0; i < words[0] && i < MOST; i++, off += sizeof(word)) {
-		if (!read_words(window, off, &word, 1, swapped))
+	words_begin(&words, off);
+	for (uint32_t i = 0; i < head[0]; i++) {
+		if (!words_next(&words, &word))
 			return 0;
 		last = max_u64(last, word);
 	}
-	if (words[0] > MOST || last < words[1])
-		return words[1];
-	end = off + (last - words[1]) * sizeof(word);
-	for (uint32_t i = 0; i < MOST; i++, last++, end += sizeof(word))
-		if (!read_words(window, end, &word, 1, swapped) || (word & 1))
-			break;
-	return last + 1;
+	if (last < head[1])
+		return head[1];
+	off += ((uint64_t)head[0] + last - head[1]) * sizeof(word);
+	words_begin(&words, off);
+	do {
+		last++;
+		if (!words_next(&words, &word))
+			return 0;
+	} while (!(word & 1));
+	return last;
 }
 
 static void add_dynamic_parts(struct window *window, struct segmap_elf *elf, Elf_Data *dynamic)

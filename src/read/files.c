@@ -28,6 +28,7 @@ struct entry {
 	struct idmap probed; /* offsets at which an ELF header was looked for */
 	struct idmap begun;  /* offsets at which a part of an ELF object begins, see is_explained() */
 	size_t n_segments;   /* of all ELF objects in it */
+	uint64_t embedded_bytes; /* read of the tables of those at other offsets than 0 */
 	struct file_memory *memory; /* instead of a descriptor; owned; mostly NULL */
 	int open_errno; /* why it could not be opened */
 	bool let_go; /* it was open, see segmap_files_let_go() */
@@ -395,6 +396,8 @@ static struct segmap_error *parse_at(struct segmap_files *files, struct segmap_f
 	struct segmap_error *error;
 	struct segmap_elf *elf, **elfs;
 
+	if (off)
+		bytes.counted = &((struct entry *)file)->embedded_bytes;
 	error = elf_parse(&bytes, off, files->page_size, files->wants, &files->scratch,
 			  &elf);
 	if (error && error->code == SEGMAP_ERROR_NO_MEMORY)
@@ -438,7 +441,8 @@ static struct segmap_error *parse_embedded(struct segmap_files *files,
 		    is_explained(entry, vma->off))
 			continue;
 		if (fresh == SEGMAP_MAX_EMBEDDED ||
-		    entry->n_segments > SEGMAP_MAX_EMBEDDED_SEGMENTS)
+		    entry->n_segments > SEGMAP_MAX_EMBEDDED_SEGMENTS ||
+		    entry->embedded_bytes > SEGMAP_MAX_EMBEDDED_BYTES)
 			break;
 		if (!idmap_find_or_add(&entry->probed, vma->off, 0, fresh, &found))
 			return segmap_error_no_memory();

@@ -32,7 +32,7 @@ static struct segmap_error *read_at(const struct linking_source *source, void *b
 				    uint64_t size, uint64_t off)
 {
 	const struct bytes *bytes = source->bytes;
-	int64_t got = bytes->read(bytes, buffer, size, source->elf_off + off);
+	int64_t got = bytes_read(bytes, buffer, size, source->elf_off + off);
 
 	if (got < 0)
 		return segmap_error_system((int)-got, bytes->name, "read");

@@ -235,6 +235,17 @@ def elf_files_in_a_file_share_what_is_believed_of_all():
 
 
 @segtest.claim
+def elf_files_in_a_file_share_what_is_read_of_all():
+    """Each of them has the same section headers, of which one file may have so many."""
+    with files() as directory:
+        made, count, n = Files(directory), 1 << 17, 256
+        table = shdr(0, 0, 0, 0, count) + shdr(1, 3, 0, 64, 16) + shdr(1, 1, 64, 64, 1) * (count - 2)
+        made.make("file", *((i * 4096, ehdr(1, shoff=(n - i) * 4096, shstrndx=1) + LOAD) for i in range(n)),
+                  (n * 4096, table))
+        run(*made.maps(often("file", n, offsets=n)), "-r", status=0)
+
+
+@segtest.claim
 def a_map_has_so_many_lines_and_no_more():
     lines = b"".join(b"@%05x000-@%05x000 r--p 0 0:0 0\n" % (2 * i, 2 * i + 1) for i in range(65536))
     reader = subprocess.Popen([segtest.SEGMAP, "--maps", "-", "-q"], stdin=subprocess.PIPE,

@@ -816,6 +816,14 @@ static void parts_sample(struct elffile *file, bool is_32, bool is_big, bool gnu
 	}
 }
 
+static const struct segmap_section *part_of(const struct segmap_elf *elf, const char *name)
+{
+	for (size_t i = 0; i < elf->n_sections; i++)
+		if (strcmp(elf->sections[i].name, name) == 0)
+			return &elf->sections[i];
+	ck_abort_msg("there is no %s", name);
+}
+
 START_TEST(parts_are_named_by_program_and_dynamic_headers)
 {
 	bool is_32 = kinds[_i % 4].is_32;
@@ -840,12 +848,8 @@ START_TEST(parts_are_named_by_program_and_dynamic_headers)
 	ck_assert_int_eq(elf->sections_from, SEGMAP_SECTIONS_PARTS);
 	ck_assert_ptr_null(elf->sections_problem);
 	for (int i = 0; i < N_ROWS(expected); i++) {
-		const struct segmap_section *found = NULL;
+		const struct segmap_section *found = part_of(elf, expected[i].name);
 
-		for (size_t j = 0; j < elf->n_sections; j++)
-			if (strcmp(elf->sections[j].name, expected[i].name) == 0)
-				found = &elf->sections[j];
-		ck_assert_msg(found != NULL, "there is no %s", expected[i].name);
 		ck_assert_msg(found->off == expected[i].off && found->size == expected[i].size &&
 				      found->vaddr == SAMPLE_BASE + expected[i].off,
 			      "%s is at %jx of %jx bytes", found->name, (uintmax_t)found->off,
@@ -901,6 +905,38 @@ START_TEST(hostile_hash_tables_cost_nothing)
 	elf = parse_file(&file);
 	check_elf(elf);
 	ck_assert_int_eq(elf->sections_from, SEGMAP_SECTIONS_PARTS);
+	segmap_elf_free(elf);
+	elffile_free(&file);
+}
+END_TEST
+
+/* GNU ld takes 65537 buckets for very many symbols. They are not read one by one. */
+START_TEST(more_hash_buckets_than_16_bits_count)
+{
+	enum { BUCKETS = 65537, LAST = 70001, AT = 0x2000, ENTRIES = AT + 16 + 8 };
+	const size_t chain = ENTRIES + 4 * (size_t)BUCKETS;
+	struct segmap_elf *elf = NULL;
+	struct elffile file;
+	struct reader reader;
+
+	parts_sample(&file, false, _i, true);
+	elffile_resize(&file, chain + 4 * (size_t)LAST);
+	elffile_set(&file, P_FILESZ, SAMPLE_TEXT_LOAD, file.size);
+	elffile_set(&file, P_MEMSZ, SAMPLE_TEXT_LOAD, file.size);
+	elffile_dynamic(&file, DYNAMIC_AT, 12, DT_GNU_HASH, SAMPLE_BASE + AT);
+	elffile_put(&file, AT, 4, BUCKETS);
+	elffile_put(&file, AT + 4, 4, 1);
+	elffile_put(&file, AT + 8, 4, 1);
+	elffile_put(&file, ENTRIES + 4 * 3, 4, 17);
+	elffile_put(&file, chain - 4, 4, LAST - 1);
+	/* The chain for symbol 1 is the first: of the last two, the latter ends it. */
+	elffile_put(&file, chain + 4 * (size_t)(LAST - 2), 4, 0xabcdef10);
+	elffile_put(&file, chain + 4 * (size_t)(LAST - 1), 4, 0xabcdef11);
+	reader = reader_of(&file);
+	unit_no_error(parse(&reader, 0, &elf));
+	check_elf(elf);
+	ck_assert_uint_eq(part_of(elf, "[dynsym]")->size, (LAST + 1) * sizeof(Elf64_Sym));
+	ck_assert_uint_lt(reader.n_reads, 100);
 	segmap_elf_free(elf);
 	elffile_free(&file);
 }
@@ -1572,6 +1608,7 @@ int main(void)
 	tcase_add_loop_test(parts, parts_are_named_by_program_and_dynamic_headers, 0, 8);
 	tcase_add_loop_test(parts, bare_file_has_no_parts_either, 0, 4);
 	tcase_add_loop_test(parts, hostile_hash_tables_cost_nothing, 0, 9);
+	tcase_add_loop_test(parts, more_hash_buckets_than_16_bits_count, 0, 2);
 	tcase_add_loop_test(parts, loaded_image_has_parts_and_its_soname, 0, 2);
 	tcase_add_loop_test(parts, the_most_that_is_read_of_a_file_fits, 0, 2);
 	tcase_add_test(sparse, table_that_is_not_on_disk_is_not_believed);
