@@ -332,27 +332,38 @@ uint64_t segmap_usual_page_size(unsigned int machine)
 	return 4096;
 }
 
-const char *segmap_machine_name(unsigned int machine)
-{
 #define MACHINE(name) { EM_##name, #name }
-	static const struct {
-		unsigned int number;
-		const char *name;
-	} machines[] = {
-		MACHINE(X86_64), MACHINE(386),	     MACHINE(AARCH64), MACHINE(ARM),
-		MACHINE(RISCV),	 MACHINE(PPC64),     MACHINE(PPC),     MACHINE(S390),
-		MACHINE(MIPS),	 MACHINE(SPARC),     MACHINE(SPARCV9), MACHINE(SPARC32PLUS),
-		MACHINE(IA_64),	 MACHINE(68K),	     MACHINE(SH),      MACHINE(ALPHA),
-		MACHINE(PARISC), MACHINE(LOONGARCH), MACHINE(OPENRISC), MACHINE(XTENSA),
-		MACHINE(MICROBLAZE), MACHINE(ARC_COMPACT), MACHINE(CSKY),
-		MACHINE(BPF),
-	};
+static const struct {
+	unsigned int number;
+	const char *name;
+} machines[] = {
+	MACHINE(X86_64), MACHINE(386),	     MACHINE(AARCH64), MACHINE(ARM),
+	MACHINE(RISCV),	 MACHINE(PPC64),     MACHINE(PPC),     MACHINE(S390),
+	MACHINE(MIPS),	 MACHINE(SPARC),     MACHINE(SPARCV9), MACHINE(SPARC32PLUS),
+	MACHINE(IA_64),	 MACHINE(68K),	     MACHINE(SH),      MACHINE(ALPHA),
+	MACHINE(PARISC), MACHINE(LOONGARCH), MACHINE(OPENRISC), MACHINE(XTENSA),
+	MACHINE(MICROBLAZE), MACHINE(ARC_COMPACT), MACHINE(CSKY),
+	MACHINE(BPF),
+};
 #undef MACHINE
 
+const char *segmap_machine_name(unsigned int machine)
+{
 	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++)
 		if (machines[i].number == machine)
 			return machines[i].name;
 	return NULL;
+}
+
+bool elf_machine_find(const char *name, unsigned int *ret)
+{
+	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
+		if (strcmp(machines[i].name, name) == 0) {
+			*ret = machines[i].number;
+			return true;
+		}
+	}
+	return false;
 }
 
 bool elf_off_of_vaddr(const struct segmap_elf *elf, uint64_t vaddr, uint64_t *ret)

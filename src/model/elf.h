@@ -17,6 +17,9 @@ bool elf_label(struct segmap_elf *elf, const struct elf_headers *headers);
 /* The offset of the byte at @vaddr, by the PT_LOAD that holds it; false if none does. */
 bool elf_off_of_vaddr(const struct segmap_elf *elf, uint64_t vaddr, uint64_t *ret);
 
+/* The machine that segmap_machine_name() calls @name; false if there is none. */
+bool elf_machine_find(const char *name, unsigned int *ret);
+
 /* Whether a machine that runs code for @kernel also runs code for @machine: the 32 bits of 64. */
 bool elf_runs_on(unsigned int machine, unsigned int kernel);
 

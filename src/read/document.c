@@ -2,6 +2,7 @@
 #include <segmap/document.h>
 #include "base/range.h"
 #include "base/scope.h"
+#include "model/elf.h"
 #include "model/layout.h"
 #include "model/memory.h"
 #include "read/bytes.h"
@@ -15,6 +16,7 @@
 #include <segmap/words.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -26,8 +28,6 @@ struct reader {
 	struct segmap_error *error; /* the first */
 	struct segmap_piece_memory *figures; /* of the layout's pieces; owned */
 	bool has_figures; /* some piece has some */
-	const char *machine; /* of the image before, and what it means: mostly the same again */
-	unsigned int machine_number;
 };
 
 /* Where in the document: "vmas[3].pieces[2]". */
@@ -436,24 +436,19 @@ static char *build_id_of(struct reader *reader, const struct object *object, siz
 	return build_id;
 }
 
-/* The number of a machine of elf.h by its name there, or in decimal. */
+/* The number of a machine of elf.h by its name there, or in decimal if it has none. */
 static unsigned int machine_of(struct reader *reader, const struct object *object)
 {
 	const char *text = text_of(reader, object, MACHINE);
 	char decimal[8];
+	unsigned int machine;
 
-	if (!text || (reader->machine && strcmp(reader->machine, text) == 0))
-		return text ? reader->machine_number : 0;
-	for (unsigned int i = 0; i <= UINT16_MAX; i++) {
-		const char *name = segmap_machine_name(i);
-
-		snprintf(decimal, sizeof(decimal), "%u", i);
-		if (strcmp(name ? name : decimal, text) == 0) {
-			reader->machine = text;
-			reader->machine_number = i;
-			return i;
-		}
-	}
+	if (!text || elf_machine_find(text, &machine))
+		return text ? machine : 0;
+	machine = (unsigned int)min_u64(strtoul(text, NULL, 10), UINT16_MAX);
+	snprintf(decimal, sizeof(decimal), "%u", machine);
+	if (strcmp(decimal, text) == 0 && !segmap_machine_name(machine))
+		return machine;
 	refuse_member(reader, object, MACHINE, "no machine that this version knows");
 	return 0;
 }

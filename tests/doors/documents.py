@@ -85,6 +85,17 @@ def at(document, *path):
     return document
 
 
+@segtest.claim
+def machine_without_a_name_is_its_number():
+    document = a_document()
+    with scratch() as directory:
+        for machine in ("0", "4660", "65535", "386", "SPARCV9"):
+            document["images"][0]["machine"] = machine
+            again = reread(write(directory, "a.json", document))
+            assert again.returncode == 0, again.stderr
+            assert json.loads(again.stdout)["images"][0]["machine"] == machine
+
+
 # What is put where, and the words that the message must have.
 BAD_VALUES = [
     (("segmap",), 2, "segmap: this version"),
@@ -108,7 +119,8 @@ BAD_VALUES = [
     (("images", 0, "build_id"), "../x", "images[0].build_id: no build-id"),
     (("images", 0, "dev"), "fe00", "images[0].dev: no device"),
     (("images", 0, "class"), 16, "images[0].class: neither 32 nor 64"),
-    (("images", 0, "machine"), "PDP12", "images[0].machine: no machine"),
+    *((("images", 0, "machine"), wrong, "images[0].machine: no machine")
+      for wrong in ("PDP12", "", "62", "065534", "65536", "-2", "65534 ", "0xfffe")),
     (("images", 0, "type"), "REL", "images[0].type: neither EXEC nor DYN"),
     (("images", 0, "segments", 0, "type"), "NOTE", "images[0].segments[0].type: neither"),
     (("images", 0, "segments", 0, "flags"), "rwxp", "images[0].segments[0].flags: no permissions"),

@@ -4,6 +4,7 @@ Each file is sparse, or small, and claims very much. segmap ends with a message 
 and without the memory that the file asks for. That it ends at all is what the time limit is for.
 """
 import contextlib
+import json
 import os
 import resource
 import struct
@@ -270,6 +271,19 @@ def a_map_s_line_is_no_longer_than_a_path():
         run("--maps", Files(directory).make("hole", size=10 * GIB), status=1, says="longer than a map's are")
         run("--maps", Files(directory).make("long", (0, b"1000-2000 r--p 00000000 08:01 7 /" + b"a" * 3 * MIB)),
             status=1, says="longer than a map's are")
+
+
+@segtest.claim
+def machines_of_a_document_are_looked_up_and_not_tried_one_by_one():
+    """That would take minutes: there are 65536, and no two images in a row are for the same."""
+    images = [{"id": i, "path": f"/{i}", "role": "library", "status": "ok", "bias": "0x0", "class": 64,
+               "machine": str(65534 + i % 2), "type": "DYN"} for i in range(60000)]
+    with files() as directory:
+        paths = [Files(directory).make(name, (0, json.dumps(
+            {"segmap": 1, "source": "maps", "page_size": 4096, "images": some, "vmas": [], "notes": []}).encode()))
+            for name, some in (("many", images), ("none", []))]
+        result = segtest.segmap("--diff", *paths, timeout=120)
+        assert result.status == 3, result.error_text
 
 
 @contextlib.contextmanager
