@@ -1,5 +1,6 @@
 /* src/correlate/kinds.c - what a VMA without an image is, by its name and its file. */
 #include "correlate/kinds.h"
+#include "model/vma.h"
 #include <string.h>
 
 static bool begins_with(const char *text, const char *prefix)
@@ -36,25 +37,15 @@ enum segmap_kind kind_of_vma(const struct segmap_vma *vma, const struct segmap_b
 		{ "[", SEGMAP_KIND_OTHER },
 		{ "anon_inode:", SEGMAP_KIND_OTHER },
 	};
-	/* With an inode of the kernel's internal file systems, whose major number is 0. */
-	static const struct {
-		const char *prefix;
-		enum segmap_kind kind;
-	} objects[] = {
-		{ "/SYSV", SEGMAP_KIND_SHM },
-		{ "/dev/zero", SEGMAP_KIND_SHM },
-		{ "/anon_hugepage", SEGMAP_KIND_ANON },
-		{ "/secretmem", SEGMAP_KIND_OTHER },
-	};
+	enum segmap_kind kind;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (begins_with(vma->name, names[i].prefix))
 			return names[i].kind;
 	if (!backing)
 		return vma->shared ? SEGMAP_KIND_SHM : SEGMAP_KIND_ANON;
-	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]) && !backing->file; i++)
-		if (begins_with(vma->name, objects[i].prefix))
-			return objects[i].kind;
+	if (!backing->file && vma_is_memory_object(vma, &kind))
+		return kind;
 	if (backing->file && backing->file->type == SEGMAP_FILE_DEVICE)
 		return SEGMAP_KIND_DEVICE;
 	return backing->file && backing->file->type == SEGMAP_FILE_OTHER ? SEGMAP_KIND_OTHER :

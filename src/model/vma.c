@@ -192,3 +192,30 @@ struct segmap_error *segmap_vma_parse(const char *line, struct segmap_vma *ret)
 		*ret = vma;
 	return error;
 }
+
+bool vma_is_memory_object(const struct segmap_vma *vma, enum segmap_kind *ret)
+{
+	static const struct {
+		const char *prefix;
+		size_t n_digits; /* hexadecimal, behind it: the key */
+		bool shared;	 /* always */
+		enum segmap_kind kind;
+	} objects[] = {
+		{ "/SYSV", 8, true, SEGMAP_KIND_SHM },
+		{ "/dev/zero", 0, true, SEGMAP_KIND_SHM },
+		{ "/anon_hugepage", 0, false, SEGMAP_KIND_ANON },
+		{ "/secretmem", 0, true, SEGMAP_KIND_OTHER },
+	};
+
+	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]) && !vma->dev_major; i++) {
+		size_t size = strlen(objects[i].prefix);
+
+		if (strncmp(vma->name, objects[i].prefix, size) != 0)
+			continue;
+		*ret = objects[i].kind;
+		return strspn(vma->name + size, "0123456789abcdef") == objects[i].n_digits &&
+		       strcmp(vma->name + size + objects[i].n_digits, " (deleted)") == 0 &&
+		       (vma->shared || vma->unknown_shared || !objects[i].shared);
+	}
+	return false;
+}

@@ -2,6 +2,7 @@
 #include "read/backing.h"
 #include "base/scope.h"
 #include "model/layout.h"
+#include "model/vma.h"
 #include "read/files.h"
 #include "read/ladder.h"
 #include <errno.h>
@@ -153,16 +154,17 @@ static bool find_path(struct ladder *ladder, struct segmap_backing *backing, str
 	return true;
 }
 
-bool backing_is_memory_object(const struct segmap_backing *backing)
+bool backing_is_memory_object(const struct segmap_layout *layout,
+			      const struct segmap_backing *backing)
 {
-	static const char *const prefixes[] = { "/SYSV", "/dev/zero (deleted)",
-						"/anon_hugepage", "/secretmem (deleted)",
-						"anon_inode:", "[" };
+	enum segmap_kind kind;
 
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
-		if (strncmp(backing->path, prefixes[i], strlen(prefixes[i])) == 0)
-			return prefixes[i][0] != '/' || path_is_marked(backing->path);
-	return false;
+	if (backing->path[0] == '[' || strncmp(backing->path, "anon_inode:", 11) == 0)
+		return true;
+	for (uint32_t i = 0; i < backing->n_vmas; i++)
+		if (!vma_is_memory_object(&layout->vmas[backing->vmas[i]], &kind))
+			return false;
+	return backing->n_vmas;
 }
 
 /* Climb until the mapped file is found; says in @backing by which rung. */
@@ -258,7 +260,7 @@ static struct segmap_error *open_backing(struct segmap_layout *layout, struct la
 	__attribute__((cleanup(search_close))) struct search search = { .fd = -1, .path_fd = -1 };
 	struct segmap_error *error = NULL;
 
-	if (files_recall(files, &ladder->view, backing) || backing_is_memory_object(backing))
+	if (files_recall(files, &ladder->view, backing) || backing_is_memory_object(layout, backing))
 		return NULL;
 	climb(ladder, layout, backing, &search);
 	if (search.fd >= 0)

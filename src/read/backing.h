@@ -24,6 +24,7 @@ bool path_is_marked(const char *name);
 char *path_decode(const char *name);
 
 /* Names that stand for memory, with an inode of the kernel's own and never a path. */
-bool backing_is_memory_object(const struct segmap_backing *backing);
+bool backing_is_memory_object(const struct segmap_layout *layout,
+			      const struct segmap_backing *backing);
 
 #endif

@@ -162,7 +162,7 @@ static struct segmap_error *open_at_path(struct segmap_layout *layout, struct sy
 	scope_close int fd = -1;
 	struct segmap_error *error;
 
-	if (backing_is_memory_object(backing))
+	if (backing_is_memory_object(layout, backing))
 		return NULL;
 	fd = sysroot_find(sysroot, backing, &stat, &deleted);
 	if (deleted)

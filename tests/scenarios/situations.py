@@ -560,3 +560,20 @@ def btrfs(directory):
         yield point
     finally:
         subprocess.run(["umount", "-l", point], check=True)
+
+
+@contextlib.contextmanager
+def tmpfs(directory):
+    """A tmpfs mounted in this directory, which may be unmounted already at the end."""
+    segtest.need_root()
+    point = os.path.join(directory, "tmpfs")
+    os.mkdir(point)
+    result = subprocess.run(["mount", "-t", "tmpfs", "segmap", point], stderr=subprocess.PIPE)
+    if result.returncode != 0:
+        raise segtest.Skip("cannot mount tmpfs: "
+                           + result.stderr.decode("utf-8", "replace").strip())
+    try:
+        yield point
+    finally:
+        if mounted(point):
+            subprocess.run(["umount", "-l", point], check=True)

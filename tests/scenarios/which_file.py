@@ -9,7 +9,7 @@ import subprocess
 import segtest
 from situations import (Elf, assert_bias, assert_error_lines, assert_kinds, assert_safe,
                         assert_sections, btrfs, for_root_and_user, library, look, maps, own,
-                        program, scenario_program, situation, started, uid_of, workspace)
+                        program, scenario_program, situation, started, tmpfs, uid_of, workspace)
 
 
 def apple_and_pear(directory, who="any", name="lib.so"):
@@ -93,6 +93,22 @@ def deleted_program_keeps_its_sections(who):
             image = seen.image(path, role="program")
             assert image["status"] == "deleted", image
             assert image["opened"] in ("exe", "map_files"), image
+            assert_apples(seen, image, elf, running.address("program_bias"))
+
+
+@segtest.parameters("SYSVprogram", "SYSV0000002a")
+def deleted_program_that_is_called_as_shared_memory_is_a_program(name):
+    """The second has the name and, on tmpfs, the kind of device that shared memory has; but it is mapped private."""
+    with workspace() as directory, tmpfs(directory) as point:
+        path = shutil.copy(scenario_program(), os.path.join(point, name))
+        elf = Elf(path)
+        with situation("deleted-program", executable=path) as running:
+            # What is mounted nowhere any more has paths that begin with its own root.
+            subprocess.run(["umount", "-l", point], check=True)
+            assert any(r[6] == b"/%s (deleted)" % name.encode() for r in maps(running.pid)), "the point of this claim"
+            seen = look(running.pid, "root")
+            image = seen.image("/" + name, role="program")
+            assert image["status"] == "deleted", image
             assert_apples(seen, image, elf, running.address("program_bias"))
 
 

@@ -46,6 +46,18 @@ static const struct {
 	/* A real file that is called so is a file. */
 	{ "/dev/zero-and-more", false, REGULAR, SEGMAP_KIND_FILE, false },
 	{ "/SYSV/data", false, REGULAR, SEGMAP_KIND_FILE, false },
+	/* So is one that is gone, or that cannot be read. */
+	{ "/SYSV0000002a", true, NO_FILE, SEGMAP_KIND_FILE, false },
+	{ "/SYSV0000002a (deleted)", false, NO_FILE, SEGMAP_KIND_FILE, false },
+	{ "/SYSV2a (deleted)", true, NO_FILE, SEGMAP_KIND_FILE, false },
+	{ "/SYSV0000002ab (deleted)", true, NO_FILE, SEGMAP_KIND_FILE, false },
+	{ "/SYSVprogram (deleted)", true, NO_FILE, SEGMAP_KIND_FILE, false },
+	{ "/SYSV0000002A (deleted)", true, NO_FILE, SEGMAP_KIND_FILE, false },
+	{ "/dev/zero", true, NO_FILE, SEGMAP_KIND_FILE, false },
+	{ "/dev/zero (deleted) (deleted)", true, NO_FILE, SEGMAP_KIND_FILE, false },
+	{ "/anon_hugepages (deleted)", false, NO_FILE, SEGMAP_KIND_FILE, false },
+	{ "/secretmem (deleted)", true, NO_FILE, SEGMAP_KIND_OTHER, false },
+	{ "/secretmem (deleted)", false, NO_FILE, SEGMAP_KIND_FILE, false },
 };
 
 START_TEST(kind_follows_from_name_and_file)
@@ -71,11 +83,39 @@ START_TEST(kind_follows_from_name_and_file)
 }
 END_TEST
 
+/* Those of the kernel have device 0:N. A core tells neither that nor what is shared. */
+START_TEST(shared_memory_is_told_from_a_file_by_its_device)
+{
+	static const struct {
+		uint16_t major;
+		bool shared, unknown_shared;
+		enum segmap_kind kind;
+	} of[] = {
+		{ 0, true, false, SEGMAP_KIND_SHM },
+		{ 0, false, true, SEGMAP_KIND_SHM },
+		{ 8, true, false, SEGMAP_KIND_FILE },
+	};
+	struct segmap_backing backing = { 0 };
+	struct segmap_vma vma = {
+		.start = 0x1000,
+		.end = 0x2000,
+		.name = "/SYSV0000002a (deleted)",
+		.shared = of[_i].shared,
+		.unknown_shared = of[_i].unknown_shared,
+		.dev_major = of[_i].major,
+		.ino = 7,
+	};
+
+	ck_assert_int_eq(kind_of_vma(&vma, &backing), of[_i].kind);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("correlate/kinds");
 	TCase *tcase = unit_case(suite, "kinds");
 
 	tcase_add_loop_test(tcase, kind_follows_from_name_and_file, 0, N_ROWS(cases));
+	tcase_add_loop_test(tcase, shared_memory_is_told_from_a_file_by_its_device, 0, 3);
 	return unit_run(suite);
 }
