@@ -307,53 +307,102 @@ static const char *build_id_of(const struct side *side, size_t image)
 	return elf ? elf->build_id : NULL;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a && b && strcmp(a, b) == 0;
-}
-
 /* Ways in which two images can be the same, the surest first. */
 enum sameness { BY_BUILD_AND_PATH, BY_PATH, BY_INODE, BY_BUILD, BY_SONAME, N_SAMENESSES };
 
-static bool is_same(const struct diffing *diffing, size_t a, size_t b, enum sameness how)
-{
-	const struct segmap_backing *x = backing_of(&diffing->a, a), *y = backing_of(&diffing->b, b);
-	const struct segmap_elf *elf_a = diffing->a.layout->images[a].elf;
-	const struct segmap_elf *elf_b = diffing->b.layout->images[b].elf;
-	bool path = strcmp(path_of(&diffing->a, a), path_of(&diffing->b, b)) == 0;
-	bool build = same_text(build_id_of(&diffing->a, a), build_id_of(&diffing->b, b));
+/* By what an image is found on the other side; what does not count is "" or 0. */
+struct identity {
+	bool alias;
+	const char *build, *path, *soname;
+	uint64_t dev_major, dev_minor, ino;
+	size_t image;
+};
 
-	switch (how) {
-	case BY_BUILD_AND_PATH:
-		return build && path;
-	case BY_PATH:
-		return path;
-	case BY_INODE:
-		return x && y && x->ino && x->ino == y->ino && x->dev_major == y->dev_major &&
-		       x->dev_minor == y->dev_minor;
-	case BY_BUILD:
-		return build;
-	default:
-		return elf_a && elf_b && same_text(elf_a->soname, elf_b->soname);
+/* False if the image has nothing by which it could be found in this way. */
+static bool identify(const struct side *side, size_t image, enum sameness how,
+		     struct identity *ret)
+{
+	const struct segmap_backing *backing = how == BY_INODE ? backing_of(side, image) : NULL;
+	const struct segmap_elf *elf = side->layout->images[image].elf;
+	bool by_build = how == BY_BUILD_AND_PATH || how == BY_BUILD;
+	bool by_path = how == BY_BUILD_AND_PATH || how == BY_PATH;
+
+	*ret = (struct identity){
+		.alias = side->layout->images[image].role == SEGMAP_ROLE_ALIAS,
+		.build = by_build ? build_id_of(side, image) : "",
+		.path = by_path ? path_of(side, image) : "",
+		.soname = how != BY_SONAME ? "" : elf ? elf->soname : NULL,
+		.image = image,
+	};
+	if (backing) {
+		ret->dev_major = backing->dev_major;
+		ret->dev_minor = backing->dev_minor;
+		ret->ino = backing->ino;
 	}
+	return ret->build && ret->soname && (how != BY_INODE || ret->ino);
 }
 
+static int compare_numbers(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static int compare_identities(const struct identity *a, const struct identity *b)
+{
+	int order = compare_numbers(a->alias, b->alias);
+
+	order = order ? order : compare_numbers(a->ino, b->ino);
+	order = order ? order : compare_numbers(a->dev_major, b->dev_major);
+	order = order ? order : compare_numbers(a->dev_minor, b->dev_minor);
+	order = order ? order : strcmp(a->build, b->build);
+	order = order ? order : strcmp(a->path, b->path);
+	return order ? order : strcmp(a->soname, b->soname);
+}
+
+/* For qsort(): those that are the same in the order of the layout. */
+static int compare_sorted(const void *a, const void *b)
+{
+	const struct identity *x = a, *y = b;
+	int order = compare_identities(x, y);
+
+	return order ? order : compare_numbers(x->image, y->image);
+}
+
+/* Those of @side's images that have no partner yet into @identities, sorted; how many. */
+static size_t sort_identities(const struct side *side, enum sameness how,
+			      struct identity *identities)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < side->layout->n_images; i++)
+		n += side->partners[i] < 0 && identify(side, i, how, &identities[n]);
+	qsort(identities, n, sizeof(*identities), compare_sorted);
+	return n;
+}
+
+/* Of those that are the same the first of one side belongs to the first of the other. */
 static void match_images(struct diffing *diffing)
 {
-	const struct segmap_layout *a = diffing->a.layout, *b = diffing->b.layout;
+	struct side *a = &diffing->a, *b = &diffing->b;
+	scope_free struct identity *of_a =
+		reallocarray(NULL, a->layout->n_images + 1, sizeof(*of_a));
+	scope_free struct identity *of_b =
+		reallocarray(NULL, b->layout->n_images + 1, sizeof(*of_b));
 
-	for (int how = 0; how < N_SAMENESSES; how++) {
-		for (size_t i = 0; i < a->n_images; i++) {
-			for (size_t j = 0; diffing->a.partners[i] < 0 && j < b->n_images; j++) {
-				bool alias_a = a->images[i].role == SEGMAP_ROLE_ALIAS;
-				bool alias_b = b->images[j].role == SEGMAP_ROLE_ALIAS;
+	diffing->failed |= !of_a || !of_b;
+	for (int how = 0; of_a && of_b && how < N_SAMENESSES; how++) {
+		size_t n_a = sort_identities(a, (enum sameness)how, of_a), i = 0;
+		size_t n_b = sort_identities(b, (enum sameness)how, of_b), j = 0;
 
-				if (diffing->b.partners[j] >= 0 || alias_a != alias_b ||
-				    !is_same(diffing, i, j, (enum sameness)how))
-					continue;
-				diffing->a.partners[i] = (int32_t)j;
-				diffing->b.partners[j] = (int32_t)i;
+		while (i < n_a && j < n_b) {
+			int order = compare_identities(&of_a[i], &of_b[j]);
+
+			if (!order) {
+				a->partners[of_a[i].image] = (int32_t)of_b[j].image;
+				b->partners[of_b[j].image] = (int32_t)of_a[i].image;
 			}
+			i += order <= 0;
+			j += order >= 0;
 		}
 	}
 }
