@@ -7,6 +7,17 @@
 #define ELF_MAP "fs/binfmt_elf.c:elf_map"
 #define ELF_LOAD "fs/binfmt_elf.c:elf_load"
 
+uint64_t exec_mmap_base(const struct space_limits *limits, uint64_t stack_limit)
+{
+	enum { GUARD_PAGES = 256, LEAST_GAP = 128 << 20 }; /* stack_guard_gap, SIZE_128M */
+	uint64_t gap = stack_limit, most = limits->task_size / 6 * 5;
+
+	if (gap + GUARD_PAGES * limits->page_size > gap)
+		gap += GUARD_PAGES * limits->page_size;
+	gap = min_u64(max_u64(gap, LEAST_GAP), most);
+	return page_up(limits->task_size - gap, limits->page_size);
+}
+
 void exec_defaults(const struct segmap_elf *elf, uint64_t page_size, struct space_limits *limits,
 		   struct exec_params *params)
 {
@@ -15,9 +26,8 @@ void exec_defaults(const struct segmap_elf *elf, uint64_t page_size, struct spac
 	*limits = (struct space_limits){
 		.page_size = page_size,
 		.task_size = is_64 ? (1ULL << 47) - page_size : 0xffffe000,
-		/* 128 MiB and a random part below the top of the stack. */
-		.mmap_base = is_64 ? 0x7ffff7fff000 : 0xf7ffe000,
 	};
+	limits->mmap_base = exec_mmap_base(limits, 0);
 	*params = (struct exec_params){
 		.kernel = EXEC_KERNEL_6_7,
 		.dyn_base = is_64 ? 0x555555554000 : 0x56555000,

@@ -33,9 +33,18 @@ struct exec_result {
 };
 
 /*
- * The numbers of an x86 process without address space randomization, for a
- * program of @elf's class (arch/x86/include/asm/elf.h, page_64_types.h). On
- * other machines they are as good as any base that is only named.
+ * Below which address mmap puts what has no place of its own: the stack has
+ * room for @stack_limit bytes (RLIMIT_STACK, UINT64_MAX for none) and its guard
+ * above, but no less than 128 MiB and no more than five sixths of all
+ * (arch/x86/mm/mmap.c:mmap_base, since 4.14, without randomization).
+ */
+uint64_t exec_mmap_base(const struct space_limits *limits, uint64_t stack_limit);
+
+/*
+ * The numbers of an x86 process without address space randomization and with a
+ * stack of the usual size, for a program of @elf's class
+ * (arch/x86/include/asm/elf.h, page_64_types.h). On other machines they are as
+ * good as any base that is only named.
  */
 void exec_defaults(const struct segmap_elf *elf, uint64_t page_size, struct space_limits *limits,
 		   struct exec_params *params);

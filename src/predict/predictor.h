@@ -59,7 +59,7 @@ static inline bool lacks_foreign_interpreter(const struct predictor *predictor)
 /* Whether the kernel puts everything where it always does. */
 static inline bool is_still(const struct predictor *predictor)
 {
-	return !predictor->foreign &&
+	return !predictor->foreign && !predictor->world->other_layout &&
 	       (predictor->options->no_aslr || !predictor->world->randomizes);
 }
 

@@ -34,6 +34,7 @@ static size_t object_of_exec(const struct predictor *predictor, struct fate fate
 /* What the model knows of this machine's bounds; those of another are not known. */
 static void set_limits(struct predictor *predictor)
 {
+	enum { USUAL_STACK = 8 << 20 }; /* _STK_LIM */
 	const struct segmap_world *world = predictor->world;
 	struct space_limits *limits = &predictor->space.limits;
 
@@ -43,6 +44,10 @@ static void set_limits(struct predictor *predictor)
 	limits->min_addr = world->min_addr;
 	limits->commit = world->commit;
 	limits->max_vmas = world->max_vmas;
+	/* fs/exec.c:begin_new_exec: other privileges come with no more than the usual limit. */
+	limits->mmap_base = exec_mmap_base(limits, predictor->plan.secure ?
+							   min_u64(world->stack_limit, USUAL_STACK) :
+							   world->stack_limit);
 }
 
 /*

@@ -13,6 +13,7 @@
 #include <sys/auxv.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
@@ -348,6 +349,25 @@ static void ask_bounds(struct segmap_world *world)
 		world->commit = ((uint64_t)info.totalram + info.totalswap) * info.mem_unit;
 }
 
+/*
+ * Where mappings go (arch/x86/mm/mmap.c). Before 4.14 an unlimited stack
+ * meant the bottom-up layout, and no guard was added to a limit.
+ */
+static void ask_layout(struct segmap_world *world, int told)
+{
+	enum { LEAST_GAP = 127 << 20 }; /* a stack up to this is always given more */
+	bool is_old = world->kernel_major < 4 ||
+		      (world->kernel_major == 4 && world->kernel_minor < 14);
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_STACK, &limit) == 0)
+		world->stack_limit = limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
+	world->other_layout =
+		(told != -1 && (told & (ADDR_COMPAT_LAYOUT | ADDR_LIMIT_3GB))) ||
+		ask_setting("vm/legacy_va_layout", 0) ||
+		(is_old && world->stack_limit > LEAST_GAP);
+}
+
 static void ask_kernel(struct here *here)
 {
 	struct segmap_world *world = &here->world;
@@ -364,6 +384,7 @@ static void ask_kernel(struct here *here)
 	world->randomizes = ask_setting("kernel/randomize_va_space", 2) &&
 			    (told == -1 || !(told & ADDR_NO_RANDOMIZE));
 	ask_bounds(world);
+	ask_layout(world, told);
 }
 
 /* Whether @name is of an area that every process of a class has. */

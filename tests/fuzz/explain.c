@@ -182,6 +182,7 @@ static void explain_in(struct place *place)
 		.randomizes = !(flags & FIXED), .min_addr = 65536,
 		.commit = flags & BOUNDED ? UINT64_C(1) << 34 : 0,
 		.max_vmas = flags & BOUNDED ? 1000 : 65530,
+		.stack_limit = flags & BOUNDED ? UINT64_MAX : 8 << 20,
 		.areas = { { "[vvar]", 16384, 0, 1 }, { "[vdso]", 8192, 0, 5 },
 			   { "[vsyscall]", 4096, 0xffffffffff600000, 4 } },
 		.n_areas = 3,

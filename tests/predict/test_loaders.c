@@ -263,6 +263,32 @@ START_TEST(files_that_cannot_run_are_refused)
 }
 END_TEST
 
+/* As programs of either class had it (setarch -R, ulimit -s; Linux 6.18). */
+START_TEST(mmap_begins_below_the_room_for_the_stack)
+{
+	static const struct {
+		unsigned int class;
+		uint64_t stack_limit, mmap_base;
+	} limits[] = {
+		{ 64, 0, 0x7ffff7fff000 },
+		{ 64, 127 << 20, 0x7ffff7fff000 },
+		{ 64, (127 << 20) + PAGE, 0x7ffff7ffe000 },
+		{ 64, (127 << 20) + 1, 0x7ffff7fff000 },
+		{ 64, UINT64_MAX, 0x155555556000 },
+		{ 64, UINT64_MAX - PAGE, 0x155555556000 },
+		{ 32, 8 << 20, 0xf7ffe000 },
+		{ 32, 1000 << 20, 0xc16fe000 },
+		{ 32, UINT64_MAX, 0x2aaab000 },
+	};
+	struct segmap_elf elf = { .class = limits[_i].class };
+	struct space_limits space;
+	struct exec_params params;
+
+	exec_defaults(&elf, PAGE, &space, &params);
+	ck_assert_uint_eq(exec_mmap_base(&space, limits[_i].stack_limit), limits[_i].mmap_base);
+}
+END_TEST
+
 START_TEST(ldso_protects_itself_always_since_2_41)
 {
 	ck_assert(!ldso_protects_itself(36, false));
@@ -280,6 +306,7 @@ int main(void)
 
 	tcase_add_loop_test(tcase, headers_become_this_map, 0, sizeof(cases) / sizeof(cases[0]));
 	tcase_add_loop_test(tcase, files_that_cannot_run_are_refused, 0, 5);
+	tcase_add_loop_test(tcase, mmap_begins_below_the_room_for_the_stack, 0, 9);
 	tcase_add_test(tcase, ldso_protects_itself_always_since_2_41);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);

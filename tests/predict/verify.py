@@ -7,8 +7,10 @@
 """
 import collections
 import contextlib
+import ctypes
 import json
 import os
+import resource
 import shutil
 import struct
 import signal
@@ -154,6 +156,31 @@ def addresses_are_verified_without_randomization():
     for _, entry in sorted(zoo().items()):
         if entry["status"] == "built":
             check_verified(entry["program"], "--no-aslr")
+
+
+def check_placed(prepare):
+    """One program of each class with an interpreter, one without, in a process that is prepared so."""
+    programs = [zoo()[name] for name in ("gcc-static-pie", "gcc-pie", "gcc-m32-static-pie", "gcc-m32-pie")]
+    return [check_verified(entry["program"], "--no-aslr", preexec_fn=prepare)[0]
+            for entry in programs if entry["status"] == "built"]
+
+
+@segtest.claim
+def addresses_follow_the_limit_of_the_stack():
+    hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    for limit in (128 << 20, 4000 << 20, resource.RLIM_INFINITY):
+        if hard not in (resource.RLIM_INFINITY, limit) and not 0 <= limit < hard:
+            continue
+        for document in check_placed(lambda limit=limit: resource.setrlimit(resource.RLIMIT_STACK, (limit, hard))):
+            assert all(not vma["base"] for vma in document["vmas"]), (limit, document["target"])
+
+
+@segtest.claim
+def addresses_are_left_open_where_mappings_go_elsewhere():
+    compat_layout, limit_3gb = 0x0200000, 0x8000000    # of personality(2)
+    for persona in (compat_layout, limit_3gb):
+        for document in check_placed(lambda persona=persona: ctypes.CDLL(None).personality(persona)):
+            assert any(vma["base"] for vma in document["vmas"]), (persona, document["target"])
 
 
 @segtest.claim
