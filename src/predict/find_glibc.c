@@ -932,27 +932,60 @@ static bool lacks_version(const struct segmap_elf *elf, const struct segmap_vers
 	return true;
 }
 
+/* Why not all versions that the object wants are there; NULL: they are. */
+static const char *find_missing_version(struct planner *planner, int32_t object)
+{
+	const struct plan_object *objects = planner->plan->objects;
+	const struct segmap_linking *linking = objects[object].file.elf->linking;
+
+	for (size_t i = 0; linking && i < linking->n_wanted; i++) {
+		const struct segmap_version *version = &linking->wanted[i];
+		int32_t by = find_loaded(planner, version->file);
+
+		if (by >= 0 && lacks_version(objects[by].file.elf, version))
+			return planner_format(planner, "%s: version %s not found, which %s requires",
+					      objects[by].file.path, version->name,
+					      planner_base_name(planner, object));
+	}
+	return NULL;
+}
+
+/*
+ * Whether @linking has relocations that a glibc before 2.36 would pass over, and does not
+ * say so: it wants versions, needs libc, and does not want GLIBC_ABI_DT_RELR of it.
+ */
+static bool has_unmarked_relr(const struct segmap_linking *linking)
+{
+	enum { HASH_OF_NAME = 0xfd0e42 };
+
+	if (!linking || !linking->has_relr || !linking->n_wanted || linking->versions_cut_short)
+		return false;
+	for (size_t i = 0; i < linking->n_wanted; i++)
+		if (linking->wanted[i].hash == HASH_OF_NAME &&
+		    strcmp(linking->wanted[i].name, "GLIBC_ABI_DT_RELR") == 0)
+			return false;
+	for (size_t i = 0; i < linking->n_needed; i++)
+		if (linking->needed[i].kind == SEGMAP_NEEDED &&
+		    strncmp(linking->needed[i].name, "libc.so.", strlen("libc.so.")) == 0)
+			return true;
+	return false;
+}
+
+/* elf/dl-version.c:_dl_check_all_versions */
 static void check_versions(struct planner *planner)
 {
 	struct plan *plan = planner->plan;
 
-	for (size_t i = 0; i < plan->n_objects; i++) {
-		const struct segmap_linking *linking = plan->objects[i].file.elf->linking;
+	for (size_t i = 0; i < plan->n_objects && !plan->refused && !planner->failed; i++) {
+		const struct segmap_world_file *file = &plan->objects[i].file;
+		const char *why = find_missing_version(planner, (int32_t)i);
 
-		for (size_t j = 0; linking && j < linking->n_wanted; j++) {
-			const struct segmap_version *version = &linking->wanted[j];
-			int32_t by = find_loaded(planner, version->file);
-
-			if (by < 0 || !lacks_version(plan->objects[by].file.elf, version))
-				continue;
-			if (asprintf(&plan->refused, "%s: version %s not found, which %s requires",
-				     plan->objects[by].file.path, version->name,
-				     planner_base_name(planner, (int32_t)i)) < 0) {
-				plan->refused = NULL;
-				planner->failed = true;
-			}
-			return;
-		}
+		if (!why && planner->linker.checks_relr && has_unmarked_relr(file->elf->linking))
+			why = planner_format(planner, "%s: \"" RELR_REFUSAL "\"", file->path);
+		if (!why)
+			continue;
+		plan->refused = strdup(why);
+		planner->failed |= !plan->refused;
 	}
 }
 

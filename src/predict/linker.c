@@ -190,6 +190,7 @@ static bool read_glibc(const struct blob *blob, const struct segmap_elf *elf, st
 	ret->libc = PLAN_LIBC_GLIBC;
 	if (version && version + 22 < blob->bytes + blob->size)
 		ret->glibc_minor = (unsigned int)atoi(version + strlen(" release version 2."));
+	ret->checks_relr = find_in(blob, blob->bytes, RELR_REFUSAL);
 	if (!n && !linker_usual_directories(elf, ret))
 		return false;
 	for (size_t i = 0; i < n; i++, directory += strlen(directory) + 1)

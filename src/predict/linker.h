@@ -4,10 +4,15 @@
 
 #include "predict/plan.h"
 
+/* What ld.so says when it refuses (elf/dl-version.c:_dl_check_map_versions). */
+#define RELR_REFUSAL "DT_RELR without GLIBC_ABI_DT_RELR dependency"
+
 /* Zero-initialize, free with linker_free(). */
 struct linker {
 	enum plan_libc libc;	  /* glibc, musl, or unknown */
 	unsigned int glibc_minor; /* 36 of 2.36; 0: it does not say */
+	bool checks_relr; /* glibc: it wants GLIBC_ABI_DT_RELR of whoever has DT_RELR (2.36, or earlier
+			     where a distribution has it) */
 	/*
 	 * The directories that are searched last, with a slash at the end each
 	 * (glibc: SYSTEM_DIRS, which are also the only ones that a set-user-ID program's

@@ -7,6 +7,10 @@
 #include <segmap/limits.h>
 #include <string.h>
 
+#ifndef DT_RELR
+#define DT_RELR 36
+#endif
+
 /* DT_STRTAB as it stands in the file. */
 struct strings {
 	const struct linking_source *source;
@@ -222,6 +226,7 @@ static void parse_flags(const struct linking_source *source, struct segmap_linki
 	linking->bind_now = find_entry(source, DT_BIND_NOW, &value) ||
 			    (linking->flags & DF_BIND_NOW) || (linking->flags_1 & DF_1_NOW);
 	parse_relocations(source, linking);
+	linking->has_relr = find_entry(source, DT_RELR, &value);
 	linking->has_constructors = find_entry(source, DT_INIT, &value) && value;
 	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
 		if (find_entry(source, arrays[i], &value) && value)

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <elf.h>
 #include <errno.h>
+#include <libelf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,8 +53,7 @@ static void add_versions(struct segmap_linking *linking, struct segmap_version *
 			version.name = colon + 1;
 		}
 		version.weak = weak;
-		for (const char *c = version.name; *c; c++)
-			version.hash = version.hash * 31 + (unsigned char)*c;
+		version.hash = (uint32_t)elf_hash(version.name);
 		*versions = reallocarray(*versions, *n + 1, sizeof(**versions));
 		(*versions)[*n] = version;
 	}
@@ -111,6 +111,8 @@ static void take_word(struct fake_world *fake, struct fake_slot *slot, const cha
 		elf->type = ET_EXEC;
 	else if (strcmp(word, "pie") == 0)
 		linking->flags_1 |= 0x08000000;
+	else if (strcmp(word, "relr") == 0)
+		linking->has_relr = true;
 	else if (strcmp(word, "nodeflib") == 0)
 		linking->flags_1 |= DF_1_NODEFLIB;
 	else if (strcmp(word, "suid") == 0)

@@ -460,6 +460,24 @@ def a_missing_version_is_found_out(make):
 
 
 @with_makers()
+def relr_that_is_not_marked_is_found_out(make):
+    pointers = "char c[8]; char *pointers[] = { c, c + 1, c + 2, c + 3 };"
+    main = pointers + "int main(void) { return 0; }"
+    packed = ["-fuse-ld=lld", "-Wl,--pack-dyn-relocs=relr"]
+    refused = make.program("refused", "-fPIE", "-pie", *packed, source=main)
+    plain = make._make("libplain.so", pointers, ["-shared", "-fPIC", *packed, "-nostdlib"])
+    wants = make._make("libwants.so", pointers + "int puts(const char *); int f(void) { return puts(c); }",
+                       ["-shared", "-fPIC", *packed])
+    for program, wrong in ((refused, refused), (make.program("program", plain), None),
+                           (make.program("other", wants), wants)):
+        result = subprocess.run([program], env=environment({}), stderr=subprocess.PIPE, check=False)
+        # A glibc before 2.36 does not know of it.
+        found = b"DT_RELR without GLIBC_ABI_DT_RELR" in result.stderr
+        assert bool(plan_of(program).refused) == found == bool(result.returncode), (result, plan_of(program).refused)
+        assert not found or plan_of(program).refused.startswith(f"{wrong}: "), plan_of(program).refused
+
+
+@with_makers()
 def a_program_is_no_library(make):
     pie = make.program("pie", "-pie")
     fixed = make.program("fixed", "-no-pie")

@@ -16,6 +16,7 @@
 #define GLIBC(minor) "\0ld.so (GNU libc) stable release version 2." minor ".\n\0" DEBIAN_DIRS
 #define DEBIAN_DIRS "\0/lib/x86_64-linux-gnu/\0/usr/lib/x86_64-linux-gnu/\0/lib/\0/usr/lib/\0\0"
 #define FEDORA_DIRS "\0/dev/shm/\0/lib64/\0/usr/lib64/\0/proc/\0"
+#define RELR "\0DT_RELR without GLIBC_ABI_DT_RELR dependency\0"
 #define MUSL "\0musl libc (x86_64)\nVersion %s\n\0"
 
 #define LD_SO "/lib64/ld-linux-x86-64.so.2"
@@ -27,7 +28,7 @@ static const struct {
 	const char *path, *bytes;
 	size_t size;
 } linkers[] = {
-	[GLIBC_36] = { LD_SO, GLIBC("36"), sizeof(GLIBC("36")) },
+	[GLIBC_36] = { LD_SO, RELR GLIBC("36"), sizeof(RELR GLIBC("36")) },
 	[GLIBC_40] = { LD_SO, GLIBC("40"), sizeof(GLIBC("40")) },
 	[GLIBC_41] = { LD_SO, GLIBC("41"), sizeof(GLIBC("41")) },
 	[GLIBC_FEDORA] = { LD_SO, "GLIBC_PRIVATE\0 release version 2.41." FEDORA_DIRS,
@@ -305,6 +306,34 @@ static const struct {
 	{ "a_tunable_of_2_41_refuses_the_program", GLIBC_41,
 	  "execstack", { { 0 } }, { "GLIBC_TUNABLES=glibc.rtld.execstack=0" },
 	  "!executable stack is not allowed: glibc.rtld.execstack=0 in GLIBC_TUNABLES" },
+	{ "relr_is_refused_where_the_linker_checks_it", GLIBC_36,
+	  "relr needed=libc.so.6 wants=libc.so.6:GLIBC_2.34",
+	  { { .path = "/lib/libc.so.6", .spec = "" } }, { NULL },
+	  "libc.so.6 /lib/libc.so.6 (default directory /lib); !/app/prog: \"DT_RELR without "
+	  "GLIBC_ABI_DT_RELR dependency\"" },
+	{ "relr_is_refused_in_a_library_too", GLIBC_36,
+	  "needed=liba.so", {
+	  { .path = "/lib/liba.so", .spec = "relr needed=libc.so.6 wants=libc.so.6:GLIBC_2.34" },
+	  { .path = "/lib/libc.so.6", .spec = "" } }, { NULL },
+	  "liba.so /lib/liba.so (default directory /lib); libc.so.6 /lib/libc.so.6 (default "
+	  "directory /lib); !/lib/liba.so: \"DT_RELR without GLIBC_ABI_DT_RELR dependency\"" },
+	{ "relr_is_nothing_to_a_linker_that_does_not_know_it", GLIBC_40,
+	  "relr needed=libc.so.6 wants=libc.so.6:GLIBC_2.34",
+	  { { .path = "/lib/libc.so.6", .spec = "" } }, { NULL },
+	  "libc.so.6 /lib/libc.so.6 (default directory /lib)" },
+	{ "relr_may_be_with_its_version", GLIBC_36,
+	  "relr needed=libc.so.6 wants=libc.so.6:GLIBC_2.34,libc.so.6:GLIBC_ABI_DT_RELR",
+	  { { .path = "/lib/libc.so.6", .spec = "" } }, { NULL },
+	  "libc.so.6 /lib/libc.so.6 (default directory /lib)" },
+	{ "relr_may_be_without_versions", GLIBC_36,
+	  "relr needed=libc.so.6", { { .path = "/lib/libc.so.6", .spec = "" } }, { NULL },
+	  "libc.so.6 /lib/libc.so.6 (default directory /lib)" },
+	{ "relr_may_be_without_libc", GLIBC_36,
+	  "relr needed=liba.so filter=libc.so.6 wants=liba.so:V1",
+	  { { .path = "/lib/liba.so", .spec = "" }, { .path = "/lib/libc.so.6", .spec = "" } },
+	  { NULL },
+	  "liba.so /lib/liba.so (default directory /lib); libc.so.6 /lib/libc.so.6 (default "
+	  "directory /lib)" },
 	{ "a_strange_linker_tells_nothing", STRANGE,
 	  "needed=liba.so", { { .path = "/lib/liba.so", .spec = "" } }, { NULL },
 	  "-liba.so: its dynamic linker " LD_SO " is neither glibc's nor musl's: where it looks is "
