@@ -145,8 +145,8 @@ static void judge_relro(const struct auditing *auditing, const struct drift *dri
 	} else if (image->role == SEGMAP_ROLE_INTERPRETER) {
 		verdict->severity = SEGMAP_SEVERITY_LOW;
 		verdict->benign =
-			"glibc before 2.41 protects its dynamic linker only in programs that "
-			"load libc.so.6, and any does not before start-up is over";
+			"musl and glibc before 2.41 protect their dynamic linker only in programs "
+			"that need libc, and none does before start-up is over";
 	} else if (image->role == SEGMAP_ROLE_PROGRAM && !image->elf->interp) {
 		verdict->severity = SEGMAP_SEVERITY_LOW;
 		verdict->benign = "a static program protects itself as it starts, or never: musl's "

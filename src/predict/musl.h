@@ -19,7 +19,8 @@ struct fate musl_map(struct load *load, bool preloaded);
 
 /*
  * RELRO, both ends rounded down (ldso/dynlink.c:reloc_all); for the program,
- * libraries, and libc.so itself. Static programs have none.
+ * libraries, and libc.so itself where one of them needs it: only then is it
+ * relocated a second time. Static programs have none.
  */
 struct fate musl_relocate(struct load *load);
 

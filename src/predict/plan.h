@@ -41,7 +41,7 @@ struct plan {
 	enum plan_libc libc;
 	unsigned int glibc_minor; /* 36 of 2.36; 0: unknown */
 	bool has_interpreter;	  /* objects[1] is the interpreter */
-	bool interpreter_is_needed; /* it is in the DT_NEEDED of some object */
+	bool interpreter_is_needed; /* it is in the DT_NEEDED of some object; for musl as libc */
 	bool bind_now, secure;
 	bool stack_needs_exec; /* some library's PT_GNU_STACK makes the dynamic linker turn the stack
 				  executable (see plan.c for the versions' rules) */

@@ -165,6 +165,16 @@ static bool map_libraries(struct predictor *predictor)
 	return true;
 }
 
+/* Whether the dynamic linker makes its own RELRO read-only. */
+static bool protects_itself(const struct predictor *predictor)
+{
+	const struct plan *plan = &predictor->plan;
+
+	return is_musl(predictor) ?
+		       plan->interpreter_is_needed :
+		       ldso_protects_itself(plan->glibc_minor, plan->interpreter_is_needed);
+}
+
 /* Relocation and RELRO, from the last object to the first, and the dynamic linker itself. */
 static void relocate_all(struct predictor *predictor)
 {
@@ -180,13 +190,11 @@ static void relocate_all(struct predictor *predictor)
 		if (fate.end != FATE_GOES_ON)
 			end_with(predictor, fate, i, SEGMAP_ACTOR_LDSO);
 	}
-	if (fate.end != FATE_GOES_ON || !predictor->plan.has_interpreter)
+	if (fate.end != FATE_GOES_ON || !predictor->plan.has_interpreter ||
+	    !protects_itself(predictor))
 		return;
-	if (is_musl(predictor))
-		fate = musl_relocate(&predictor->loads[INTERPRETER]);
-	else if (ldso_protects_itself(predictor->plan.glibc_minor,
-				      predictor->plan.interpreter_is_needed))
-		fate = ldso_protect_itself(&predictor->loads[INTERPRETER]);
+	fate = is_musl(predictor) ? musl_relocate(&predictor->loads[INTERPRETER]) :
+				    ldso_protect_itself(&predictor->loads[INTERPRETER]);
 	if (fate.end != FATE_GOES_ON)
 		end_with(predictor, fate, INTERPRETER, SEGMAP_ACTOR_LDSO);
 }

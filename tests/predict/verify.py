@@ -8,6 +8,7 @@
 import collections
 import contextlib
 import ctypes
+import functools
 import json
 import os
 import resource
@@ -26,6 +27,7 @@ import random_elf   # noqa: E402
 N_SYSTEM = int(os.environ.get("VERIFY_SYSTEM", "60"))
 N_RANDOM = int(os.environ.get("VERIFY_RANDOM", "40"))
 SEED = int(os.environ.get("VERIFY_SEED", "0"))
+MUSL = "/lib/ld-musl-x86_64.so.1"
 BEFORE_ENTRY = os.environ.get("BEFORE_ENTRY", "")
 OTHER_RUN = os.environ.get("OTHER_RUN", "")
 # A sanitizer wants to be the first library of segmap, which a preloaded one is instead.
@@ -511,6 +513,26 @@ def preloaded_library_that_cannot_be_mapped_is_left_out():
         documents = check_verified("/bin/true", env={"LD_PRELOAD": odd, **ANY_ORDER})
         notes = " ".join(documents[-1]["notes"])
         assert "libodd.so" in notes, notes
+
+
+@segtest.claim
+def musl_protects_itself_where_it_is_needed():
+    compiler = segtest.which("gcc")
+    if not os.path.exists(MUSL):
+        raise segtest.Skip("needs musl's dynamic linker")
+    with tempfile.TemporaryDirectory() as directory:
+        path = functools.partial(os.path.join, os.path.realpath(directory))
+        with open(path("x.c"), "w", encoding="ascii") as file:
+            file.write('int d[10] = { 1 };\nvoid _start(void) { for (;;) __builtin_trap(); }\n')
+        for name, flags in (("libother.so", ["-shared"]), ("libc.so", ["-shared", "-Wl,-soname,libc.so"])):
+            subprocess.run([compiler, "-nostdlib", "-fPIC", path("x.c"), "-o", path(name), *flags], check=True)
+        for name, libraries in (("nothing", []), ("other", ["libother.so"]), ("libc", ["libc.so"])):
+            subprocess.run([compiler, "-nostdlib", "-fPIE", "-pie", path("x.c"), "-o", path(name),
+                            "-Wl,--no-as-needed", "-Wl,-rpath," + directory, "-Wl,-dynamic-linker," + MUSL,
+                            *map(path, libraries)], check=True)
+            document = check_verified(path(name))[1]
+            kinds = {vma["kind"] for vma in document["vmas"] if vma["name"] == os.path.realpath(MUSL)}
+            assert ("relro" in kinds) == (name == "libc"), (name, kinds)
 
 
 @segtest.claim
