@@ -13,6 +13,7 @@ struct segmap_world_file {
 	bool secure;	  /* set-user-ID, set-group-ID or capabilities: run, it would have AT_SECURE,
 			     and ld.so ignores most of its environment. Not where the user has that
 			     identity already. Only from open_program() */
+	bool noexec;	  /* its file system is mounted so: no page of it can be executable */
 	bool set_user_id; /* it has the set-user-ID bit, whatever that would do */
 };
 

@@ -13,12 +13,13 @@ struct load {
 	struct space *space;
 	const struct segmap_elf *elf;
 	int32_t image; /* index of the image, for calls; its file is number image + 1 of the space */
+	bool noexec;   /* its file system is mounted so */
 	uint64_t bias; /* runtime address minus vaddr; set by what places the first segment */
 };
 
 static inline uint32_t load_file(const struct load *load)
 {
-	return (uint32_t)load->image + 1;
+	return ((uint32_t)load->image + 1) | (load->noexec ? SPACE_NOEXEC : 0);
 }
 
 static inline const struct segmap_segment *load_segment(const struct load *load, int32_t segment)

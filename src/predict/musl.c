@@ -52,9 +52,10 @@ static struct fate map_span(struct load *load, const struct span *span)
 		       span->lowest);
 	call.off = span->off;
 	load_reason(&call, SEGMAP_REASON_SPAN, MAP_LIBRARY, span->size, span->start, span->end, 0);
-	if (space_mmap(load->space, &call, load_file(load)))
-		return fate_of(FATE_EXITS, FATE_NOT_MAPPED, call.errnum, span->lowest);
-	return fate_goes_on();
+	if (!space_mmap(load->space, &call, load_file(load)))
+		return fate_goes_on();
+	load->bias = 0; /* nothing is mapped that could be given up */
+	return fate_of(FATE_EXITS, FATE_NOT_MAPPED, call.errnum, span->lowest);
 }
 
 /* A writable segment's .bss: zeros in its last file page, then anonymous pages. */

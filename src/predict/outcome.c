@@ -106,8 +106,10 @@ static char *why(const struct fate *fate, const struct segmap_world_file *file,
 					  segment->vaddr, segment->memsz);
 		break;
 	case FATE_NOT_MAPPED:
-		length = asprintf(&text, "%s%scannot be mapped: %s", about, segment ? " " : "a range ",
-				  strerror(fate->errnum));
+		length = asprintf(&text, "%s%scannot be mapped: %s%s", about,
+				  segment ? " " : "a range ", strerror(fate->errnum),
+				  fate->errnum == EPERM && file->noexec ?
+					  ", since its file system is mounted noexec" : "");
 		break;
 	case FATE_ZERO_PAST_EOF:
 		length = asprintf(&text, "%s: the page in which .bss begins lies behind the end of "

@@ -227,7 +227,10 @@ struct segmap_error *replay(struct predictor *predictor, int interp_errnum)
 	for (size_t i = 0; i < n; i++)
 		predictor->loads[i] = (struct load){ .space = &predictor->space,
 						     .elf = elf_of(predictor, i),
-						     .image = (int32_t)i };
+						     .image = (int32_t)i,
+						     /* Of others execve says so itself. */
+						     .noexec = i >= first_library(predictor) &&
+							       predictor->plan.objects[i].file.noexec };
 	predictor->fate = fate_goes_on();
 	if (predictor->is_library) {
 		struct exec_params params;

@@ -166,9 +166,11 @@ static void clear_range(struct space *space, uint64_t start, uint64_t end)
 	remove_vmas(space, first, last);
 }
 
-static int implied_prot(const struct space *space, int prot)
+static int implied_prot(const struct space *space, uint32_t file, int prot)
 {
-	return space->read_implies_exec && (prot & PROT_READ) ? prot | PROT_EXEC : prot;
+	bool implied = space->read_implies_exec && (prot & PROT_READ) && !(file & SPACE_NOEXEC);
+
+	return implied ? prot | PROT_EXEC : prot;
 }
 
 /* Whether @size bytes more of private writable memory would be refused at once. */
@@ -208,7 +210,7 @@ static void map_range(struct space *space, struct segmap_call *call, struct spac
 
 int space_mmap(struct space *space, struct segmap_call *call, uint32_t file)
 {
-	struct space_vma fresh = { .file = file, .prot = implied_prot(space, call->prot) };
+	struct space_vma fresh = { .file = file, .prot = implied_prot(space, file, call->prot) };
 	int errnum = 0;
 
 	if (file && (call->off & (space->limits.page_size - 1)))
@@ -217,6 +219,8 @@ int space_mmap(struct space *space, struct segmap_call *call, uint32_t file)
 		errnum = EOVERFLOW;
 	else
 		errnum = check_range(space, call->start, call->end);
+	if (!errnum && (file & SPACE_NOEXEC) && (fresh.prot & PROT_EXEC))
+		errnum = EPERM;
 	fresh.account = fresh.prot & PROT_WRITE;
 	fresh.off = file ? call->off : 0;
 	call->anonymous = !file;
@@ -241,7 +245,7 @@ int space_brk(struct space *space, struct segmap_call *call)
 	call->prot = PROT_READ | PROT_WRITE | (call->prot & PROT_EXEC);
 	call->anonymous = true;
 	call->off = 0;
-	fresh.prot = implied_prot(space, call->prot);
+	fresh.prot = implied_prot(space, 0, call->prot);
 	errnum = check_range(space, call->start, call->end);
 	if (!errnum) {
 		clear_range(space, call->start, call->end);
@@ -283,7 +287,7 @@ static void protect_vma(struct space *space, size_t at, int prot, uint32_t call)
 
 int space_mprotect(struct space *space, struct segmap_call *call)
 {
-	int prot = implied_prot(space, call->prot), errnum = 0;
+	int errnum = 0;
 	uint64_t addr = call->start;
 	uint32_t index;
 
@@ -293,9 +297,15 @@ int space_mprotect(struct space *space, struct segmap_call *call)
 	while (!errnum && !space->failed && addr < call->end) {
 		size_t at = space_find(space, addr);
 		uint64_t end;
+		int prot;
 
 		if (at == space->n_vmas || space->vmas[at].start > addr) {
 			errnum = ENOMEM;
+			break;
+		}
+		prot = implied_prot(space, space->vmas[at].file, call->prot);
+		if ((prot & PROT_EXEC) && (space->vmas[at].file & SPACE_NOEXEC)) {
+			errnum = EACCES;
 			break;
 		}
 		end = min_u64(space->vmas[at].end, call->end);

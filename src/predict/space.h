@@ -5,6 +5,9 @@
 #include <segmap/call.h>
 #include <stddef.h>
 
+/* In the number of a file: its file system is mounted noexec. */
+#define SPACE_NOEXEC (UINT32_C(1) << 31)
+
 /*
  * VMAs as Linux keeps them (mm/vma.c). Two neighbours become one where they
  * touch and have the same file, the same prot and account, offsets that go on,
@@ -74,7 +77,10 @@ void space_free(struct space *space);
  * anonymous memory. The changes that Linux makes before it fails are made.
  */
 
-/* mmap(MAP_PRIVATE | MAP_FIXED) of [call->start, call->end) (mm/vma.c:__mmap_region). */
+/*
+ * mmap(MAP_PRIVATE | MAP_FIXED) of [call->start, call->end) (mm/vma.c:__mmap_region). What is
+ * mounted noexec is not mapped executable: EPERM (mm/mmap.c:do_mmap, path_noexec()).
+ */
 int space_mmap(struct space *space, struct segmap_call *call, uint32_t file);
 
 /*
@@ -85,7 +91,10 @@ int space_mmap(struct space *space, struct segmap_call *call, uint32_t file);
 int space_brk(struct space *space, struct segmap_call *call);
 int space_munmap(struct space *space, struct segmap_call *call);
 
-/* mprotect (mm/mprotect.c): up to the first address that is not mapped, then ENOMEM. */
+/*
+ * mprotect (mm/mprotect.c): up to the first address that is not mapped, then ENOMEM, or
+ * that may not become executable, then EACCES.
+ */
 int space_mprotect(struct space *space, struct segmap_call *call);
 
 /*

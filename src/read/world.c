@@ -73,6 +73,14 @@ static int open_regular(const char *path, struct stat *stat)
 	return S_ISREG(stat->st_mode) ? return_fd(&fd) : -EACCES;
 }
 
+/* Whether the file system of what @fd names is mounted with @flag, one of statvfs(3)'s. */
+static bool has_mount_flag(int fd, unsigned long flag)
+{
+	struct statvfs fs;
+
+	return fstatvfs(fd, &fs) == 0 && (fs.f_flag & flag);
+}
+
 /* The file that @path_fd names, opened for reading and parsed. 0 or an errno value. */
 static int take_file(struct here *here, int path_fd, const struct stat *stat, const char *path,
 		     struct segmap_world_file *ret)
@@ -95,6 +103,7 @@ static int take_file(struct here *here, int path_fd, const struct stat *stat, co
 		.elf = file->n_elfs && !file->elfs[0]->elf_off ? file->elfs[0] : NULL,
 		.path = name,
 		.set_user_id = stat->st_mode & S_ISUID,
+		.noexec = has_mount_flag(path_fd, ST_NOEXEC),
 	};
 	here->paths[here->n_paths++] = return_ptr(name);
 	return 0;
@@ -126,10 +135,7 @@ static bool gives_capabilities(const char *link)
 static bool is_secure(const struct here *here, int path_fd, const char *link,
 		      const struct stat *stat)
 {
-	struct statvfs fs;
-
-	if (here->no_new_privileges ||
-	    (fstatvfs(path_fd, &fs) == 0 && (fs.f_flag & ST_NOSUID)))
+	if (here->no_new_privileges || has_mount_flag(path_fd, ST_NOSUID))
 		return false;
 	if ((stat->st_mode & S_ISUID) && stat->st_uid != getuid())
 		return true;

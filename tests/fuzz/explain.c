@@ -48,6 +48,7 @@ static int open_part(void *context, const char *path, struct segmap_world_file *
 		.file = file,
 		.elf = file->n_elfs ? file->elfs[0] : NULL,
 		.path = part->name,
+		.noexec = strstr(part->name, "noexec"),
 	};
 	return 0;
 }

@@ -20,6 +20,8 @@ struct step {
 	int errnum; /* that it returns */
 };
 
+#define NOEXEC (2 | SPACE_NOEXEC)
+
 /* One case is a claim: after these calls the space is this. */
 static const struct {
 	const char *claim;
@@ -109,6 +111,17 @@ static const struct {
 	  { { MMAP, 1, 2, R, 0, 1, 0 }, { MMAP, 3, 4, W, 0, 1, 0 }, { BRK, 5, 6, 0, 0, 0, 0 },
 	    { MPROTECT, 3, 4, R, 0, 0, 0 } },
 	  "1-2 r-x 0 1, 3-4 r-x 0 1, 5-6 rwx 0 0" },
+	{ "the_same_personality_adds_nothing_where_it_is_mounted_noexec", 1, 0,
+	  { { MMAP, 1, 2, R, 0, NOEXEC, 0 }, { MMAP, 3, 4, W, 0, NOEXEC, 0 },
+	    { MPROTECT, 3, 4, R, 0, 0, 0 }, { ANON, 5, 6, R, 0, 0, 0 } },
+	  "1-2 r-- 0 2, 3-4 r-- 0 2, 5-6 r-x 0 0" },
+	{ "what_is_mounted_noexec_is_not_mapped_executable", 0, 0,
+	  { { MMAP, 1, 2, R, 0, NOEXEC, 0 }, { MMAP, 2, 3, R | X, 1, NOEXEC, EPERM } },
+	  "1-2 r-- 0 2" },
+	{ "nor_does_it_become_executable", 0, 0,
+	  { { MMAP, 1, 2, R | W, 0, 1, 0 }, { MMAP, 2, 3, R | W, 1, NOEXEC, 0 },
+	    { MPROTECT, 1, 3, R | X, 0, 0, EACCES } },
+	  "1-2 r-x 0 1, 2-3 rw- 1 2" },
 };
 
 static struct space new_space(void)
@@ -153,7 +166,7 @@ static void format(const struct space *space, char *text, size_t size)
 					 i ? ", " : "", (int)(vma->start / PAGE),
 					 (int)(vma->end / PAGE), vma->prot & R ? 'r' : '-',
 					 vma->prot & W ? 'w' : '-', vma->prot & X ? 'x' : '-',
-					 (int)(vma->off / PAGE), vma->file);
+					 (int)(vma->off / PAGE), vma->file & ~SPACE_NOEXEC);
 	}
 }
 

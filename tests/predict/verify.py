@@ -536,6 +536,39 @@ def musl_protects_itself_where_it_is_needed():
 
 
 @segtest.claim
+def library_on_a_noexec_mount_is_not_mapped():
+    segtest.need_root()
+    unshare, mount = segtest.which("unshare"), segtest.which("mount")
+    with tempfile.TemporaryDirectory() as directory:
+        path = functools.partial(os.path.join, os.path.realpath(directory))
+        os.mkdir(path("mnt"))
+        entries = [zoo()[name] for name in ("gcc-library", "musl-library") if zoo()[name]["status"] == "built"]
+        for entry in entries:
+            shutil.copy(entry["program"], directory)
+            # The program looks for it beside itself.
+            os.symlink(path("mnt", os.path.basename(entry["library"])), path(os.path.basename(entry["library"])))
+        programs = [os.path.basename(entry["program"]) for entry in entries]
+        # Other users of the machine never see this file system: it is in a namespace of its own.
+        script = f"""cd {directory} && {mount} -t tmpfs -o noexec none mnt &&
+                cp {' '.join(entry['library'] for entry in entries)} mnt || exit 99
+            for program in {' '.join(programs)}; do
+                {segtest.SEGMAP} --explain --verify -J --moment=entry $program; echo "status $?"
+            done
+            LD_PRELOAD=mnt/libgcc-library.so {segtest.SEGMAP} --explain --verify -J --moment=entry /bin/true"""
+        result = subprocess.run([unshare, "--mount", "--propagation", "private", "sh", "-c", script], check=False,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        lines = result.stdout.splitlines()
+        assert len(lines) == 2 * len(programs) + 1, result
+        for line, status in zip(lines[::2], lines[1::2]):
+            document = json.loads(line)
+            assert document["differences"] == [] and status == "status 1", (document["differences"], result.stderr)
+            assert document["outcome"]["error"] == "EPERM" and "noexec" in document["outcome"]["reason"]
+        document = json.loads(lines[-1])
+        assert document["differences"] == [] and not document["outcome"], (document, result.stderr)
+        assert any("goes on without it" in note for note in document["notes"]), document["notes"]
+
+
+@segtest.claim
 def stack_is_executable_where_a_library_wants_it():
     compiler = segtest.which("gcc")
     with tempfile.TemporaryDirectory() as directory:
