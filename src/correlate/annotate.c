@@ -22,7 +22,7 @@ enum fragment_kind {
 	FRAGMENT_FILE,	   /* pages of the file, in their PT_LOAD */
 	FRAGMENT_ANON,	   /* the anonymous rest of a PT_LOAD */
 	FRAGMENT_REMAPPED, /* anonymous pages where a PT_LOAD has file pages */
-	FRAGMENT_GAP,	   /* pages of the file between PT_LOADs */
+	FRAGMENT_GAP,	   /* pages of the file that only reserve room for PT_LOADs */
 	FRAGMENT_ALIAS,	   /* pages of the file where no load of it put them */
 	FRAGMENT_NONE,	   /* none of the image's */
 };
@@ -70,19 +70,6 @@ static int16_t expected_prot(const struct cutter *cutter, const struct segmap_im
 	return (int16_t)prot_implied(cutter->layout, prot);
 }
 
-/*
- * Whether the file page of @vma at @addr is what the first mapping of a
- * library, which reserves all of its span, has there (glibc
- * elf/dl-map-segments.h, musl ldso/dynlink.c:map_library).
- */
-static bool is_gap(const struct extents *extents, const struct segmap_image *image,
-		   const struct segmap_vma *vma, uint64_t addr)
-{
-	return bias_is_consistent(extents->elf,
-				  &extents->elf->segments[extents->first_load], vma, addr,
-				  image->bias);
-}
-
 /* The fragment of @work's VMA that begins at @addr, as far as image @index has a say in it. */
 static struct fragment classify(const struct cutter *cutter, const struct work *work,
 				int32_t index, uint64_t addr)
@@ -111,8 +98,8 @@ static struct fragment classify(const struct cutter *cutter, const struct work *
 	fragment.end = until - vaddr < work->vma->end - addr ? addr + (until - vaddr) :
 							       work->vma->end;
 	if (!extent) {
-		if (!work->anonymous && addr < image->end &&
-		    is_gap(extents, image, work->vma, addr)) {
+		if (!work->anonymous && bias_is_reserved(extents, work->vma, addr, image->bias)) {
+			fragment.end = min_u64(fragment.end, addr + (extents->span_end - vaddr));
 			fragment.kind = FRAGMENT_GAP;
 			fragment.image = index;
 		}

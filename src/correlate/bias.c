@@ -155,6 +155,19 @@ bool bias_is_consistent(const struct segmap_elf *elf, const struct segmap_segmen
 	return vma->off + (addr - vma->start) == expected;
 }
 
+bool bias_is_reserved(const struct extents *extents, const struct segmap_vma *vma, uint64_t addr,
+		      uint64_t bias)
+{
+	const struct segmap_segment *segments = extents->elf->segments;
+	uint64_t vaddr = segmap_vaddr(addr, bias);
+
+	if (!extents->n || vaddr < extents->array[0].start || vaddr >= extents->span_end)
+		return false;
+	return bias_is_consistent(extents->elf, &segments[extents->lowest_load], vma, addr, bias) ||
+	       (vaddr < extents->array[extents->n - 1].end &&
+		bias_is_consistent(extents->elf, &segments[extents->first_load], vma, addr, bias));
+}
+
 /* What is where a bias puts the PT_LOADs. */
 struct evidence {
 	unsigned int strong; /* a VMA begins there with the right offset and permissions */
@@ -226,7 +239,7 @@ static void claim(const struct segmap_layout *layout, const struct segmap_backin
 		  size_t *lookups_left)
 {
 	uint64_t start = segmap_addr(extents->array[0].start, bias);
-	uint64_t size = extents->array[extents->n - 1].end - extents->array[0].start;
+	uint64_t size = extents->span_end - extents->array[0].start;
 	uint32_t low = 0, high = backing->n_vmas;
 
 	while (low < high) {
@@ -245,9 +258,10 @@ static void claim(const struct segmap_layout *layout, const struct segmap_backin
 		if (vma->start - start >= size || !may_look(lookups_left, 1))
 			break;
 		extent = extents_find(extents, segmap_vaddr(vma->start, bias), &until);
-		if (extent && bias_is_consistent(extents->elf,
-						 &extents->elf->segments[extent->segment], vma,
-						 vma->start, bias))
+		if (extent ? bias_is_consistent(extents->elf,
+						&extents->elf->segments[extent->segment], vma,
+						vma->start, bias) :
+			     bias_is_reserved(extents, vma, vma->start, bias))
 			claimed[backing->vmas[low]] = 1;
 	}
 }

@@ -46,6 +46,13 @@ void biases_free(struct biases *biases);
 bool bias_is_consistent(const struct segmap_elf *elf, const struct segmap_segment *load,
 			const struct segmap_vma *vma, uint64_t addr, uint64_t bias);
 
+/*
+ * Whether the page of @vma, a VMA of the object's file, at @addr, where no PT_LOAD is, is what
+ * the mapping that reserves a library's span has there.
+ */
+bool bias_is_reserved(const struct extents *extents, const struct segmap_vma *vma, uint64_t addr,
+		      uint64_t bias);
+
 /* The permissions of a page that @prot is asked for, under the process's personality. */
 static inline int prot_implied(const struct segmap_layout *layout, int prot)
 {

@@ -119,6 +119,22 @@ static bool add_aliases(struct correlation *correlation, int32_t backing_index,
 	return true;
 }
 
+/*
+ * Where a load of @extents at @bias ends: behind its last PT_LOAD, or what musl
+ * maps of the file behind that.
+ */
+static uint64_t end_of_image(const struct segmap_layout *layout, int32_t backing,
+			     const struct extents *extents, uint64_t bias)
+{
+	uint64_t last = extents->array[extents->n - 1].end, end = segmap_addr(last, bias);
+	int64_t at = segmap_layout_find(layout, end);
+
+	if (at < 0 || layout->annotations[at].backing != backing ||
+	    !bias_is_reserved(extents, &layout->vmas[at], end, bias))
+		return end;
+	return end + min_u64(layout->vmas[at].end - end, extents->span_end - last);
+}
+
 /* All images of the ELF objects in one file. */
 static bool find_images(struct correlation *correlation, int32_t backing_index)
 {
@@ -144,8 +160,8 @@ static bool find_images(struct correlation *correlation, int32_t backing_index)
 				.alias_of = -1,
 				.bias = biases.array[j],
 				.start = segmap_addr(extents->array[0].start, biases.array[j]),
-				.end = segmap_addr(extents->array[extents->n - 1].end,
-						   biases.array[j]),
+				.end = end_of_image(layout, backing_index, extents,
+						    biases.array[j]),
 			};
 
 			if (!add_image(correlation, image, extents))
@@ -225,7 +241,7 @@ static bool take_images(struct correlation *correlation)
 		if (!extents->n)
 			continue;
 		image->start = segmap_addr(extents->array[0].start, image->bias);
-		image->end = segmap_addr(extents->array[extents->n - 1].end, image->bias);
+		image->end = end_of_image(layout, image->backing, extents, image->bias);
 	}
 	return true;
 }

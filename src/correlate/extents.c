@@ -65,11 +65,19 @@ bool extents_make(const struct segmap_elf *elf, struct extents *ret)
 		if (segment->type != SEGMAP_SEGMENT_LOAD || !segment->mappable)
 			continue;
 		if (extents.first_load == UINT32_MAX)
-			extents.first_load = i;
+			extents.first_load = extents.lowest_load = i;
+		if (segment->vaddr < elf->segments[extents.lowest_load].vaddr)
+			extents.lowest_load = i;
 		lay_over(&extents, (struct extent){ segment->map_start, segment->file_end, i,
 						    true });
 		lay_over(&extents, (struct extent){ segment->file_end, segment->mem_end, i,
 						    false });
+	}
+	if (extents.n) {
+		uint64_t end = extents.array[extents.n - 1].end;
+		uint64_t off = elf->segments[extents.lowest_load].map_off;
+
+		extents.span_end = end > UINT64_MAX - off ? end : end + off;
 	}
 	*ret = extents;
 	return true;

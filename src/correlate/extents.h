@@ -16,7 +16,13 @@ struct extents {
 	const struct segmap_elf *elf;
 	struct extent *array;
 	size_t n;
-	uint32_t first_load; /* index of the first PT_LOAD: its mapping reserves a library's span */
+	/*
+	 * A library's span is reserved by one mapping: of the first PT_LOAD (glibc
+	 * elf/dl-map-segments.h), or of that with the lowest p_vaddr, and then too long
+	 * by its offset (musl ldso/dynlink.c:map_library). Indices; of no meaning without any.
+	 */
+	uint32_t first_load, lowest_load;
+	uint64_t span_end;   /* vaddr: where musl's mapping ends; 0 without any */
 	int32_t relro;	     /* index of the PT_GNU_RELRO that counts, the last; -1 for none */
 };
 

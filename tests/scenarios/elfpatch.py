@@ -107,6 +107,25 @@ class Patch:
         self.ehdr.e_shoff = self.ehdr.e_shnum = self.ehdr.e_shstrndx = 0
         del self.data[end:]
 
+    def reverse_loads(self):
+        """Put the PT_LOADs into their rows of the table in the opposite order."""
+        size = self.ehdr.e_phentsize
+        where = [p._at for p in self.phdrs if p.p_type == PT_LOAD]
+        rows = [bytes(self.data[at:at + size]) for at in where]
+        for at, row in zip(where, reversed(rows)):
+            self.data[at:at + size] = row
+
+    def put_before(self, size):
+        """Put so many bytes before all that is loaded; ELF header and program headers stay at the start too."""
+        headers = bytes(self.data[:self.ehdr.e_phoff + self.ehdr.e_phnum * self.ehdr.e_phentsize])
+        assert len(headers) <= size
+        self.data[:0] = headers.ljust(size, b"\0")
+        self.ehdr.e_shoff += size
+        for header in self.phdrs:
+            header.p_offset += size
+        for header in self.shdrs:
+            header.sh_offset += size
+
     def split_load(self, load, pages, page_size):
         """Make two PT_LOADs of one, the first this many pages long.
 

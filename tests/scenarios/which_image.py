@@ -330,14 +330,18 @@ def pages_held_between_segments_are_gaps(linker):
             assert_kinds(seen, image, elf, bias)
 
 
+def musl_program(directory, path):
+    """A program of musl that loads the library at this path."""
+    return program(os.path.join(directory, "program"), compiler=("musl-gcc",),
+                   flags=("-Wl,--no-as-needed", path, f"-Wl,-rpath,{directory}"))
+
+
 @segtest.parameters("bfd", "lld")
 def holes_that_musl_leaves_in_the_first_mapping_are_gap_pieces(linker):
     """musl maps the whole span as the first segment, and puts the others over it."""
     with workspace() as directory:
         path, elf = loaded(directory, linker=linker, flags=("-Wl,-z,max-page-size=0x20000",))
-        path_of_program = program(os.path.join(directory, "program"), compiler=("musl-gcc",),
-                                  flags=("-Wl,--no-as-needed", path, f"-Wl,-rpath,{directory}"))
-        with started([path_of_program]) as running:
+        with started([musl_program(directory, path)]) as running:
             seen = look(running.pid)
             bias = next(r[0] for r in maps(running.pid) if r[6] == os.fsencode(path))
             image = seen.image(path, bias=bias - elf.span[0])
@@ -349,6 +353,45 @@ def holes_that_musl_leaves_in_the_first_mapping_are_gap_pieces(linker):
             assert [(int(p["start"], 16), int(p["end"], 16), p["name"]) for p in gaps] == [
                 (start, end, "[gap]")], seen.vma_at(bias)
             assert_sections(seen, image, elf, bias)
+
+
+@segtest.claim
+def holes_in_a_library_whose_segments_are_not_sorted_are_gap_pieces():
+    """musl alone loads such a library, and has the lowest segment in its holes."""
+    with workspace() as directory:
+        path, _ = loaded(directory, flags=("-Wl,-z,max-page-size=0x20000",))
+        path_of_program = musl_program(directory, path)
+        with Patch(path) as patch:
+            patch.reverse_loads()
+        with started([path_of_program]) as running:
+            seen = look(running.pid)
+            image = seen.image(path)
+            rows = [r for r in maps(running.pid) if r[6] == os.fsencode(path)]
+            kinds = {p["kind"] for r in rows for p in seen.vma_at(r[0])["pieces"]}
+            assert "gap" in kinds and "anon" not in kinds, kinds
+            assert all(seen.vma_at(r[0])["image"] == image["id"] for r in rows)
+            assert_sections(seen, image, Elf(path), int(image["bias"], 16))
+
+
+@segtest.parameters("separate-code", "noseparate-code")
+def what_musl_maps_behind_a_library_is_a_gap(layout):
+    """Its mapping of the whole span is too long by the lowest segment's offset."""
+    with workspace() as directory:
+        path, _ = loaded(directory, flags=(f"-Wl,-z,{layout}",))
+        path_of_program = musl_program(directory, path)
+        with Patch(path) as patch:
+            patch.put_before(3 * PAGE)
+        with started([path_of_program]) as running:
+            seen = look(running.pid)
+            image = seen.image(path)
+            last = [r for r in maps(running.pid) if r[6] == os.fsencode(path)][-1]
+            assert last[1] - last[0] == 3 * PAGE, "the point of this claim"
+            vma = seen.vma_at(last[0])
+            assert vma["kind"] == "gap" and vma["image"] == image["id"], vma
+            assert [(p["kind"], p["size"]) for p in vma["pieces"]] == [("gap", 3 * PAGE)], vma
+            assert_sections(seen, image, Elf(path), int(image["bias"], 16))
+            audited = segtest.segmap("--audit", running.pid)
+            assert "file-executable" not in audited.text, audited.text
 
 
 # Sections that are not there, bytes that are another's.

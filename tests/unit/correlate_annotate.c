@@ -48,6 +48,30 @@ static const struct plan musl = {
 	.size = 0x1200,
 };
 
+/* The same with the table the other way round. */
+static const struct plan unsorted = {
+	.path = "/lib/unsorted.so",
+	.segments = {
+		LOAD(RW, 0x1000, 0x3000, 0x200, 0x200),
+		LOAD(R, 0, 0, 0x800, 0x800),
+	},
+	.sections = { SECTION(".rodata", 0x200, 0x200, 0x600),
+		      SECTION(".data", 0x3000, 0x1000, 0x200) },
+	.size = 0x1300,
+};
+
+/* Two pages of the file come before all that is loaded. */
+static const struct plan shifted = {
+	.path = "/lib/shifted.so",
+	.segments = {
+		LOAD(RX, 0x2000, 0, 0x1000, 0x1000),
+		LOAD(RW, 0x3000, 0x1000, 0x1000, 0x1000),
+	},
+	.sections = { SECTION(".text", 0, 0x2000, 0x1000),
+		      SECTION(".data", 0x1000, 0x3000, 0x1000) },
+	.size = 0x4200,
+};
+
 /* A hole between read-only PT_LOADs, which musl fills with the file. */
 static const struct plan perforated = {
 	.path = "/lib/perforated.so",
@@ -449,6 +473,33 @@ static const struct scenario scenarios[] = {
 		  "13000-14000 rw-p segment i0 s1 rw- | 13000 spill [ELF header], "
 		  "13040 spill [program headers], 130b0 spill [padding], 13200 spill .rodata, "
 		  "13800 spill [padding], 13c00 .data\n" },
+	{ .claim = "musl's holes have the lowest PT_LOAD's pages, and not those of the table's first",
+	  .plans = { &unsorted },
+	  .maps = "10000-13000 r--p 00000000 08:01 7 /lib/unsorted.so\n"
+		  "13000-14000 rw-p 00001000 08:01 7 /lib/unsorted.so\n",
+	  .vmas = "10000-13000 r--p segment i0 s1 | 10000 [ELF header] =r--, "
+		  "10040 [program headers] =r--, 100b0 [padding] =r--, 10200 .rodata =r--, "
+		  "10800 spill [padding] =r--, 11000 [gap]\n"
+		  "13000-14000 rw-p segment i0 s0 rw- | 13000 .data, 13200 spill [padding], "
+		  "13300 spill [beyond file]\n" },
+	{ .claim = "behind the last PT_LOAD musl maps as much as the lowest's offset, and no more",
+	  .plans = { &shifted },
+	  .maps = "10000-11000 r-xp 00002000 08:01 7 /lib/shifted.so\n"
+		  "11000-12000 rw-p 00003000 08:01 7 /lib/shifted.so\n"
+		  "12000-15000 r-xp 00004000 08:01 7 /lib/shifted.so\n",
+	  .images = "library 10000 /lib/shifted.so",
+	  .vmas = "10000-11000 r-xp segment i0 s0 r-x | 10000 .text\n"
+		  "11000-12000 rw-p segment i0 s1 rw- | 11000 .data\n"
+		  "12000-15000 r-xp gap i0 | 12000 [gap], 14000 [anon]\n" },
+	{ .claim = "other pages of the file behind the last PT_LOAD are not the image's",
+	  .plans = { &shifted },
+	  .maps = "10000-11000 r-xp 00002000 08:01 7 /lib/shifted.so\n"
+		  "11000-12000 rw-p 00003000 08:01 7 /lib/shifted.so\n"
+		  "12000-13000 r--p 00003000 08:01 7 /lib/shifted.so\n",
+	  .images = "library 10000 /lib/shifted.so",
+	  .vmas = "10000-11000 r-xp segment i0 s0 r-x | 10000 .text\n"
+		  "11000-12000 rw-p segment i0 s1 rw- | 11000 .data\n"
+		  "12000-13000 r--p file\n" },
 	{ .claim = "a VMA that begins in the hole and goes on in a PT_LOAD is that PT_LOAD's",
 	  .plans = { &perforated },
 	  .maps = "10000-11000 rw-p 00000000 08:01 7 /lib/perforated.so\n"

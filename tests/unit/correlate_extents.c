@@ -249,7 +249,33 @@ START_TEST(first_load_is_the_first_that_can_be_mapped)
 
 	ck_assert(extents_make(elf, &extents));
 	ck_assert_uint_eq(extents.first_load, 2);
+	ck_assert_uint_eq(extents.lowest_load, 3);
+	ck_assert_uint_eq(extents.span_end, 0x3000);
 	ck_assert_int_eq(extents.relro, 0);
+	extents_free(&extents);
+	segmap_elf_free(elf);
+}
+END_TEST
+
+START_TEST(span_is_longer_by_the_lowest_loads_offset)
+{
+	static const struct {
+		uint64_t off, vaddr, span_end;
+	} lowest[] = {
+		{ 0, 0, 0x5000 },
+		{ 0x3000, 0, 0x8000 },
+		{ 0x3456, 0x456, 0x8000 },
+		{ 0xfffffffffffff000, 0, 0x5000 }, /* it would wrap around */
+	};
+	struct plan plan = {
+		.segments = { LOAD(RW, 0x9000, 0x4000, 0x10, 0x10),
+			      LOAD(R, lowest[_i].off, lowest[_i].vaddr, 0x10, 0x10) },
+	};
+	struct segmap_elf *elf = plan_build(&plan, PAGE);
+	struct extents extents;
+
+	ck_assert(extents_make(elf, &extents));
+	ck_assert_uint_eq(extents.span_end, lowest[_i].span_end);
 	extents_free(&extents);
 	segmap_elf_free(elf);
 }
@@ -265,5 +291,6 @@ int main(void)
 	tcase_add_test(tcase, finds_the_extent_of_an_address);
 	tcase_add_loop_test(tcase, relro_is_where_the_dynamic_linker_puts_it, 0, N_ROWS(relros));
 	tcase_add_test(tcase, first_load_is_the_first_that_can_be_mapped);
+	tcase_add_loop_test(tcase, span_is_longer_by_the_lowest_loads_offset, 0, 4);
 	return unit_run(suite);
 }
