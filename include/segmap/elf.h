@@ -106,6 +106,9 @@ struct segmap_elf {
 	unsigned int class;	      /* 32 or 64 */
 	unsigned int machine;	      /* e_machine: EM_X86_64 … */
 	unsigned int type;	      /* ET_EXEC or ET_DYN */
+	unsigned char osabi, abi_version; /* EI_OSABI, EI_ABIVERSION */
+	bool ident_padded;	      /* bytes of e_ident behind EI_ABIVERSION are not zero */
+	bool other_version;	      /* e_version is not EV_CURRENT */
 	bool foreign;		      /* other machine or byte order than segmap's own */
 	uint64_t entry;		      /* e_entry: vaddr */
 	uint64_t elf_off;	      /* of the ELF header in the file; 0 but for files in files */

@@ -396,10 +396,32 @@ static void make_paths(struct planner *planner)
 
 /* ---- trying files ---- */
 
+/*
+ * What open_verify says of a library's ELF header, which neither the kernel nor
+ * musl looks at; NULL: nothing (sysdeps/gnu/ldsodefs.h). The versions of the ABI are
+ * those of libc-abis; ABSOLUTE came with 2.28. Arm and MIPS have rules of their own.
+ */
+static const char *refuse_header(const struct planner *planner, const struct segmap_elf *elf)
+{
+	unsigned int minor = planner->linker.glibc_minor;
+	unsigned int abi_versions = minor && minor < 28 ? 3 : 4;
+	bool is_own = elf->machine == EM_ARM || elf->machine == EM_MIPS;
+
+	if (!is_own && elf->osabi != ELFOSABI_SYSV && elf->osabi != ELFOSABI_GNU)
+		return "ELF file OS ABI invalid";
+	if (!is_own && elf->abi_version &&
+	    (elf->osabi != ELFOSABI_GNU || elf->abi_version >= abi_versions))
+		return "ELF file ABI version invalid";
+	if (elf->ident_padded)
+		return "nonzero padding in e_ident";
+	return elf->other_version ? "ELF file version does not match current one" : NULL;
+}
+
 /* elf/dl-load.c:open_verify, and what _dl_map_object_from_fd refuses without a look at segments. */
 static enum try_result try_file(struct planner *planner, const char *path, struct attempt *attempt)
 {
 	const struct segmap_elf *elf;
+	const char *refusal;
 
 	attempt->errnum = planner_open(planner, path, &attempt->file);
 	elf = attempt->errnum ? NULL : attempt->file.elf;
@@ -414,6 +436,11 @@ static enum try_result try_file(struct planner *planner, const char *path, struc
 						      "it is no ELF file that can be loaded");
 	if (!elf)
 		return TRY_FATAL;
+	refusal = elf->class == planner->elf->class ? refuse_header(planner, elf) : NULL;
+	if (refusal) {
+		attempt->why = planner_format(planner, "%s: \"%s\"", path, refusal);
+		return TRY_FATAL;
+	}
 	if (elf->class != planner->elf->class || elf->machine != planner->elf->machine) {
 		attempt->other_kind = true;
 		attempt->errnum = ENOENT;

@@ -1019,6 +1019,11 @@ static struct segmap_error *parse_window(struct window *window, uint64_t page_si
 	elf->class = ehdr.e_ident[EI_CLASS] == ELFCLASS64 ? 64 : 32;
 	elf->machine = ehdr.e_machine;
 	elf->type = ehdr.e_type;
+	elf->osabi = ehdr.e_ident[EI_OSABI];
+	elf->abi_version = ehdr.e_ident[EI_ABIVERSION];
+	for (int i = EI_PAD; i < EI_NIDENT; i++)
+		elf->ident_padded |= ehdr.e_ident[i] != 0;
+	elf->other_version = ehdr.e_version != EV_CURRENT;
 	elf->foreign = elf_is_foreign(ehdr.e_machine, elf_is_swapped(ehdr.e_ident));
 	elf->entry = ehdr.e_entry;
 	elf->elf_off = window->elf_off;

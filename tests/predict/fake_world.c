@@ -92,6 +92,10 @@ static void take_word(struct fake_world *fake, struct fake_slot *slot, const cha
 		add_versions(linking, &linking->defined, &linking->n_defined, value);
 	} else if ((value = value_of(word, "wants")))
 		add_versions(linking, &linking->wanted, &linking->n_wanted, value);
+	else if ((value = value_of(word, "osabi")))
+		elf->osabi = (unsigned char)atoi(value);
+	else if ((value = value_of(word, "abi-version")))
+		elf->abi_version = (unsigned char)atoi(value);
 	else if ((value = value_of(word, "errno")))
 		slot->errnum = atoi(value);
 	else if ((value = value_of(word, "same"))) {

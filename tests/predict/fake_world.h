@@ -9,9 +9,10 @@ enum { FAKE_MAX_FILES = 24 };
 /*
  * Words of @spec, separated by blanks, lists by commas: soname=, needed=,
  * filter=, auxiliary=, rpath=, runpath=, defines= and wants=FILE:VERSION (symbol
- * versions), same=PATH (another name of that file), errno=NUMBER, and 32, i386,
- * aarch64, now, exec, pie, relr, nodeflib, suid, secure, nostack, execstack. "-" is no ELF file. An
- * interpreter is an interp= path. @bytes is what can be read of it.
+ * versions), same=PATH (another name of that file), errno=, osabi= and abi-version=
+ * with a number, and 32, i386, aarch64, now, exec, pie, relr, nodeflib, suid, secure,
+ * nostack, execstack. "-" is no ELF file. An interpreter is an interp= path. @bytes is
+ * what can be read of it.
  */
 struct fake_file {
 	const char *path, *spec;

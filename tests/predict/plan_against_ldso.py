@@ -438,6 +438,38 @@ def a_file_that_is_no_library_ends_the_search(make):
 
 
 @with_makers()
+def an_elf_header_that_glibc_does_not_take_is_found_out(make):
+    library = make.library("libone.so", soname=False)
+    program = make.program("program", library)
+    os_abi, abi_version, padding, version = 7, 8, 9, 20
+    with open(library, "rb") as file:
+        good = file.read()
+    for changes in ({}, {os_abi: 9}, {os_abi: 3}, {os_abi: 64}, {abi_version: 5}, {abi_version: 1},
+                    *({os_abi: 3, abi_version: n} for n in range(1, 6)), {padding: 1}, {15: 1}, {version: 2}):
+        content = bytearray(good)
+        for at, value in changes.items():
+            content[at] = value
+        with open(library, "wb") as file:
+            file.write(content)
+        result = subprocess.run([program], env=environment({}), stderr=subprocess.PIPE, check=False)
+        missing = plan_of(program).missing
+        assert (library in missing) == (result.returncode == 127), (changes, missing, result)
+        if missing:
+            assert missing[library].split('"')[1].encode() in result.stderr, (changes, missing, result)
+
+
+@with_makers("musl-gcc")
+def musl_takes_an_elf_header_that_glibc_does_not(make):
+    library = make.library("libone.so", soname=False)
+    program = make.program("program", library)
+    with open(library, "r+b") as file:
+        file.seek(7)
+        file.write(bytes([9, 5, 1]))
+    assert subprocess.run([program], env=environment({}), check=False).returncode == 0
+    assert not plan_of(program).missing
+
+
+@with_makers()
 def a_missing_version_is_found_out(make):
     script = make.path("map")
     for version in ("V1", "V2"):

@@ -22,12 +22,13 @@
 #define LD_SO "/lib64/ld-linux-x86-64.so.2"
 #define LD_MUSL "/lib/ld-musl-x86_64.so.1"
 
-enum { GLIBC_36, GLIBC_40, GLIBC_41, GLIBC_FEDORA, GLIBC_ARCH, GLIBC_OLD, MUSL_12, STRANGE };
+enum { GLIBC_27, GLIBC_36, GLIBC_40, GLIBC_41, GLIBC_FEDORA, GLIBC_ARCH, GLIBC_OLD, MUSL_12, STRANGE };
 
 static const struct {
 	const char *path, *bytes;
 	size_t size;
 } linkers[] = {
+	[GLIBC_27] = { LD_SO, GLIBC("27"), sizeof(GLIBC("27")) },
 	[GLIBC_36] = { LD_SO, RELR GLIBC("36"), sizeof(RELR GLIBC("36")) },
 	[GLIBC_40] = { LD_SO, GLIBC("40"), sizeof(GLIBC("40")) },
 	[GLIBC_41] = { LD_SO, GLIBC("41"), sizeof(GLIBC("41")) },
@@ -306,6 +307,26 @@ static const struct {
 	{ "a_tunable_of_2_41_refuses_the_program", GLIBC_41,
 	  "execstack", { { 0 } }, { "GLIBC_TUNABLES=glibc.rtld.execstack=0" },
 	  "!executable stack is not allowed: glibc.rtld.execstack=0 in GLIBC_TUNABLES" },
+	{ "another_systems_abi_ends_the_search", GLIBC_40,
+	  "needed=liba.so rpath=/1:/2", { { .path = "/1/liba.so", .spec = "osabi=9" },
+	  { .path = "/2/liba.so", .spec = "" } }, { NULL },
+	  "-liba.so: /1/liba.so: \"ELF file OS ABI invalid\"" },
+	{ "of_another_class_it_does_not_matter", GLIBC_40,
+	  "needed=liba.so rpath=/1:/2", { { .path = "/1/liba.so", .spec = "i386 osabi=9" },
+	  { .path = "/2/liba.so", .spec = "osabi=3 abi-version=3" } }, { NULL },
+	  "liba.so /2/liba.so (RPATH /2 of prog)" },
+	{ "an_abi_that_is_too_new_is_refused", GLIBC_40,
+	  "needed=liba.so rpath=/1", { { .path = "/1/liba.so", .spec = "osabi=3 abi-version=4" } },
+	  { NULL }, "-liba.so: /1/liba.so: \"ELF file ABI version invalid\"" },
+	{ "glibc_before_2_28_knew_one_less", GLIBC_27,
+	  "needed=liba.so,libb.so rpath=/1", {
+	  { .path = "/1/liba.so", .spec = "osabi=3 abi-version=2" },
+	  { .path = "/1/libb.so", .spec = "osabi=3 abi-version=3" } }, { NULL },
+	  "liba.so /1/liba.so (RPATH /1 of prog); -libb.so: /1/libb.so: \"ELF file ABI version "
+	  "invalid\"" },
+	{ "musl_does_not_look_at_the_abi", MUSL_12,
+	  "needed=liba.so rpath=/1", { { .path = "/1/liba.so", .spec = "osabi=9" } }, { NULL },
+	  "liba.so /1/liba.so (RPATH /1 of prog)" },
 	{ "relr_is_refused_where_the_linker_checks_it", GLIBC_36,
 	  "relr needed=libc.so.6 wants=libc.so.6:GLIBC_2.34",
 	  { { .path = "/lib/libc.so.6", .spec = "" } }, { NULL },
