@@ -57,14 +57,15 @@ struct segmap_generated {
 /* Owned by the layout. */
 struct segmap_evidence {
 	int mem, pagemap; /* descriptors; -1: not open */
+	int listing;	  /* of the process's perf-PID.map; -1: it has none */
 	int mem_errno;	  /* why one of them is not open; 0 */
 	int tracer;	  /* pid of who traces it; 0: nobody, or it is not known */
 	struct segmap_probe *probes;
 	size_t n_probes, cap_probes;
-	struct segmap_generated *generated; /* ascending by start */
-	size_t n_generated, cap_generated;
 
 	/* From here on by segmap_layout_gather(). */
+	struct segmap_generated *generated; /* ascending by start */
+	size_t n_generated, cap_generated;
 	bool compared;	    /* private pages were looked for and compared */
 	uint64_t n_private; /* pages that are private copies, and could be compared */
 	uint64_t n_swapped; /* pages that could not be: they are in swap */

@@ -42,6 +42,9 @@ enum {
 	SEGMAP_MAX_LINE = 1024 * 1024, /* bytes of a line of a saved map */
 	SEGMAP_MAX_DOCUMENT = 64 * 1024 * 1024, /* bytes of a saved JSON document */
 	SEGMAP_MAX_AUDITED = 1 << 24, /* pages of images that an audit looks at: 64 GiB */
+	/* Of perf-PID.map, where a process lists the code that it generates; and its lines. */
+	SEGMAP_MAX_LISTING = 16 * 1024 * 1024,
+	SEGMAP_MAX_GENERATED = 1 << 20,
 	SEGMAP_MAX_COMMAND = 4 * 1024 * 1024, /* bytes of /proc/PID/cmdline */
 	/* A table of at most this many bytes is read without asking how much of the file is
 	 * on disk: file systems that compress or inline small files report few blocks. */

@@ -72,7 +72,7 @@ static bool look_at(struct ladder *ladder, const struct segmap_backing *backing,
 	if (search->fd >= 0 && ladder_stat_root(ladder, path, &stat) &&
 	    is_found(search, backing, &stat))
 		return true;
-	fd = ladder_open_root(ladder, path, &stat);
+	fd = ladder_open_root(ladder, path, 0, &stat);
 	if (fd < 0)
 		return false;
 	if (is_found(search, backing, &stat)) {

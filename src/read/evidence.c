@@ -4,6 +4,7 @@
 #include "base/scope.h"
 #include "model/elf.h"
 #include "read/bytes.h"
+#include "read/ladder.h"
 #include <ctype.h>
 #include <elf.h>
 #include <errno.h>
@@ -77,18 +78,26 @@ static struct segmap_error *read_probes(struct segmap_evidence *evidence)
 	return NULL;
 }
 
-/* A regular file of @uid or root, opened without following a link; -1 if it is none. */
-static int open_own(int dir, const char *path, uid_t uid)
+/*
+ * Open /tmp/perf-PID.map, in which the process says where it has generated code; -1 if there is
+ * none. Anybody can make a file of that name, so it counts only if it is a regular
+ * file of the process's owner @uid or of root; perf(1) asks much the same.
+ */
+static int open_listing(int dir, int pid, uid_t uid, struct segmap_files *files)
 {
-	scope_close int named = openat(dir, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct ladder ladder = {
+		.process_dir = dir, .map_files = -1, .root = -1, .exe = -1
+	};
+	scope_close int named = -1;
 	struct stat stat;
-	char again[32];
+	char path[64];
 
-	if (named < 0 || fstat(named, &stat) || !S_ISREG(stat.st_mode) ||
-	    (stat.st_uid != uid && stat.st_uid != 0))
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", pid);
+	named = ladder_open_root(&ladder, path, O_NOFOLLOW, &stat);
+	ladder_close(&ladder);
+	if (named < 0 || !S_ISREG(stat.st_mode) || (stat.st_uid != uid && stat.st_uid != 0))
 		return -1;
-	snprintf(again, sizeof(again), "/proc/self/fd/%d", named);
-	return open(again, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	return files_open_for_reading(files, named, &stat);
 }
 
 static int compare_generated(const void *a, const void *b)
@@ -99,50 +108,68 @@ static int compare_generated(const void *a, const void *b)
 }
 
 /*
- * Where the process says that it has generated code: /tmp/perf-PID.map, as perf(1)
- * reads it (Linux tools/perf/Documentation/jit-interface.txt): "START SIZE name", in hex.
+ * Take the code that the lines of the @size bytes at @text list, as perf(1) reads them (Linux
+ * tools/perf/Documentation/jit-interface.txt): "START SIZE name", in hex. What
+ * is behind the last newline can be half a line. *@left: the lines are more than are taken.
  */
-static bool read_generated(struct segmap_evidence *evidence, int dir, int pid, uid_t uid)
+static struct segmap_error *take_generated(struct segmap_evidence *evidence, char *text,
+					   size_t size, bool *left)
 {
-	enum { MOST = 1 << 20 }; /* lines */
-	char path[64], *line = NULL;
-	size_t capacity = 0;
-	bool enough; /* memory */
-	FILE *file;
-	int fd;
+	const char *end = text + size;
 
-	snprintf(path, sizeof(path), "root/tmp/perf-%d.map", pid);
-	fd = open_own(dir, path, uid);
-	if (fd < 0)
-		return true;
-	file = fdopen(fd, "re");
-	if (!file) {
-		close(fd);
-		return false;
-	}
-	errno = 0;
-	while (evidence->n_generated < MOST && getline(&line, &capacity, file) >= 0) {
+	for (char *line = text, *newline; (newline = memchr(line, '\n', (size_t)(end - line)));
+	     line = newline + 1) {
 		struct segmap_generated generated;
-		uint64_t size;
+		uint64_t bytes;
 
-		if (sscanf(line, "%" SCNx64 " %" SCNx64, &generated.start, &size) != 2 ||
-		    !checked_add(generated.start, size, &generated.end))
+		*newline = '\0';
+		if (sscanf(line, "%" SCNx64 " %" SCNx64, &generated.start, &bytes) != 2 ||
+		    !checked_add(generated.start, bytes, &generated.end))
 			continue;
+		*left = evidence->n_generated == SEGMAP_MAX_GENERATED;
+		if (*left)
+			break;
 		if (!grow(&evidence->generated, &evidence->cap_generated, evidence->n_generated,
 			  sizeof(generated)))
-			break;
+			return segmap_error_no_memory();
 		evidence->generated[evidence->n_generated++] = generated;
 	}
-	enough = errno != ENOMEM;
-	free(line);
-	fclose(file);
 	if (evidence->n_generated)
 		qsort(evidence->generated, evidence->n_generated, sizeof(*evidence->generated),
 		      compare_generated);
-	return enough;
+	return NULL;
 }
 
-struct segmap_error *evidence_open(struct segmap_layout *layout, int dir)
+/* Read what the process lists of code that it has generated. */
+static struct segmap_error *read_listing(struct segmap_layout *layout)
+{
+	struct segmap_evidence *evidence = layout->evidence;
+	scope_free char *text = NULL;
+	struct segmap_error *error;
+	struct stat stat;
+	bool left = false;
+	int64_t got;
+
+	if (evidence->listing < 0 || fstat(evidence->listing, &stat) || stat.st_size <= 0)
+		return NULL;
+	got = (int64_t)min_u64((uint64_t)stat.st_size, SEGMAP_MAX_LISTING);
+	text = malloc((size_t)got);
+	if (!text)
+		return segmap_error_no_memory();
+	got = fd_read(evidence->listing, text, (size_t)got, 0);
+	if (got < 0)
+		return NULL;
+	error = take_generated(evidence, text, (size_t)got, &left);
+	if (error || (!left && stat.st_size <= SEGMAP_MAX_LISTING))
+		return error;
+	return segmap_layout_note(layout,
+				  "its list of generated code, perf-PID.map, is longer than %d MiB or "
+				  "%d lines: code that only the rest lists counts as not listed",
+				  SEGMAP_MAX_LISTING >> 20, SEGMAP_MAX_GENERATED);
+}
+
+struct segmap_error *evidence_open(struct segmap_layout *layout, int dir,
+				   struct segmap_files *files)
 {
 	struct segmap_evidence *evidence = calloc(1, sizeof(*evidence));
 	scope_free char *status = NULL;
@@ -153,6 +180,7 @@ struct segmap_error *evidence_open(struct segmap_layout *layout, int dir)
 	if (!evidence)
 		return segmap_error_no_memory();
 	layout->evidence = evidence;
+	evidence->listing = -1;
 	evidence->mem = openat(dir, "mem", O_RDONLY | O_CLOEXEC);
 	evidence->mem_errno = evidence->mem < 0 ? errno : 0;
 	evidence->pagemap = openat(dir, "pagemap", O_RDONLY | O_CLOEXEC);
@@ -164,9 +192,8 @@ struct segmap_error *evidence_open(struct segmap_layout *layout, int dir)
 	if (!status || fstat(dir, &stat))
 		return error;
 	evidence->tracer = status_number(status, "\nTracerPid:");
-	return read_generated(evidence, dir, status_number(status, "\nNSpid:"), stat.st_uid) ?
-		       NULL :
-		       segmap_error_no_memory();
+	evidence->listing = open_listing(dir, status_number(status, "\nNStgid:"), stat.st_uid, files);
+	return NULL;
 }
 
 enum page_kind page_window_at(struct page_window *window, uint64_t addr, uint64_t end)
@@ -518,6 +545,9 @@ struct segmap_error *segmap_layout_gather(struct segmap_layout *layout)
 
 	if (!window)
 		return segmap_error_no_memory();
+	error = evidence ? read_listing(layout) : NULL;
+	if (error)
+		return error;
 	if (!evidence || evidence->mem < 0 || evidence->pagemap < 0) {
 		scope_error struct segmap_error *why = segmap_error_system(
 			evidence ? evidence->mem_errno : ENOSYS, "", "read its memory");

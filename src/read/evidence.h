@@ -8,9 +8,10 @@
 /*
  * Open what segmap_layout_gather() will read of the process whose directory of /proc is
  * open as @dir, and read what else an audit wants to know, into @layout->evidence.
- * What is not allowed is no error.
+ * What is not allowed is no error. Nothing of @files is kept.
  */
-SEGMAP_MUST_CHECK struct segmap_error *evidence_open(struct segmap_layout *layout, int dir);
+SEGMAP_MUST_CHECK struct segmap_error *evidence_open(struct segmap_layout *layout, int dir,
+						     struct segmap_files *files);
 
 /* The page map of a process, a stretch at a time. Zero-initialize but for the first two. */
 struct page_window {

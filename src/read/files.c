@@ -136,8 +136,7 @@ static int open_own_fds(struct segmap_files *files)
 	return files->own_fds;
 }
 
-/* From a descriptor that names a regular file to one that reads it. */
-static int open_for_reading(struct segmap_files *files, int path_fd, const struct stat *stat)
+int files_open_for_reading(struct segmap_files *files, int path_fd, const struct stat *stat)
 {
 	char number[16];
 	int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
@@ -184,7 +183,7 @@ static void open_again(struct segmap_files *files, struct entry *entry, int path
 {
 	if (!entry->let_go)
 		return;
-	entry->file.fd = open_for_reading(files, path_fd, stat);
+	entry->file.fd = files_open_for_reading(files, path_fd, stat);
 	files->n_open += entry->file.fd >= 0;
 	entry->let_go = entry->file.fd < 0;
 }
@@ -238,7 +237,7 @@ struct segmap_error *files_open(struct segmap_files *files, int path_fd, const s
 		     S_ISCHR(stat->st_mode) || S_ISBLK(stat->st_mode) ? SEGMAP_FILE_DEVICE :
 									SEGMAP_FILE_OTHER;
 	if (file->type == SEGMAP_FILE_REGULAR) {
-		file->fd = open_for_reading(files, path_fd, stat);
+		file->fd = files_open_for_reading(files, path_fd, stat);
 		files->n_open += file->fd >= 0;
 		if (file->fd < 0) {
 			entry->open_errno = errno;

@@ -15,6 +15,12 @@ SEGMAP_MUST_CHECK struct segmap_error *files_open(struct segmap_files *files, in
 						  const struct stat *stat, const char *name,
 						  struct segmap_file **ret);
 
+/*
+ * A descriptor that reads the regular file with @stat, which @path_fd, an O_PATH descriptor,
+ * names; -1 if it cannot be opened. Its time of the last access stays, where the kernel allows that.
+ */
+int files_open_for_reading(struct segmap_files *files, int path_fd, const struct stat *stat);
+
 /* Why files_open() could not open @file for reading, as an errno value; 0 if it could. */
 int files_open_errno(const struct segmap_file *file);
 

@@ -171,7 +171,7 @@ bool ladder_stat_root(struct ladder *ladder, const char *path, struct stat *stat
 	       fstatat(ladder->root, path + 1, stat, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-int ladder_open_root(struct ladder *ladder, const char *path, struct stat *stat)
+int ladder_open_root(struct ladder *ladder, const char *path, int flags, struct stat *stat)
 {
 	scope_close int dir = -1, fd = -1;
 
@@ -197,7 +197,7 @@ int ladder_open_root(struct ladder *ladder, const char *path, struct stat *stat)
 			return -1;
 		path = slash;
 	}
-	fd = open_below(dir < 0 ? ladder->root : dir, path, 0);
+	fd = open_below(dir < 0 ? ladder->root : dir, path, flags);
 	if (fd < 0 || fstat(fd, stat))
 		return -1;
 	return return_fd(&fd);

@@ -54,8 +54,11 @@ bool ladder_root_is_ours(struct ladder *ladder);
  */
 bool ladder_stat_root(struct ladder *ladder, const char *path, struct stat *stat);
 
-/* Whatever has the absolute @path now, as the process sees it: links stay in its root. */
-int ladder_open_root(struct ladder *ladder, const char *path, struct stat *stat);
+/*
+ * Whatever has the absolute @path now, as the process sees it: links stay in its root. @flags are
+ * 0 or O_NOFOLLOW: then a link that has that path is itself what is opened.
+ */
+int ladder_open_root(struct ladder *ladder, const char *path, int flags, struct stat *stat);
 
 /* A descriptor of the file that the process happens to have open. */
 int ladder_open_fd(struct ladder *ladder, const struct segmap_backing *backing, struct stat *stat);

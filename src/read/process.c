@@ -525,7 +525,7 @@ static struct segmap_error *read_once(struct segmap_layout *layout, int dir, con
 	if (!error && wanted->memory & SEGMAP_WANT_PAGES)
 		error = open_pagemap(layout, dir, wanted->memory);
 	if (!error && wanted->memory & SEGMAP_WANT_AUDIT)
-		error = evidence_open(layout, dir);
+		error = evidence_open(layout, dir, files);
 	if (!error && wanted->memory & SEGMAP_WANT_STATES)
 		layout->pagemap = openat(dir, "pagemap", O_RDONLY | O_CLOEXEC);
 	if (!error && wanted->memory & SEGMAP_WANT_BRIEF)

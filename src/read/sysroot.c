@@ -29,12 +29,12 @@ void sysroot_close(struct sysroot *sysroot)
 static int find(struct sysroot *sysroot, const char *path, struct stat *stat)
 {
 	scope_free char *decoded = NULL;
-	int fd = ladder_open_root(&sysroot->ladder, path, stat);
+	int fd = ladder_open_root(&sysroot->ladder, path, 0, stat);
 
 	if (fd >= 0 || !strstr(path, "\\012"))
 		return fd;
 	decoded = path_decode(path);
-	return decoded ? ladder_open_root(&sysroot->ladder, decoded, stat) : -1;
+	return decoded ? ladder_open_root(&sysroot->ladder, decoded, 0, stat) : -1;
 }
 
 int sysroot_find(struct sysroot *sysroot, struct segmap_backing *backing, struct stat *stat,

@@ -323,4 +323,19 @@ def audit_looks_at_so_many_pages(gib):
             assert told == (gib > 64), result.text
 
 
+@segtest.parameters("one line", "short lines")
+def list_of_generated_code_is_read_so_far_and_no_further(what):
+    with segtest.running(["sleep", "600"]) as process:
+        listed = f"/tmp/perf-{process.pid}.map"
+        with open(listed, "xb") as file:
+            try:
+                file.write(b"1000 10 f\n" * (1 if what == "one line" else 1 << 20 | 1))
+                if what == "one line":
+                    file.truncate(200 * GIB)
+                file.flush()
+                run("--audit", process.pid, status=0, says="is longer than 16 MiB or 1048576 lines")
+            finally:
+                os.unlink(listed)
+
+
 segtest.main()

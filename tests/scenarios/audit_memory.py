@@ -6,8 +6,10 @@ in the file.
 """
 import contextlib
 import ctypes
+import json
 import os
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -462,6 +464,58 @@ def code_that_a_process_lists_itself_is_information():
             assert "anon-executable" in [f["id"] for f in document["findings"]]
         finally:
             os.unlink(listed)
+
+
+@segtest.parameters("link", "fifo", "another's")
+def list_of_code_counts_only_if_it_is_the_processs_own_file(what):
+    if what == "another's":
+        segtest.need_root()
+    with workspace() as directory, situation("anon-executable", "r-x") as running:
+        listed, other = f"/tmp/perf-{running.pid}.map", directory + "/list"
+        with open(other, "x", encoding="ascii") as file:
+            file.write(f"{running.range('generated')[0]:x} 10 f\n")
+        try:
+            if what == "link":
+                os.symlink(other, listed)
+            elif what == "fifo":
+                os.mkfifo(listed)
+            else:
+                shutil.copy(other, listed)
+                os.chown(listed, situations.NOBODY, situations.NOBODY)
+            expect_change(audit(running.pid), "anon-executable", running, "generated")
+        finally:
+            os.unlink(listed)
+
+
+IN_A_ROOT = """
+import ctypes, mmap, os, sys, time
+libc = ctypes.CDLL(None)
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+libc.mmap(None, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
+os.chroot(sys.argv[1])
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+@segtest.parameters("inside", "outside")
+def list_of_code_is_looked_for_in_the_processs_own_root(where):
+    """Where its /tmp is an absolute link: that leads to another place here."""
+    segtest.need_root()
+    with workspace() as directory:
+        root = directory + "/root"
+        there, link = {"inside": (root + "/lists", "/lists"), "outside": (directory, directory)}[where]
+        os.makedirs(there, exist_ok=True)
+        os.makedirs(root, exist_ok=True)
+        os.symlink(link, root + "/tmp")
+        with segtest.running([segtest.which("python3"), "-c", IN_A_ROOT, root], ready=b"ready") as process:
+            (start,) = (row[0] for row in segtest.maps(process.pid) if row[2] == "r-xp" and not row[6])
+            with open(f"{there}/perf-{process.pid}.map", "x", encoding="ascii") as file:
+                file.write(f"{start:x} 10 f\n")
+            document = json.loads(segtest.segmap("-J", "--audit", process.pid).out)  # python may have findings
+            (finding,) = (f for f in document["findings"] if f["start"] and int(f["start"], 16) == start)
+            assert finding["id"] == "anon-executable", finding
+            assert (finding["severity"] == "info") == (where == "inside"), finding
 
 
 @segtest.claim
