@@ -56,7 +56,7 @@ struct segmap_generated {
 
 /* Owned by the layout. */
 struct segmap_evidence {
-	int mem, pagemap; /* descriptors; -1: not open */
+	int mem, pagemap, maps; /* descriptors; -1: not open */
 	int listing;	  /* of the process's perf-PID.map; -1: it has none */
 	int mem_errno;	  /* why one of them is not open; 0 */
 	int tracer;	  /* pid of who traces it; 0: nobody, or it is not known */
@@ -81,7 +81,8 @@ struct segmap_evidence {
 
 /*
  * Read what an audit of @layout, correlated, asks for, if the process was opened with
- * SEGMAP_WANT_AUDIT. What cannot be read is no error but a note of the layout.
+ * SEGMAP_WANT_AUDIT. What cannot be read is no error but a note of the layout. Takes some 60 ms
+ * longer where the dynamic linker's list is not as the map is, to see whether that stays so.
  */
 SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
 segmap_layout_gather(struct segmap_layout *layout);

@@ -82,7 +82,7 @@ static const char *const always[] = {
 	"futex_time64", "getrandom",	"clock_gettime", "clock_gettime64", "gettimeofday",
 	"sysinfo",	"rt_sigprocmask", "rt_sigreturn", "sigreturn",	"restart_syscall",
 	"getpid",	"gettid",	"wait4",	"exit",
-	"exit_group",
+	"exit_group",	"nanosleep",	"clock_nanosleep", "clock_nanosleep_time64",
 };
 
 /* Where files are found while others are parsed: to look at them, and where paths lead. */

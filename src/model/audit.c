@@ -74,6 +74,8 @@ void segmap_evidence_free(struct segmap_evidence *evidence)
 		close(evidence->mem);
 	if (evidence->pagemap >= 0)
 		close(evidence->pagemap);
+	if (evidence->maps >= 0)
+		close(evidence->maps);
 	if (evidence->listing >= 0)
 		close(evidence->listing);
 	for (size_t i = 0; i < evidence->n_probes; i++)

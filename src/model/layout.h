@@ -4,6 +4,14 @@
 
 #include <segmap/layout.h>
 
+static inline void scope_layout_free_(struct segmap_layout **layout)
+{
+	segmap_layout_free(*layout);
+}
+
+/* As the guards of base/scope.h. */
+#define scope_layout __attribute__((cleanup(scope_layout_free_)))
+
 /* Whether something of the file is mapped executable. */
 bool backing_has_code(const struct segmap_layout *layout, const struct segmap_backing *backing);
 

@@ -69,6 +69,19 @@ struct segmap_error *file_read_if_there(int dir, const char *name, size_t most, 
 		       NULL;
 }
 
+uint64_t bytes_word(const void *at, size_t width, bool swapped)
+{
+	uint64_t wide;
+	uint32_t narrow;
+
+	if (width == sizeof(wide)) {
+		memcpy(&wide, at, sizeof(wide));
+		return swapped ? __builtin_bswap64(wide) : wide;
+	}
+	memcpy(&narrow, at, sizeof(narrow));
+	return swapped ? __builtin_bswap32(narrow) : narrow;
+}
+
 int64_t bytes_read_fd(const struct bytes *bytes, void *buffer, size_t size, uint64_t off)
 {
 	return fd_read(bytes->fd, buffer, size, off);

@@ -21,6 +21,9 @@ int file_read_whole(int dir, const char *name, size_t most, char **ret, size_t *
 SEGMAP_MUST_CHECK struct segmap_error *file_read_if_there(int dir, const char *name, size_t most,
 							  char **ret, size_t *ret_size);
 
+/* The number that the @width bytes (4 or 8) at @at are; @swapped: in the other byte order. */
+uint64_t bytes_word(const void *at, size_t width, bool swapped);
+
 /* A struct bytes' read for an open file (its fd) and for a buffer (its memory). */
 int64_t bytes_read_fd(const struct bytes *bytes, void *buffer, size_t size, uint64_t off);
 int64_t bytes_read_buffer(const struct bytes *bytes, void *buffer, size_t size, uint64_t off);

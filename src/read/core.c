@@ -2,6 +2,7 @@
 #include <segmap/core.h>
 #include "base/range.h"
 #include "base/scope.h"
+#include "model/layout.h"
 #include "read/auxv.h"
 #include "read/bytes.h"
 #include "read/elf.h"
@@ -765,11 +766,6 @@ static struct segmap_error *make_layout(struct segmap_core *core, struct segmap_
 	return error ? error : note_left_out(core, layout);
 }
 
-static void scope_layout_free(struct segmap_layout **layout)
-{
-	segmap_layout_free(*layout);
-}
-
 struct segmap_error *segmap_core_begin(const char *path, const struct segmap_elsewhere *elsewhere,
 				       struct segmap_core **ret)
 {
@@ -794,7 +790,7 @@ struct segmap_error *segmap_core_begin(const char *path, const struct segmap_els
 struct segmap_error *segmap_core_read(struct segmap_core *core, struct segmap_files *files,
 				      struct segmap_layout **ret)
 {
-	__attribute__((cleanup(scope_layout_free))) struct segmap_layout *layout = NULL;
+	scope_layout struct segmap_layout *layout = NULL;
 	struct segmap_error *error = segmap_layout_new(&layout);
 
 	if (error)

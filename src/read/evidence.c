@@ -186,6 +186,7 @@ struct segmap_error *evidence_open(struct segmap_layout *layout, int dir,
 	evidence->pagemap = openat(dir, "pagemap", O_RDONLY | O_CLOEXEC);
 	if (evidence->pagemap < 0)
 		evidence->mem_errno = errno;
+	evidence->maps = openat(dir, "maps", O_RDONLY | O_CLOEXEC);
 	error = read_probes(evidence);
 	if (!error)
 		error = file_read_if_there(dir, "status", 65536, &status, &size);
@@ -278,13 +279,13 @@ static bool add_relocations(struct comparing *comparing, const struct segmap_ima
 	if (!elf_off_of_vaddr(elf, table.vaddr, &off))
 		return true;
 	for (uint64_t i = 0; i < min_u64(table.size / entry, MOST); i++) {
-		uint64_t vaddr = 0;
+		uint64_t vaddr;
 
 		if (fd_read(file->fd, bytes, entry, elf->elf_off + off + i * entry) !=
 		    (int64_t)entry)
 			break;
-		memcpy(&vaddr, bytes,
-		       word); /* r_offset; read for this machine's byte order alone */
+		/* r_offset; read for this machine's byte order alone */
+		vaddr = bytes_word(bytes, word, false);
 		if (!grow(&comparing->relocated, &comparing->cap_relocated, comparing->n_relocated,
 			  sizeof(vaddr)))
 			return false;

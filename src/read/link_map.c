@@ -1,8 +1,12 @@
 /* src/read/link_map.c - the dynamic linker's own list of what it has loaded. */
 #include "base/scope.h"
+#include "model/layout.h"
+#include "read/bytes.h"
 #include "read/evidence.h"
+#include "read/maps.h"
 #include <segmap/limits.h>
 #include <string.h>
+#include <time.h>
 
 /*
  * <link.h>. DT_DEBUG of the program points to struct r_debug, for debuggers:
@@ -31,10 +35,8 @@ static bool read_words(const struct walk *walk, uint64_t addr, uint64_t *words, 
 
 	if (!evidence_read(walk->evidence, walk->window, bytes, n * walk->word, addr))
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		words[i] = 0;
-		memcpy(&words[i], bytes + i * walk->word, walk->word);
-	}
+	for (size_t i = 0; i < n; i++)
+		words[i] = bytes_word(bytes + i * walk->word, walk->word, false);
 	return true;
 }
 
@@ -102,10 +104,12 @@ static struct segmap_error *read_list(struct walk *walk, uint64_t addr)
 }
 
 /* The first int of a word, as the machine has it. */
-static int int_of(uint64_t word)
+static int int_of(const struct walk *walk, uint64_t word)
 {
 	int value;
 
+	if (walk->word == sizeof(value))
+		return (int)word;
 	memcpy(&value, &word, sizeof(value));
 	return value;
 }
@@ -123,7 +127,7 @@ static struct segmap_error *read_lists(struct walk *walk, uint64_t addr)
 			give_up(walk, addr);
 			return NULL;
 		}
-		if (int_of(words[DEBUG_STATE]) != 0) { /* RT_CONSISTENT */
+		if (int_of(walk, words[DEBUG_STATE]) != 0) { /* RT_CONSISTENT */
 			evidence->list = SEGMAP_LIST_CHANGING;
 			return NULL;
 		}
@@ -135,8 +139,8 @@ static struct segmap_error *read_lists(struct walk *walk, uint64_t addr)
 		error = read_list(walk, words[DEBUG_MAP]);
 		if (error || evidence->list != SEGMAP_LIST_READ)
 			return error;
-		evidence->list_has_next |= int_of(words[DEBUG_VERSION]) >= 2;
-		if (int_of(words[DEBUG_VERSION]) >= 2 &&
+		evidence->list_has_next |= int_of(walk, words[DEBUG_VERSION]) >= 2;
+		if (int_of(walk, words[DEBUG_VERSION]) >= 2 &&
 		    !read_words(walk, addr, words, DEBUG_WORDS))
 			return NULL;
 		addr = words[DEBUG_NEXT];
@@ -167,59 +171,97 @@ static bool find_debug(struct walk *walk, size_t index, uint64_t *ret)
 	       read_words(walk, entry, ret, 1);
 }
 
-/* Whether it is known that no page that the map has of image @index is in memory or in swap. */
-static bool is_absent(const struct walk *walk, size_t index)
-{
-	const struct segmap_layout *layout = walk->layout;
-
-	for (size_t i = 0; i < layout->n_vmas; i++) {
-		const struct segmap_vma *vma = &layout->vmas[i];
-
-		for (uint64_t page = vma->start;
-		     layout->annotations[i].image == (int32_t)index && page < vma->end &&
-		     !walk->window->exhausted;
-		     page += layout->page_size)
-			if (page_window_at(walk->window, page, vma->end) != PAGE_ABSENT)
-				return false;
-	}
-	return !walk->window->exhausted;
-}
-
-/*
- * What was unmapped since the map was read was taken from the list as well: that is
- * no contradiction.
- */
-static bool is_gone(const struct walk *walk, size_t index)
+/* Whether image @index is one that the list should have, and does not. */
+static bool is_unlisted(const struct walk *walk, size_t index)
 {
 	const struct segmap_image *image = &walk->layout->images[index];
 	uint64_t dynamic;
 
-	if (!image->elf || !image->elf->dynamic || image->role == SEGMAP_ROLE_ALIAS)
+	/* glibc strikes itself from the list where no object needs it by name (elf/rtld.c). */
+	if (!image->elf || !image->elf->dynamic || image->elf->foreign ||
+	    (image->role != SEGMAP_ROLE_PROGRAM && image->role != SEGMAP_ROLE_LIBRARY))
 		return false;
 	dynamic = segmap_addr(image->elf->dynamic, image->bias);
 	for (size_t i = 0; i < walk->evidence->n_linked; i++)
 		if (walk->evidence->linked[i].dynamic == dynamic)
 			return false;
-	return is_absent(walk, index);
+	return true;
 }
 
-/* Likewise for what was mapped since, and is in the list only. */
-static bool is_new(const struct walk *walk, const struct segmap_linked_object *object)
+static bool is_unmapped(const struct walk *walk, const struct segmap_linked_object *object)
 {
-	return segmap_layout_find(walk->layout, object->dynamic) < 0 &&
-	       page_window_at(walk->window, object->dynamic, object->dynamic) != PAGE_ABSENT;
+	return segmap_layout_find(walk->layout, object->dynamic) < 0;
 }
 
-static bool has_changed(const struct walk *walk)
+/* Whether the map has what the list has not, or the other way round. */
+static bool is_contradicted(const struct walk *walk)
 {
-	walk->window->start = walk->window->end = 0; /* to be read anew */
 	for (size_t i = 0; i < walk->layout->n_images; i++)
-		if (is_gone(walk, i))
+		if (is_unlisted(walk, i))
 			return true;
 	for (size_t i = 0; i < walk->evidence->n_linked; i++)
-		if (is_new(walk, &walk->evidence->linked[i]))
+		if (is_unmapped(walk, &walk->evidence->linked[i]))
 			return true;
 	return false;
+}
+
+/* Whether the file's pages of @vma are where they were in @now, a later map. */
+static bool is_still_there(const struct segmap_layout *now, const struct segmap_vma *vma)
+{
+	int64_t index = segmap_layout_find(now, vma->start);
+	const struct segmap_vma *there = index < 0 ? NULL : &now->vmas[index];
+
+	return there && vma->ino && there->ino == vma->ino &&
+	       there->dev_major == vma->dev_major && there->dev_minor == vma->dev_minor &&
+	       there->off + (vma->start - there->start) == vma->off;
+}
+
+/*
+ * What was unmapped since the map was read was taken from the list as well, and what was
+ * mapped since is in the list only: that is no contradiction. *@ret: whether @now shows such.
+ */
+static struct segmap_error *compare_maps(const struct walk *walk, const struct segmap_layout *now,
+					 bool *ret)
+{
+	const struct segmap_layout *layout = walk->layout;
+	scope_free bool *there = calloc(layout->n_images + 1, sizeof(*there));
+
+	if (!there)
+		return segmap_error_no_memory();
+	for (size_t i = 0; i < layout->n_vmas; i++)
+		if (layout->annotations[i].image >= 0 && is_still_there(now, &layout->vmas[i]))
+			there[layout->annotations[i].image] = true;
+	*ret = false;
+	for (size_t i = 0; i < layout->n_images && !*ret; i++)
+		*ret = !there[i] && is_unlisted(walk, i);
+	for (size_t i = 0; i < walk->evidence->n_linked && !*ret; i++)
+		*ret = is_unmapped(walk, &walk->evidence->linked[i]) &&
+		       segmap_layout_find(now, walk->evidence->linked[i].dynamic) >= 0;
+	return NULL;
+}
+
+/* *@ret: whether the map, read anew, has changed in what contradicts the list. */
+static struct segmap_error *has_changed(const struct walk *walk, bool *ret)
+{
+	scope_layout struct segmap_layout *now = NULL;
+	struct segmap_error *error;
+	int problem = 0;
+
+	*ret = false;
+	if (walk->evidence->maps < 0 || lseek(walk->evidence->maps, 0, SEEK_SET))
+		return NULL;
+	error = segmap_layout_new(&now);
+	if (!error)
+		error = maps_read(now, walk->evidence->maps, "maps", &problem);
+	if (error && error->code != SEGMAP_ERROR_NO_MEMORY) {
+		/* Its rows are of two moments. */
+		segmap_error_free(error);
+		*ret = true;
+		return NULL;
+	}
+	if (error || problem)
+		return error;
+	return compare_maps(walk, now, ret);
 }
 
 static void forget_list(struct walk *walk)
@@ -244,6 +286,37 @@ static struct segmap_error *read_lists_twice(struct walk *walk, uint64_t addr)
 	return read_lists(walk, addr);
 }
 
+/*
+ * A list that is not as the map is can be of a moment: glibc maps a library before it says that
+ * it is changing the list (elf/dl-load.c:_dl_map_object_from_fd). So both are read again,
+ * and each time after a longer pause, for whoever loads it can have to wait for
+ * a processor. What is out of order stays so; what comes and goes is elsewhere sooner or later.
+ */
+static struct segmap_error *confirm_list(struct walk *walk, uint64_t addr)
+{
+	enum { TIMES = 6, FIRST_PAUSE = 1000000 }; /* nanoseconds */
+	struct segmap_evidence *evidence = walk->evidence;
+	struct timespec pause = { .tv_nsec = FIRST_PAUSE };
+	struct segmap_error *error = NULL;
+
+	for (int i = 0; i < TIMES && !error && evidence->list == SEGMAP_LIST_READ &&
+			is_contradicted(walk);
+	     i++) {
+		bool changed;
+
+		nanosleep(&pause, NULL);
+		pause.tv_nsec *= 2;
+		error = has_changed(walk, &changed);
+		if (error || changed) {
+			evidence->list = SEGMAP_LIST_CHANGING;
+			break;
+		}
+		forget_list(walk);
+		error = read_lists_twice(walk, addr);
+	}
+	return error;
+}
+
 struct segmap_error *link_map_read(struct segmap_layout *layout, struct page_window *window)
 {
 	struct segmap_evidence *evidence = layout->evidence;
@@ -263,10 +336,10 @@ struct segmap_error *link_map_read(struct segmap_layout *layout, struct page_win
 			continue;
 		}
 		error = read_lists_twice(&walk, addr);
+		if (!error)
+			error = confirm_list(&walk, addr);
 		break;
 	}
-	if (!error && evidence->list == SEGMAP_LIST_READ && has_changed(&walk))
-		evidence->list = SEGMAP_LIST_CHANGING;
 	if (!error && evidence->list == SEGMAP_LIST_CHANGING)
 		error = segmap_layout_note(layout,
 					   "the dynamic linker is loading or unloading just "

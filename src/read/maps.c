@@ -6,6 +6,7 @@
 #include "model/layout.h"
 #include "model/vma.h"
 #include "read/smaps.h"
+#include <errno.h>
 #include <segmap/layout.h>
 #include <segmap/limits.h>
 #include <string.h>
@@ -321,4 +322,42 @@ struct segmap_error *segmap_layout_parse_maps(struct segmap_layout *layout, cons
 		*taken = size;
 	}
 	return maps_group(layout, GROUP_BY_INODE);
+}
+
+/*
+ * Page by page: with very many VMAs most of the time goes into memory, so the text is not kept.
+ */
+struct segmap_error *maps_read(struct segmap_layout *layout, int fd, const char *name,
+			       int *problem)
+{
+	size_t capacity = 65536, size = 0, taken;
+	scope_free char *text = malloc(capacity);
+
+	*problem = 0;
+	if (!text)
+		return segmap_error_no_memory();
+	for (;;) {
+		ssize_t got = read(fd, text + size, capacity - size);
+		struct segmap_error *error;
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0) {
+			*problem = errno;
+			return NULL;
+		}
+		size += (size_t)got;
+		error = segmap_layout_parse_maps(layout, name, text, size, got == 0, &taken);
+		if (error || got == 0)
+			return error;
+		size -= taken;
+		memmove(text, text + taken, size);
+		if (size == capacity) { /* one line, with a very long name */
+			char *moved = realloc(text, capacity *= 2);
+
+			if (!moved)
+				return segmap_error_no_memory();
+			text = moved;
+		}
+	}
 }

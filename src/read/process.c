@@ -6,6 +6,7 @@
 #include "read/backing.h"
 #include "read/bytes.h"
 #include "read/evidence.h"
+#include "read/maps.h"
 #include "read/query.h"
 #include <bsd/stdlib.h>
 #include <ctype.h>
@@ -94,46 +95,19 @@ static struct segmap_error *open_map(struct segmap_layout *layout, int dir, cons
 	return NULL;
 }
 
-/*
- * Read and parse the map page by page: with very many VMAs most of the time
- * goes into memory, so the text is not kept.
- */
 static struct segmap_error *read_maps(struct segmap_layout *layout, int dir, const char *name,
 				      unsigned int wanted)
 {
 	scope_close int fd = -1;
-	size_t capacity = 65536, size = 0, taken;
-	scope_free char *text = malloc(capacity);
-	struct segmap_error *error;
+	struct segmap_error *error = open_map(layout, dir, name, wanted, &fd);
+	int problem = 0;
 
-	if (!text)
-		return segmap_error_no_memory();
-	error = open_map(layout, dir, name, wanted, &fd);
+	if (!error)
+		error = maps_read(layout, fd, name, &problem);
 	if (error)
 		return error;
-	for (;;) {
-		ssize_t got = read(fd, text + size, capacity - size);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return read_error(errno, name, "read its map");
-		size += (size_t)got;
-		error = segmap_layout_parse_maps(layout, name, text, size, got == 0, &taken);
-		if (error)
-			return error;
-		if (got == 0)
-			break;
-		size -= taken;
-		memmove(text, text + taken, size);
-		if (size == capacity) { /* one line, with a very long name */
-			char *moved = realloc(text, capacity *= 2);
-
-			if (!moved)
-				return segmap_error_no_memory();
-			text = moved;
-		}
-	}
+	if (problem)
+		return read_error(problem, name, "read its map");
 	return layout->n_vmas ? NULL : explain_empty_map(dir, name);
 }
 

@@ -1,6 +1,7 @@
 /* src/read/query.c - asking the kernel for single VMAs: the ioctl PROCMAP_QUERY. */
 #include "read/query.h"
 #include "base/scope.h"
+#include "model/layout.h"
 #include "read/backing.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -311,16 +312,11 @@ static void ask_image(struct query *query, const struct segmap_vma *vma,
 		query->give_up = true;
 }
 
-static void scope_layout_free(struct segmap_layout **layout)
-{
-	segmap_layout_free(*layout);
-}
-
 /* Open and parse the files of what was found so far, and ask for the images they are. */
 static struct segmap_error *ask_images(struct query *query, int process_dir, uint64_t page_size,
 				       struct segmap_files *files)
 {
-	__attribute__((cleanup(scope_layout_free))) struct segmap_layout *layout = NULL;
+	scope_layout struct segmap_layout *layout = NULL;
 	struct segmap_error *error = segmap_layout_new(&layout);
 
 	if (error)

@@ -263,16 +263,11 @@ static struct segmap_error *open_files(struct segmap_layout *layout, struct sysr
 	return judge_paths(layout, sysroot, &found);
 }
 
-static void scope_layout_free(struct segmap_layout **layout)
-{
-	segmap_layout_free(*layout);
-}
-
 struct segmap_error *segmap_maps_open(const char *path, const struct segmap_elsewhere *elsewhere,
 				      struct segmap_files *files, struct segmap_layout **ret)
 {
 	bool is_stdin = strcmp(path, "-") == 0;
-	__attribute__((cleanup(scope_layout_free))) struct segmap_layout *layout = NULL;
+	scope_layout struct segmap_layout *layout = NULL;
 	__attribute__((cleanup(sysroot_close))) struct sysroot sysroot = {
 		.ladder = { .map_files = -1, .root = -1, .exe = -1 },
 	};

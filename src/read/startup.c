@@ -38,20 +38,6 @@ static int open_of(pid_t pid, const char *name)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* A number of the size of a word of the program. */
-static uint64_t word_at(const unsigned char *bytes, bool is_64)
-{
-	uint64_t wide;
-	uint32_t narrow;
-
-	if (is_64) {
-		memcpy(&wide, bytes, sizeof(wide));
-		return wide;
-	}
-	memcpy(&narrow, bytes, sizeof(narrow));
-	return narrow;
-}
-
 /* One program header in the form of the 64-bit ones. */
 static Elf64_Phdr phdr_at(const unsigned char *bytes, bool is_64)
 {
@@ -211,7 +197,7 @@ static bool read_word(pid_t pid, const struct startup *startup, uint64_t addr, u
 
 	if (!trace_read(pid, addr, bytes, startup->is_64 ? 8 : 4))
 		return false;
-	*ret = word_at(bytes, startup->is_64);
+	*ret = bytes_word(bytes, startup->is_64 ? 8 : 4, false);
 	return true;
 }
 

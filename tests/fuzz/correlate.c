@@ -175,7 +175,7 @@ static void take_memory(struct fuzz_input *input, struct segmap_layout *layout)
 	layout->evidence = evidence;
 	evidence->mem = fuzz_file("", 0);
 	evidence->pagemap = fuzz_file("", 0);
-	evidence->listing = -1;
+	evidence->maps = evidence->listing = -1;
 	while (part && part->size - used > HEAD) {
 		uint64_t start = number_at(part->bytes + used, 8) % highest;
 		size_t size = number_at(part->bytes + used + 8, 4) % LONGEST;

@@ -109,6 +109,16 @@ def library_loaded_without_the_linker_is_found():
 
 
 @segtest.claim
+def library_that_nobody_has_touched_yet_is_found_and_hides_no_other():
+    with workspace() as directory:
+        path = library(directory + "/libapple.so")
+        with situation("by-hand-untouched", path) as running:
+            document = audit(running.pid)
+            assert image_of(document, only(document, "image-unlisted")) == path
+            assert document["notes"] == [], document["notes"]
+
+
+@segtest.claim
 def library_in_a_namespace_of_its_own_is_listed():
     with workspace() as directory:
         with situation("loaded-twice", library(directory + "/libapple.so")) as running:

@@ -892,7 +892,8 @@ static bool read_elf(int fd, off_t at, Ehdr *ehdr, Phdr *phdrs, size_t max)
 	return pread(fd, phdrs, size, at + ehdr->e_phoff) == (ssize_t)size;
 }
 
-static uintptr_t load_by_hand(int fd, off_t at)
+/* Without @touch no byte of it is read or written, so that no page of it is in memory. */
+static uintptr_t load_by_hand(int fd, off_t at, bool touch)
 {
 	Phdr phdrs[64];
 	Ehdr ehdr;
@@ -908,7 +909,10 @@ static uintptr_t load_by_hand(int fd, off_t at)
 		if (page_up(phdrs[i].p_vaddr + phdrs[i].p_memsz) > high)
 			high = page_up(phdrs[i].p_vaddr + phdrs[i].p_memsz);
 	}
-	bias = (uintptr_t)map(0, high - low, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) - low;
+	/* A page more, so that its .bss and other memory do not become one VMA. */
+	bias = (uintptr_t)map(0, high - low + (touch ? 0 : page_size), PROT_NONE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) -
+	       low;
 	for (size_t i = 0; i < ehdr.e_phnum; i++) {
 		const Phdr *phdr = &phdrs[i];
 		uintptr_t start = page_down(bias + phdr->p_vaddr);
@@ -922,7 +926,7 @@ static uintptr_t load_by_hand(int fd, off_t at)
 			continue;
 		map(start, page_up(file_end) - start, prot, MAP_PRIVATE | MAP_FIXED, fd,
 		    at + page_down(phdr->p_offset));
-		if (phdr->p_memsz > phdr->p_filesz && prot & PROT_WRITE)
+		if (touch && phdr->p_memsz > phdr->p_filesz && prot & PROT_WRITE)
 			memset((void *)file_end, 0, page_up(file_end) - file_end);
 		if (end > page_up(file_end))
 			map(page_up(file_end), end - page_up(file_end), prot,
@@ -943,8 +947,17 @@ static void by_hand(int argc, char **argv)
 		char key[64];
 
 		snprintf(key, sizeof(key), "bias_%d", i - 1);
-		say_address(key, load_by_hand(fd, atol(argv[i])));
+		say_address(key, load_by_hand(fd, atol(argv[i]), true));
 	}
+	close(fd);
+}
+
+static void by_hand_untouched(int argc, char **argv)
+{
+	int fd = open_file(argv[0], O_RDONLY);
+
+	(void)argc;
+	say_address("bias", load_by_hand(fd, 0, false));
 	close(fd);
 }
 
@@ -1260,6 +1273,8 @@ static const struct situation {
 	{ "touched-bss", "", "pages of its .bss were read, written to, given to swap", touched_bss },
 	{ "reserved", "GIB MIB", "GIB of address space, MIB of it in memory", reserved },
 	{ "bss-merged", "LIB", "LIB's .bss and other memory are one VMA", bss_merged },
+	{ "by-hand-untouched", "FILE",
+	  "as by-hand, at offset 0; no page of it is in memory; \"bias\"", by_hand_untouched },
 	{ "by-hand", "FILE [OFFSET]...",
 	  "ELF files in FILE are loaded without ld.so; \"bias_0\", \"bias_1\"...", by_hand },
 

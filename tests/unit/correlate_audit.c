@@ -298,7 +298,7 @@ static struct segmap_evidence *give_evidence(struct segmap_layout *layout)
 	struct segmap_evidence *evidence = calloc(1, sizeof(*evidence));
 
 	ck_assert_ptr_nonnull(evidence);
-	evidence->mem = evidence->pagemap = evidence->listing = -1;
+	evidence->mem = evidence->pagemap = evidence->maps = evidence->listing = -1;
 	evidence->compared = true;
 	layout->evidence = evidence;
 	return evidence;
