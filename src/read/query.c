@@ -28,23 +28,29 @@ enum {
 	QUERY_EXECUTABLE = 4,
 	QUERY_SHARED = 8,
 	QUERY_OR_NEXT = 16, /* where no VMA covers the address, the next one */
+	QUERY_OF_FILE = 32, /* VMAs of files alone */
 };
 
 enum {
 	MOST_VMAS = 4096,     /* an image in more parts is looked at in the whole map */
 	MOST_NEIGHBOURS = 64, /* anonymous VMAs passed on the way to the file they could be of */
+	MOST_QUESTIONS = 4096, /* by then it would have been quicker to read the whole map */
 };
 
 struct found_vma {
 	uint64_t start, end, off, inode;
 	uint32_t flags, dev_major, dev_minor;
 	char *name; /* owned; as maps shows it */
+	bool asked; /* for its own sake: it has an address in it, or is the neighbour of one */
+	bool of_image; /* in the range of an image that was found */
 };
 
 struct query {
 	int maps;
 	struct found_vma *vmas; /* in the order found */
 	size_t n, capacity;
+	size_t n_questions;
+	uint64_t image_start, image_end; /* range of the last image that was asked for; 0, 0: none */
 	bool give_up;		/* only the whole map will do */
 	bool failed;		/* no memory */
 	char name[PATH_MAX];	/* by the kernel; cleared once: valgrind does not know that */
@@ -87,20 +93,21 @@ static size_t find_start(const struct query *query, uint64_t start)
 }
 
 /*
- * Ask for the VMA at @addr, or with @or_next for the one behind it. It is kept, and
+ * Ask for the VMA at @addr, or by @flags for the one behind it. It is kept, and
  * *@ret is its index; false if there is none, or no answer.
  */
-static bool ask(struct query *query, uint64_t addr, bool or_next, size_t *ret)
+static bool ask(struct query *query, uint64_t addr, uint64_t flags, size_t *ret)
 {
 	struct procmap_query_arguments arguments = {
 		.size = sizeof(arguments),
-		.flags = or_next ? QUERY_OR_NEXT : 0,
+		.flags = flags,
 		.addr = addr,
 		.name_size = sizeof(query->name),
 		.name_addr = (uintptr_t)query->name,
 	};
 	struct found_vma *vma;
 
+	query->give_up |= query->n_questions++ == MOST_QUESTIONS;
 	if (query->give_up || query->failed)
 		return false;
 	if (ioctl(query->maps, PROCMAP_QUERY_IOCTL, &arguments)) {
@@ -136,12 +143,28 @@ static bool ask(struct query *query, uint64_t addr, bool or_next, size_t *ret)
 	return true;
 }
 
-/* Keep what lies in [start, end). */
+/* Keep what lies in [start, end), an image's range: each of its VMAs leads to the same. */
 static void ask_range(struct query *query, uint64_t start, uint64_t end)
 {
 	size_t index;
 
-	while (start < end && ask(query, start, true, &index) && query->vmas[index].start < end)
+	if (start == query->image_start && end == query->image_end)
+		return;
+	query->image_start = start;
+	query->image_end = end;
+	while (start < end && ask(query, start, QUERY_OR_NEXT, &index) &&
+	       query->vmas[index].start < end) {
+		query->vmas[index].of_image = true;
+		start = query->vmas[index].end;
+	}
+}
+
+/* Keep all that is of files. */
+static void ask_files(struct query *query)
+{
+	size_t index;
+
+	for (uint64_t start = 0; ask(query, start, QUERY_OR_NEXT | QUERY_OF_FILE, &index);)
 		start = query->vmas[index].end;
 }
 
@@ -157,7 +180,7 @@ static void ask_before(struct query *query, uint64_t addr)
 	while (low < high) {
 		uint64_t middle = low + (high - low) / 2;
 
-		if (ask(query, middle, true, &index) && query->vmas[index].start < addr)
+		if (ask(query, middle, QUERY_OR_NEXT, &index) && query->vmas[index].start < addr)
 			low = query->vmas[index].end;
 		else
 			high = middle;
@@ -168,17 +191,19 @@ static void ask_before(struct query *query, uint64_t addr)
 
 /*
  * Anonymous memory can be an image's: its .bss, or what has replaced its pages.
- * Then the image's file is mapped beside it, without a hole.
+ * Then the image's file is mostly mapped beside it, without a hole.
  */
 static void ask_beside(struct query *query, size_t index)
 {
 	size_t at = index;
 
+	query->vmas[index].asked = true;
+
 	for (int i = 0; i < MOST_NEIGHBOURS && !query->vmas[at].inode && query->vmas[at].start; i++)
-		if (!ask(query, query->vmas[at].start - 1, false, &at))
+		if (!ask(query, query->vmas[at].start - 1, 0, &at))
 			break;
 	for (at = index; !query->vmas[at].inode;)
-		if (!ask(query, query->vmas[at].end, false, &at) || at == index ||
+		if (!ask(query, query->vmas[at].end, 0, &at) || at == index ||
 		    query->vmas[at].start > query->vmas[index].end + MOST_NEIGHBOURS * 4096)
 			break;
 }
@@ -188,7 +213,7 @@ static void ask_address(struct query *query, uint64_t addr)
 {
 	size_t index;
 
-	if (ask(query, addr, false, &index)) {
+	if (ask(query, addr, 0, &index)) {
 		ask_beside(query, index);
 		return;
 	}
@@ -197,7 +222,7 @@ static void ask_address(struct query *query, uint64_t addr)
 		query->give_up = true;
 		return;
 	}
-	if (ask(query, addr, true, &index))
+	if (ask(query, addr, QUERY_OR_NEXT, &index))
 		ask_beside(query, index);
 	else
 		query->give_up = true; /* behind it there could be [vsyscall] */
@@ -251,7 +276,7 @@ static bool is_in_place(struct query *query, const struct segmap_vma *vma,
 	const struct found_vma *there;
 	size_t index;
 
-	if (!ask(query, addr, false, &index))
+	if (!ask(query, addr, 0, &index))
 		return false;
 	there = &query->vmas[index];
 	return there->inode == vma->ino && there->dev_minor == vma->dev_minor &&
@@ -270,7 +295,7 @@ static bool try_load(struct query *query, const struct segmap_vma *vma,
 	bool alone = true, confirmed = false;
 
 	bias = vma->start - (load->map_start + into);
-	for (size_t i = 0; i < elf->n_segments; i++) {
+	for (size_t i = 0; i < elf->n_segments && !query->give_up; i++) {
 		const struct segmap_segment *other = &elf->segments[i];
 
 		if (other->type != SEGMAP_SEGMENT_LOAD || !other->mappable)
@@ -297,7 +322,7 @@ static void ask_image(struct query *query, const struct segmap_vma *vma,
 	for (size_t i = 0; i < file->n_elfs; i++) {
 		const struct segmap_elf *elf = file->elfs[i];
 
-		for (size_t j = 0; j < elf->n_segments; j++) {
+		for (size_t j = 0; j < elf->n_segments && !query->give_up; j++) {
 			const struct segmap_segment *load = &elf->segments[j];
 
 			if (load->type != SEGMAP_SEGMENT_LOAD || !load->mappable ||
@@ -339,6 +364,22 @@ static struct segmap_error *ask_images(struct query *query, int process_dir, uin
 	return NULL;
 }
 
+/*
+ * Whether there is anonymous memory that was asked for and that no image was found for. It can
+ * be the .bss of one whose file is far away: a PT_LOAD of its own, or cut in very many VMAs.
+ */
+static bool is_unexplained(const struct query *query)
+{
+	for (size_t i = 0; i < query->n; i++) {
+		const struct found_vma *vma = &query->vmas[i];
+
+		if (vma->asked && !vma->of_image && !vma->inode &&
+		    (!vma->name[0] || strncmp(vma->name, "[anon:", strlen("[anon:")) == 0))
+			return true;
+	}
+	return false;
+}
+
 struct segmap_error *query_vmas(struct segmap_layout *layout, int process_dir,
 				const uint64_t *addrs, size_t n, struct segmap_files *files,
 				bool *ret)
@@ -357,6 +398,10 @@ struct segmap_error *query_vmas(struct segmap_layout *layout, int process_dir,
 	if (query.give_up || !query.n)
 		return NULL;
 	error = ask_images(&query, process_dir, layout->page_size, files);
+	if (!error && is_unexplained(&query)) {
+		ask_files(&query);
+		error = ask_images(&query, process_dir, layout->page_size, files);
+	}
 	if (error)
 		return error;
 	if (query.failed)

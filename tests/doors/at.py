@@ -150,6 +150,36 @@ def one_address_is_answered_as_all_are(variant):
             assert sight(single, single["answers"][0]) == sight(whole, answer), (question, answer)
 
 
+FAR_BSS = """#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+char big[1000 << 12] __attribute__((aligned(4096)));
+int main(int count, char **arguments) { (void)arguments; big[900 << 12] = 1;
+    for (int i = 0; count > 1 && i < 1000; i += 2) mprotect(big + (i << 12), 4096, PROT_READ);
+    printf("%p\\n", (void *)(big + (900 << 12) + 8)); fflush(stdout); pause(); return 0; }
+"""
+
+
+@segtest.parameters("its own PT_LOAD", "cut by mprotect")
+def bss_far_from_its_file_is_found(how):
+    """No file is beside that memory, nor beside its next 64 neighbours."""
+    own = how == "its own PT_LOAD"
+    with workspace() as directory:
+        path = compiled(directory + "/far", "-no-pie", *(["-Wl,--section-start=.bss=0x8000000"] if own else []),
+                        source=FAR_BSS)
+        with subprocess.Popen([path] if own else [path, "x"], stdout=subprocess.PIPE) as process:
+            try:
+                question = process.stdout.readline().decode().strip()
+                single = segtest.document("--at", question, process.pid)
+                whole = segtest.document("--at", question, "--at", "main", process.pid)
+                assert whole["answers"][0]["symbol"] == "big", whole["answers"][0]
+                assert sight(single, single["answers"][0]) == sight(whole, whole["answers"][0]), single
+                if own:  # it is the neighbour of what is not mapped, too
+                    assert one("0x7ffffff", process.pid)["after"].startswith("1 byte below far")
+            finally:
+                process.kill()
+
+
 @segtest.claim
 def answers_are_what_the_whole_document_says():
     with zoo_running("gcc-library") as process:

@@ -312,6 +312,28 @@ def mapping(path, length):
         yield process.pid
 
 
+@segtest.claim
+def so_many_vmas_are_asked_for_and_then_the_map_is_read():
+    """Any of the PT_LOADs can be what is mapped, and where the others would be then has to be asked."""
+    strace = segtest.which("strace")
+    with files() as directory:
+        made = Files(directory)
+        loads = b"".join(phdr(PT_LOAD, 0, i << 14, 4096) for i in range(1100))
+        path = made.make("file", (0, ehdr(1100) + loads))
+        with mapping(path, 4096) as pid:
+            (start,) = (row[0] for row in segtest.maps(pid) if row[6] == os.fsencode(path))
+            counts = os.path.join(directory, "counts")
+            result = subprocess.run([strace, "-f", "-c", "-e", "trace=ioctl", "-o", counts, segtest.SEGMAP, "--at",
+                                     f"{start:#x}", str(pid)], capture_output=True, text=True, check=False, timeout=120,
+                                    env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
+            if "ptrace" in result.stderr:
+                raise segtest.Skip("needs ptrace")
+            assert result.returncode == 0, result.stderr[-300:]
+            with open(counts, encoding="ascii") as file:
+                calls = [int(line.split()[3]) for line in file if line.rstrip().endswith(" ioctl")]
+            assert sum(calls) < 5000, calls
+
+
 @segtest.parameters(48, 128)
 def audit_looks_at_so_many_pages(gib):
     with files() as directory:
