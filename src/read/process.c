@@ -278,7 +278,6 @@ static int read_stack_pointer(int tasks, const char *tid, uint64_t *ret)
  */
 static struct segmap_error *read_threads(struct segmap_layout *layout, int dir)
 {
-	enum { MOST_THREADS = 4096 };
 	int tasks = openat(dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	scope_closedir DIR *list = tasks < 0 ? NULL : fdopendir(tasks);
 	size_t capacity = 0;
@@ -291,12 +290,17 @@ static struct segmap_error *read_threads(struct segmap_layout *layout, int dir)
 			close(tasks);
 		return no_memory ? segmap_error_no_memory() : NULL;
 	}
-	while ((entry = readdir(list)) && layout->n_threads < MOST_THREADS) {
+	while ((entry = readdir(list))) {
 		struct segmap_thread thread = { .tid = atoi(entry->d_name) };
 		int problem;
 
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
+		if (layout->n_threads == SEGMAP_MAX_THREADS)
+			return segmap_layout_note(layout,
+						  "it has more than %d threads: the stacks of the "
+						  "others have no names",
+						  SEGMAP_MAX_THREADS);
 		problem = read_stack_pointer(tasks, entry->d_name, &thread.sp);
 		if (problem == EPERM || problem == EACCES)
 			break;

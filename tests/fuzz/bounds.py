@@ -312,6 +312,31 @@ def mapping(path, length):
         yield process.pid
 
 
+THREADS = """
+import sys, threading, time
+threading.stack_size(65536)
+try:
+    for _ in range(int(sys.argv[1]) - 1):
+        threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+    print("ready", flush=True)
+except RuntimeError:
+    print("refused", flush=True)
+time.sleep(600)
+"""
+
+
+@segtest.parameters(4096, 4097)
+def stacks_of_so_many_threads_have_names_and_of_no_more(count):
+    with subprocess.Popen([sys.executable, "-c", THREADS, str(count)], stdout=subprocess.PIPE) as process:
+        try:
+            if process.stdout.readline() != b"ready\n":
+                raise segtest.Skip(f"needs {count} threads")
+            result = run(process.pid, status=0)
+            assert ("more than 4096 threads" in result.text + result.error_text) == (count > 4096), result.error_text
+        finally:
+            process.kill()
+
+
 @segtest.claim
 def so_many_vmas_are_asked_for_and_then_the_map_is_read():
     """Any of the PT_LOADs can be what is mapped, and where the others would be then has to be asked."""
