@@ -240,18 +240,21 @@ static void add_drift(struct auditing *auditing, const struct drift *drift)
 }
 
 /*
- * What lies between the segments of a library was mapped together with the first of them. glibc
+ * What lies between the segments of a library was mapped together with the lowest of them. glibc
  * takes all rights away there (elf/dl-map-segments.h:_dl_map_segments), musl leaves it so
  * (ldso/dynlink.c:map_library); where it is not known which of them has loaded it, both are right.
  */
 static int16_t gap_prot(const struct auditing *auditing, const struct segmap_elf *elf, int actual)
 {
+	const struct segmap_segment *lowest = NULL;
+
 	if (auditing->is_glibc || actual == PROT_NONE)
 		return PROT_NONE;
 	for (size_t i = 0; i < elf->n_segments; i++)
-		if (elf->segments[i].type == SEGMAP_SEGMENT_LOAD && elf->segments[i].mappable)
-			return (int16_t)prot_implied(auditing->layout, elf->segments[i].prot);
-	return PROT_NONE;
+		if (elf->segments[i].type == SEGMAP_SEGMENT_LOAD && elf->segments[i].mappable &&
+		    (!lowest || elf->segments[i].vaddr < lowest->vaddr))
+			lowest = &elf->segments[i];
+	return lowest ? (int16_t)prot_implied(auditing->layout, lowest->prot) : PROT_NONE;
 }
 
 /* The permissions that @piece should have in VMA @vma; SEGMAP_NO_PROT: others say nothing. */
