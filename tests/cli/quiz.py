@@ -134,7 +134,7 @@ def the_same_seed_asks_the_same_and_others_do_not():
     assert texts == [quiz("big-bss", f"--seed={seed}", "-q") for seed in range(10)]
     bodies = {text[text.index("\n1. "):] for text in texts}
     assert len(bodies) > 7, len(bodies)
-    assert all("\n1. How many rows of the map will show the file big-bss" in text for text in texts)
+    assert all("\n1. How many rows of /proc/PID/maps will show the file big-bss" in text for text in texts)
 
 
 @segtest.claim
