@@ -40,8 +40,9 @@ if os.environ.get("SEGMAP_TEST_VALGRIND"):
     os.environ.setdefault("SEGMAP_PROGRAM", SEGMAP)
     SEGMAP = os.environ["SEGMAP"] = os.path.join(SOURCE, "tests", "support", "under-valgrind")
 
-# A shell has what it starts in the background ignore these, which what is started here would inherit.
-for _signal in (signal.SIGINT, signal.SIGQUIT):
+# A shell has what it starts in the background ignore these, and nohup the last; what is started here would
+# inherit that.
+for _signal in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
     if signal.getsignal(_signal) == signal.SIG_IGN:
         signal.signal(_signal, signal.SIG_DFL)
 
