@@ -376,6 +376,41 @@ def nothing_of_it_is_left():
             assert len(found) == count and all(gone(pid) for pid in found), (what, found)
 
 
+# In a pid namespace of its own: somebody else gets the number of a thread that has executed a program.
+REUSE = """
+mkfifo gate
+"$SEGMAP" --explain --verify "$BEFORE_ENTRY" >/dev/null 2>&1 &
+verifies=$!
+until [ -s pids ] && [ "$(wc -l <pids)" = 2 ]; do sleep 0.05; done
+thread=$(tail -n 1 pids)
+for try in 1 2 3 4 5; do
+    while [ -d /proc/$thread ]; do sleep 0.05; done
+    echo $((thread - 1)) >/proc/sys/kernel/ns_last_pid || exit 77
+    sleep 600 &
+    [ $! = $thread ] && break
+done
+[ $! = $thread ] || exit 77
+: >gate
+wait $verifies
+kill -0 $thread
+"""
+
+
+@segtest.claim
+def number_of_a_thread_that_is_gone_is_nobody_s_to_kill():
+    need_before_entry()
+    segtest.need_root()
+    with tempfile.TemporaryDirectory() as directory:
+        result = subprocess.run(
+            [segtest.which("unshare"), "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", REUSE],
+            cwd=directory, check=False, timeout=120, capture_output=True,
+            env=dict(os.environ, DO="fork-thread", PIDS=os.path.join(directory, "pids"),
+                     GATE=os.path.join(directory, "gate"), SEGMAP=segtest.SEGMAP, BEFORE_ENTRY=BEFORE_ENTRY))
+        if result.returncode == 77 or b"unshare" in result.stderr:
+            raise segtest.Skip("needs a pid namespace in which the next number can be chosen")
+        assert result.returncode == 0, result
+
+
 @segtest.claim
 def nothing_outlives_segmap_however_it_ends():
     need_before_entry()
