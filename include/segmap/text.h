@@ -65,9 +65,10 @@ SEGMAP_API void segmap_text_append_decimal(struct segmap_text *text, uint64_t va
 SEGMAP_API void segmap_text_append_safe(struct segmap_text *text, const char *bytes, size_t size);
 
 /*
- * Have segmap_text_append_safe() escape every letter beyond ASCII, too, or let them stay, as it does
- * at first: a terminal with another character set than UTF-8 can take their bytes for controls. This is
- * one setting for all threads. Returns what it was.
+ * Have segmap_text_append_safe() escape every letter beyond ASCII, too, or let
+ * them stay, as it does at first: a terminal with another character set than
+ * UTF-8 can take their bytes for controls. This is one setting for all threads.
+ * Returns what it was.
  */
 SEGMAP_API bool segmap_text_escape_letters(bool escape);
 

@@ -39,7 +39,10 @@ static char *directory_of(const char *path)
 	return directory;
 }
 
-/* Whether the symbolic link @path is one of /proc's: it leads to an open file, whatever its text says. */
+/*
+ * Whether the symbolic link @path is one of /proc's: it leads to an open file,
+ * whatever its text says.
+ */
 static bool is_of_proc(const char *path)
 {
 	char *directory = directory_of(path);
@@ -51,7 +54,10 @@ static bool is_of_proc(const char *path)
 	return is_it;
 }
 
-/* Follow symbolic links at the end of @path, also to a file that is not there yet, but none of /proc's. */
+/*
+ * Follow symbolic links at the end of @path, also to a file that is not there
+ * yet, but none of /proc's.
+ */
 static char *follow_links(const char *path, bool *ret_is_of_proc)
 {
 	char *at = strdup(path);

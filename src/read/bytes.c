@@ -264,7 +264,8 @@ int64_t bytes_read_file_memory(const struct bytes *bytes, void *buffer, size_t s
 			break;
 		step = min_u64(memory->page_size - addr % memory->page_size, range->end - at);
 		step = min_u64(step, size - got);
-		n = fd_read(memory->mem->fd, (char *)buffer + got, step, range->at + (at - range->off));
+		n = fd_read(memory->mem->fd, (char *)buffer + got, step,
+			    range->at + (at - range->off));
 		if (n < 0)
 			return n;
 		if ((uint64_t)n < step)

@@ -65,8 +65,9 @@ struct file_memory *file_memory_open(int process_dir, const struct segmap_vma *v
 
 /*
  * The same for a core dump, open as @mem, of which this takes a user: room for @most
- * ranges. NULL if there is no memory, or @mem is NULL. file_memory_add() adds one: @size bytes at @off of the file,
- * which are at @addr of the process and at @at of the dump. file_memory_sort() comes
+ * ranges. NULL if there is no memory, or @mem is NULL. file_memory_add() adds one:
+ * @size bytes at @off of the file, which are at @addr of the process and at @at of
+ * the dump. file_memory_sort() comes
  * behind the last of them, before anything is read: a file can be mapped very often.
  * Where ranges overlap, the one that begins first has the bytes, and of those that begin
  * alike the one with the lowest address.

@@ -559,8 +559,8 @@ static enum happening go_on(struct segmap_launch *launch)
 		if (tid < 0 && errno == EINTR)
 			continue;
 		if (tid < 0) {
-			/* The kernel lets go of the main thread without an event where another one, which is
-			 * not traced, executes a program (Linux fs/exec.c:de_thread). */
+			/* The kernel lets go of the main thread without an event where another
+			 * one, not traced, executes a program (Linux fs/exec.c:de_thread). */
 			launch->pid = launch->stopped = 0;
 			launch->state = SEGMAP_RUN_REPLACED;
 			return HAPPENING_ENDED;

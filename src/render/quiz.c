@@ -294,7 +294,8 @@ static void make_rows_with_linker(struct making *making)
 	making->question->number = own + others;
 	say(making->text, "Its interpreter is ");
 	say_safe(making->text, segmap_layout_image_path(entry, linker));
-	say(making->text, ". How many rows of /proc/PID/maps show one of these two files at the entry point?");
+	say(making->text,
+	    ". How many rows of /proc/PID/maps show one of these two files at the entry point?");
 	say_image_name(making->explanation, entry, 0);
 	say(making->explanation, " has %" PRIu64 ", ", own);
 	say_image_name(making->explanation, entry, linker);
