@@ -3,8 +3,6 @@
 #define BASE_SCOPE_H
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <segmap/error.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -54,23 +52,6 @@ static inline int return_fd(int *fd)
 
 	*fd = -1;
 	return leaving;
-}
-
-/*
- * A descriptor for the same that is in no standard stream's place, where that is closed;
- * @fd is closed if it is another. -1 with errno, and for -1.
- */
-static inline int fd_above_streams(int fd)
-{
-	int above, problem;
-
-	if (fd < 0 || fd > 2)
-		return fd;
-	above = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	problem = errno;
-	close(fd);
-	errno = problem;
-	return above;
 }
 
 /*

@@ -1,6 +1,7 @@
 /* src/correlate/audit_memory.c - permissions that no file calls for, and executable memory. */
 #include "correlate/audit.h"
 #include "correlate/bias.h"
+#include "model/elf.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -246,15 +247,11 @@ static void add_drift(struct auditing *auditing, const struct drift *drift)
  */
 static int16_t gap_prot(const struct auditing *auditing, const struct segmap_elf *elf, int actual)
 {
-	const struct segmap_segment *lowest = NULL;
+	uint32_t lowest = elf_lowest_load(elf);
 
-	if (auditing->is_glibc || actual == PROT_NONE)
+	if (auditing->is_glibc || actual == PROT_NONE || lowest == UINT32_MAX)
 		return PROT_NONE;
-	for (size_t i = 0; i < elf->n_segments; i++)
-		if (elf->segments[i].type == SEGMAP_SEGMENT_LOAD && elf->segments[i].mappable &&
-		    (!lowest || elf->segments[i].vaddr < lowest->vaddr))
-			lowest = &elf->segments[i];
-	return lowest ? (int16_t)prot_implied(auditing->layout, lowest->prot) : PROT_NONE;
+	return (int16_t)prot_implied(auditing->layout, elf->segments[lowest].prot);
 }
 
 /* The permissions that @piece should have in VMA @vma; SEGMAP_NO_PROT: others say nothing. */

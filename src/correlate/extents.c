@@ -1,5 +1,6 @@
 /* src/correlate/extents.c - which PT_LOAD each page of an ELF object belongs to. */
 #include "correlate/extents.h"
+#include "model/elf.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +52,12 @@ static void lay_over(struct extents *extents, struct extent fresh)
 
 bool extents_make(const struct segmap_elf *elf, struct extents *ret)
 {
-	struct extents extents = { .elf = elf, .first_load = UINT32_MAX, .relro = -1 };
+	struct extents extents = {
+		.elf = elf,
+		.first_load = UINT32_MAX,
+		.lowest_load = elf_lowest_load(elf),
+		.relro = -1,
+	};
 
 	/* A PT_LOAD lays down two extents, and each of them can cut one in two. */
 	extents.array = reallocarray(NULL, 4 * elf->n_segments + 1, sizeof(*extents.array));
@@ -65,9 +71,7 @@ bool extents_make(const struct segmap_elf *elf, struct extents *ret)
 		if (segment->type != SEGMAP_SEGMENT_LOAD || !segment->mappable)
 			continue;
 		if (extents.first_load == UINT32_MAX)
-			extents.first_load = extents.lowest_load = i;
-		if (segment->vaddr < elf->segments[extents.lowest_load].vaddr)
-			extents.lowest_load = i;
+			extents.first_load = i;
 		lay_over(&extents, (struct extent){ segment->map_start, segment->file_end, i,
 						    true });
 		lay_over(&extents, (struct extent){ segment->file_end, segment->mem_end, i,

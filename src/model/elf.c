@@ -366,6 +366,17 @@ bool elf_machine_find(const char *name, unsigned int *ret)
 	return false;
 }
 
+uint32_t elf_lowest_load(const struct segmap_elf *elf)
+{
+	uint32_t lowest = UINT32_MAX;
+
+	for (uint32_t i = 0; i < elf->n_segments; i++)
+		if (elf->segments[i].type == SEGMAP_SEGMENT_LOAD && elf->segments[i].mappable &&
+		    (lowest == UINT32_MAX || elf->segments[i].vaddr < elf->segments[lowest].vaddr))
+			lowest = i;
+	return lowest;
+}
+
 bool elf_off_of_vaddr(const struct segmap_elf *elf, uint64_t vaddr, uint64_t *ret)
 {
 	for (size_t i = 0; i < elf->n_segments; i++) {

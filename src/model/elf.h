@@ -17,6 +17,9 @@ bool elf_label(struct segmap_elf *elf, const struct elf_headers *headers);
 /* The offset of the byte at @vaddr, by the PT_LOAD that holds it; false if none does. */
 bool elf_off_of_vaddr(const struct segmap_elf *elf, uint64_t vaddr, uint64_t *ret);
 
+/* The index of the PT_LOAD with the lowest p_vaddr of those that can be mapped; UINT32_MAX: none. */
+uint32_t elf_lowest_load(const struct segmap_elf *elf);
+
 /* The machine that segmap_machine_name() calls @name; false if there is none. */
 bool elf_machine_find(const char *name, unsigned int *ret);
 

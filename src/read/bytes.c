@@ -6,6 +6,19 @@
 #include <fcntl.h>
 #include <string.h>
 
+int fd_above_streams(int fd)
+{
+	int above, problem;
+
+	if (fd < 0 || fd > 2)
+		return fd;
+	above = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	problem = errno;
+	close(fd);
+	errno = problem;
+	return above;
+}
+
 int64_t fd_read(int fd, void *buffer, size_t size, uint64_t off)
 {
 	size_t got = 0;

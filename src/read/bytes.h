@@ -5,6 +5,12 @@
 #include "model/bytes.h"
 #include <segmap/vma.h>
 
+/*
+ * A descriptor for the same that is in no standard stream's place, where that is closed;
+ * @fd is closed if it is another. -1 with errno, and for -1.
+ */
+int fd_above_streams(int fd);
+
 /* pread() until @size bytes have come or there are no more; or a negative errno value. */
 int64_t fd_read(int fd, void *buffer, size_t size, uint64_t off);
 

@@ -1,6 +1,7 @@
 /* src/read/run.c - running a program under ptrace, to a defined moment of its life. */
 #include <segmap/run.h>
 #include "base/scope.h"
+#include "read/bytes.h"
 #include "read/startup.h"
 #include "read/trace.h"
 #include <errno.h>
