@@ -65,7 +65,10 @@ enum segmap_reason {
 	SEGMAP_REASON_RELRO,
 	/* What a writable segment does not use of a page becomes heap: p_vaddr, p_memsz. */
 	SEGMAP_REASON_DONATED,
-	/* Room for the stack: bytes beyond the arguments, and 1 if PT_GNU_STACK decided on prot. */
+	/*
+	 * Room for the stack: bytes beyond the arguments, 1 if PT_GNU_STACK decided on prot, and
+	 * RLIMIT_STACK if that leaves less room.
+	 */
 	SEGMAP_REASON_STACK,
 	/* The kernel's own pages: bytes. */
 	SEGMAP_REASON_AREAS,

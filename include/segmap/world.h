@@ -66,11 +66,13 @@ struct segmap_world {
 	uint64_t min_addr; /* lowest address that can be mapped (vm.mmap_min_addr, where it binds) */
 	uint64_t commit;   /* bytes of private writable memory in one call (vm.overcommit_memory) */
 	uint64_t max_vmas; /* vm.max_map_count */
-	uint64_t stack_limit; /* bytes: RLIMIT_STACK, UINT64_MAX for none; decides where mmap begins */
+	uint64_t stack_limit; /* bytes: RLIMIT_STACK, UINT64_MAX for none; decides where mmap begins,
+				 and how long [stack] can be */
 	bool pkeys;		   /* the processor has protection keys, and the kernel uses them */
 	bool randomizes;	   /* kernel.randomize_va_space is not 0, nor does personality(2) say no */
 	bool other_layout; /* mappings go bottom-up or below 3 GiB (vm.legacy_va_layout, ADDR_COMPAT_LAYOUT,
-			      ADDR_LIMIT_3GB), or the kernel is older than its rule for stack_limit:
+			      ADDR_LIMIT_3GB), the kernel is older than its rule for stack_limit, or it
+			      is not one of a 64-bit x86, whose numbers the prediction has:
 			      where they come to lie is not predicted, even without randomization */
 	struct segmap_area areas[SEGMAP_MAX_AREAS]; /* of a 64-bit process on this machine, if
 						       its pages are of that size */

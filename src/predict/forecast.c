@@ -271,7 +271,7 @@ static void add_stack(struct predictor *predictor)
 			.base = still ? SEGMAP_BASE_NONE : SEGMAP_BASE_STACK,
 			.base_name = still ? "" : "S",
 			.group = GROUP_STACK,
-			.label = "larger with long arguments",
+			.label = predictor->stack_is_cut ? NULL : "larger with long arguments",
 		});
 }
 

@@ -26,6 +26,7 @@ struct predictor {
 	bool *loaded;	    /* likewise: it stays mapped */
 	struct exec_result exec;
 	uint64_t stack_start; /* in the model; 0: there is no room for it */
+	bool stack_is_cut;    /* by RLIMIT_STACK: it has no room for longer arguments */
 	uint64_t areas_start; /* of the kernel's own pages; 0: there are none */
 	struct fate fate; /* of the whole */
 	int32_t fate_object;

@@ -51,15 +51,29 @@ static void set_limits(struct predictor *predictor)
 }
 
 /*
+ * Bytes that RLIMIT_STACK leaves the stack, in whole pages and at least one, without which
+ * execve fails; UINT64_MAX: no limit is known.
+ */
+static uint64_t most_of_stack(const struct predictor *predictor)
+{
+	uint64_t page_size = predictor->space.limits.page_size;
+
+	if (predictor->foreign || !predictor->world->stack_limit)
+		return UINT64_MAX;
+	return max_u64(page_down(predictor->world->stack_limit, page_size), page_size);
+}
+
+/*
  * fs/exec.c:setup_arg_pages: 128 KiB more than the arguments and the environment
- * take, which are a page at least. It is above everything that is mapped later.
+ * take, which are a page at least, and no more than RLIMIT_STACK. It is above
+ * everything that is mapped later.
  */
 static void replay_stack(struct predictor *predictor)
 {
 	enum { STACK_EXPAND = 131072 };
 	struct space *space = &predictor->space;
-	uint64_t page_size = space->limits.page_size;
-	uint64_t size = page_up(STACK_EXPAND, page_size) + page_size;
+	uint64_t page_size = space->limits.page_size, most = most_of_stack(predictor);
+	uint64_t usual = page_up(STACK_EXPAND, page_size) + page_size, size = min_u64(usual, most);
 	struct segmap_call call = {
 		.actor = SEGMAP_ACTOR_KERNEL,
 		.name = SEGMAP_CALL_MAP,
@@ -70,8 +84,10 @@ static void replay_stack(struct predictor *predictor)
 		.segment = -1,
 	};
 
-	load_reason(&call, SEGMAP_REASON_STACK, "fs/exec.c:setup_arg_pages", size - page_size,
-		    elf_of(predictor, PROGRAM)->stack_prot != SEGMAP_NO_STACK, 0, 0);
+	load_reason(&call, SEGMAP_REASON_STACK, "fs/exec.c:setup_arg_pages", usual - page_size,
+		    elf_of(predictor, PROGRAM)->stack_prot != SEGMAP_NO_STACK,
+		    size < usual ? most : 0, 0);
+	predictor->stack_is_cut = size < usual;
 	space_note(space, &call, false);
 	predictor->stack_start = call.start;
 }

@@ -356,6 +356,15 @@ static void ask_bounds(struct segmap_world *world)
 }
 
 /*
+ * Whether the numbers of the prediction are this machine's: an x86 with a 64-bit kernel.
+ * Under personality(PER_LINUX32) that calls itself i686, too.
+ */
+static bool is_64_bit_x86(const struct segmap_world *world)
+{
+	return world->machine == EM_X86_64 || (world->machine == EM_386 && sizeof(void *) == 8);
+}
+
+/*
  * Where mappings go (arch/x86/mm/mmap.c). Before 4.14 an unlimited stack
  * meant the bottom-up layout, and no guard was added to a limit.
  */
@@ -369,6 +378,7 @@ static void ask_layout(struct segmap_world *world, int told)
 	if (getrlimit(RLIMIT_STACK, &limit) == 0)
 		world->stack_limit = limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
 	world->other_layout =
+		!is_64_bit_x86(world) ||
 		(told != -1 && (told & (ADDR_COMPAT_LAYOUT | ADDR_LIMIT_3GB))) ||
 		ask_setting("vm/legacy_va_layout", 0) ||
 		(is_old && world->stack_limit > LEAST_GAP);

@@ -219,7 +219,12 @@ static void reason_align(struct segmap_text *text, const struct subject *subject
 static void reason_stack(struct segmap_text *text, const struct subject *subject)
 {
 	say(text, "The stack: the arguments and the environment, a page at least, and " HEX
-		     " bytes more. It grows down when it is used.", subject->call->numbers[0]);
+		     " bytes more", subject->call->numbers[0]);
+	if (subject->call->numbers[2])
+		say(text, ", of which RLIMIT_STACK leaves " HEX " bytes in all.",
+		    subject->call->numbers[2]);
+	else
+		say(text, ". It grows down when it is used.");
 	if (subject->call->numbers[1])
 		say(text, " PT_GNU_STACK has its permissions.");
 	else

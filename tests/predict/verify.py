@@ -178,6 +178,22 @@ def addresses_follow_the_limit_of_the_stack():
 
 
 @segtest.claim
+def stack_is_no_longer_than_its_limit():
+    hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    for kib in (96, 124, 132, 1024):
+        def prepare(kib=kib):
+            resource.setrlimit(resource.RLIMIT_STACK, (kib << 10, hard))
+        documents = check_verified("/bin/cat", preexec_fn=prepare)
+        maps = subprocess.run(["/bin/cat", "/proc/self/maps"], env={}, preexec_fn=prepare, check=True,
+                              stdout=subprocess.PIPE).stdout.decode()
+        start, end = (int(text, 16) for line in maps.splitlines() if line.endswith("[stack]")
+                      for text in line.split()[0].split("-"))
+        for document in documents:
+            stack, = [vma for vma in document["vmas"] if vma["name"] == "[stack]"]
+            assert stack["size"] == end - start == min(kib, 132) << 10, (kib, stack, maps)
+
+
+@segtest.claim
 def addresses_are_left_open_where_mappings_go_elsewhere():
     compat_layout, limit_3gb = 0x0200000, 0x8000000    # of personality(2)
     for persona in (compat_layout, limit_3gb):
