@@ -95,4 +95,18 @@ def shared_library_exports_only_what_its_headers_declare():
     assert names and all(n + "(" in headers for n in names if n.startswith("segmap_")), names
 
 
+@segtest.claim
+def archive_is_in_the_way_of_no_name_of_a_program():
+    defined = {line.split()[-1]: line.split()[-2] for line in
+               _run("nm", "-g", "--defined-only", os.path.join(segtest.BUILD, "libsegmap.a")).splitlines()
+               if len(line.split()) == 3}
+    exported = {line.split()[-1] for line in
+                _run("nm", "-D", "--defined-only", os.path.join(segtest.BUILD, "libsegmap.so")).splitlines()}
+    foreign = {name for name in defined if not name.startswith(("segmap_", "__"))}
+    assert not foreign, foreign
+    # What is not exported is there, too, under names that no header declares.
+    private = {name for name in defined if name.startswith("segmap_private_")}
+    assert private and {name for name in exported if name.startswith("segmap_")} <= defined.keys() - private
+
+
 segtest.main()
