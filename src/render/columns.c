@@ -221,7 +221,7 @@ static void get_label(const struct row *row, const struct style *style, struct s
 	else if (!row->piece && row->layout->n_labels)
 		label = segmap_layout_label(row->layout, (size_t)(row->vma - row->layout->vmas));
 	if (label)
-		segmap_text_append_trusted(cell, label);
+		segmap_text_append_safe(cell, label, strlen(label));
 }
 
 static void get_segment(const struct row *row, const struct style *style, struct segmap_text *cell)

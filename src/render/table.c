@@ -653,7 +653,7 @@ static void append_outcome(struct segmap_text *line, const struct segmap_outcome
 	segmap_text_append_trusted(line, words_of_outcome(outcome));
 	if (outcome->error[0]) {
 		segmap_text_append_trusted(line, " (");
-		segmap_text_append_trusted(line, outcome->error);
+		segmap_text_append_safe(line, outcome->error, strlen(outcome->error));
 		segmap_text_append_char(line, ')');
 	}
 	segmap_text_append_trusted(line, ": ");
