@@ -139,27 +139,27 @@ def image_of(document, path):
 @segtest.claim
 def file_on_disk_is_believed_by_its_build_id_alone():
     with workspace() as directory:
-        program = crashing(os.path.join(directory, "program"), "-Wl,--build-id=0x1111")
+        program = crashing(os.path.join(directory, "program"), "-Wl,--build-id=0x11111111")
         with segtest.running([program], ready=b"ready") as process:
             path = dump_by_gdb(process, directory)
         core = segtest.document("--core", path)
         image = image_of(core, program)
-        assert (image["status"], image["opened"], image["build_id"]) == ("ok", "path", "1111"), image
+        assert (image["status"], image["opened"], image["build_id"]) == ("ok", "path", "11111111"), image
         # Its very copy, at the same place.
         shutil.copy(program, program + ".new")
         os.rename(program + ".new", program)
         assert image_of(segtest.document("--core", path), program)["status"] == "ok"
         # The same code with another build-id.
-        crashing(program, "-Wl,--build-id=0x2222")
+        crashing(program, "-Wl,--build-id=0x22222222")
         core = segtest.document("--core", path)
         image = image_of(core, program)
         assert (image["status"], image["opened"], image["sections"]) == ("replaced", "core", "parts"), image
-        assert (image["build_id"], image["path_build_id"]) == ("1111", "2222"), image
+        assert (image["build_id"], image["path_build_id"]) == ("11111111", "22222222"), image
         assert any(program in n and "another" in n for n in core["notes"]), core["notes"]
         os.unlink(program)
         core = segtest.document("--core", path)
         image = image_of(core, program)
-        assert (image["opened"], image["sections"], image["build_id"]) == ("core", "parts", "1111"), image
+        assert (image["opened"], image["sections"], image["build_id"]) == ("core", "parts", "11111111"), image
         assert any(program in n and "not there" in n for n in core["notes"]), core["notes"]
 
 
@@ -180,7 +180,7 @@ def without_build_ids_the_headers_decide_and_it_is_said():
 def files_of_a_core_are_found_below_the_sysroot():
     with workspace() as directory:
         root = os.path.join(directory, "root")
-        program = crashing(os.path.join(directory, "program"), "-Wl,--build-id=0x3333")
+        program = crashing(os.path.join(directory, "program"), "-Wl,--build-id=0x33333333")
         with segtest.running([program], ready=b"ready") as process:
             path = dump_by_gdb(process, directory)
         os.makedirs(root + directory)

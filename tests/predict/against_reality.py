@@ -31,6 +31,7 @@ N_RANDOM = int(os.environ.get("PREDICT_RANDOM", "60"))
 SEED = int(os.environ.get("PREDICT_SEED", "0"))
 STRICT = os.environ.get("PREDICT_STRICT") != "0"
 MUSL_LDSO = "/lib/ld-musl-x86_64.so.1"
+GLIBC_MINOR = int(os.confstr("CS_GNU_LIBC_VERSION").split(".")[1])   # "glibc 2.36"
 PROGRAM, INTERPRETER, FIRST_LIBRARY = 0, 1, 2   # image numbers of the driver
 
 Row = collections.namedtuple("Row", "start end perms off file")      # file: a path or ""; or bool
@@ -210,7 +211,7 @@ def check(tally, program, static=False, preload=None):
     moments, end = observe(path, *(["-e", f"LD_PRELOAD={preload}"] if preload else []),
                            *(["-s"] if static else []))
     name = os.path.basename(program if not preload else preload)
-    options = ["--pkeys"] if has_pkeys() else []
+    options = [f"--glibc={GLIBC_MINOR}"] + (["--pkeys"] if has_pkeys() else [])
     if interpreter:
         options.append(f"--interp={interpreter}")
     libraries = []
