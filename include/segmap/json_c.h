@@ -28,7 +28,6 @@
 	X(json_object_put)              \
 	X(json_tokener_new_ex)          \
 	X(json_tokener_free)            \
-	X(json_tokener_set_flags)       \
 	X(json_tokener_parse_ex)        \
 	X(json_tokener_get_error)       \
 	X(json_tokener_error_desc)      \

