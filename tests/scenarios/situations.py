@@ -30,6 +30,8 @@ def uid_of(who):
     """The uid that plays this part, as Popen's user; None: no change."""
     if who == "root":
         segtest.need_root()
+    if who == "user" and os.geteuid() == 0:
+        segtest.need_other_user()
     return NOBODY if who == "user" and os.geteuid() == 0 else None
 
 

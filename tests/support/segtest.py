@@ -79,6 +79,24 @@ def need_root():
         raise Skip("needs root")
 
 
+def _closed_directory():
+    """The directory on the way to the build that only its owner may enter, as /root; None if there is none."""
+    path = BUILD
+    while path != "/":
+        if not os.stat(path).st_mode & 0o001:
+            return path
+        path = os.path.dirname(path)
+    return None
+
+
+def need_other_user():
+    """Whoever runs the tests can be somebody else, and that one can execute what was built."""
+    need_root()
+    closed = _closed_directory()
+    if closed:
+        raise Skip(f"needs a build that other users can execute: they may not enter {closed}")
+
+
 def which(*programs):
     """The path of the first of these programs that exists, or Skip."""
     for program in programs:
@@ -108,7 +126,7 @@ def segmap(*arguments, as_user=None, env=None, timeout=60, **options):
     """Run the program under test and return its Result; as_user is a uid to become first."""
     command = [SEGMAP, *[os.fsencode(a) if isinstance(a, (str, bytes)) else str(a) for a in arguments]]
     if as_user is not None:
-        need_root()
+        need_other_user()
         options.update(user=as_user, group=as_user, extra_groups=[])
     environment = dict(os.environ, **(env or {}))
     environment.pop("COLUMNS", None) if not env or "COLUMNS" not in env else None
