@@ -199,7 +199,9 @@ def images(pid, maps, scratch):
             found.append(Image(path, "interpreter", dev, inode, auxv[AT_BASE], file))
         elif any("x" in row[2] for row in own):
             first = min(file.loads, key=lambda segment: segment.vaddr)
-            found.append(Image(path, "library", dev, inode, own[0][0] - down(first.vaddr), file))
+            # A part of it that is mapped again can lie below.
+            start = next((row[0] for row in own if row[3] == down(first.offset)), own[0][0])
+            found.append(Image(path, "library", dev, inode, start - down(first.vaddr), file))
     for start, end, *_, name in maps:
         if name == VDSO.encode():
             assert auxv[AT_SYSINFO_EHDR] == start
