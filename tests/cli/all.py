@@ -197,11 +197,15 @@ def other_peoples_processes_are_counted_once_and_no_failure():
         assert any("without permission" in note for note in document["notes"])
 
 
+# Starts a process that is what it will be: whoever comes too early sees a shell, or half a map.
+SLEEPER = "sleeper() { sleep 600 & until grep -q '(sleep) S' /proc/$!/stat; do sleep .1; done; }; "
+
+
 def in_namespace(script):
     """What a shell prints where only its own processes are to be seen."""
     segtest.need_root()
     segtest.which("unshare")
-    result = subprocess.run([*NAMESPACE, "sh", "-c", script], capture_output=True, text=True,
+    result = subprocess.run([*NAMESPACE, "sh", "-c", SLEEPER + script], capture_output=True, text=True,
                             env=dict(os.environ, SEGMAP=segtest.SEGMAP), check=False, timeout=60)
     assert result.returncode == 0, (result.returncode, result.stdout, result.stderr)
     return result.stdout
@@ -209,7 +213,7 @@ def in_namespace(script):
 
 @segtest.claim
 def all_is_every_process_that_there_is_but_segmap():
-    out = in_namespace("sleep 600 & sleep 600 & sleep 600 & sleep 1; "
+    out = in_namespace("sleeper; sleeper; sleeper; "
                        "grep -l . /proc/[0-9]*/maps >/dev/null; "
                        "$SEGMAP --all --json --summary")
     document = json.loads(out)
@@ -224,8 +228,7 @@ def file_is_opened_once_however_many_processes_map_it():
     segtest.which("strace")
     count = ("strace -e trace=openat -o /proc/self/fd/3 $SEGMAP --all 3>&1 >/dev/null | "
              "grep -c O_NONBLOCK")
-    out = in_namespace(f"sleep 600 & sleep 1; {count}; for i in 1 2 3 4 5 6 7 8; do sleep 600 & "
-                       f"done; sleep 1; {count}")
+    out = in_namespace(f"sleeper; {count}; for i in 1 2 3 4 5 6 7 8; do sleeper; done; {count}")
     before, after = map(int, out.split())
     # strace, sh and sleep, and the libraries of each.
     assert 3 < before == after, (before, after)
@@ -237,7 +240,8 @@ def few_descriptors_are_enough_for_many_files():
     modules = "import json, ssl, sqlite3, os; os.kill(os.getpid(), 19)"
     show = "$SEGMAP --all -r -o MAPPING,CLASS,PROCESSES,SIZE"
     out = in_namespace(f"{segtest.which('python3')} -c '{modules}' & P=$!; bash -c 'kill -STOP $$' & "
-                       f"sleep 600 & until grep -q ') T' /proc/$P/stat; do sleep .1; done; sleep 1; {show}; echo; ulimit -n 64; {show}")
+                       f"Q=$!; sleeper; until grep -q ') T' /proc/$P/stat && grep -q ') T' /proc/$Q/stat; do sleep .1; "
+                       f"done; {show}; echo; ulimit -n 64; {show}")
     many, few = out.split("\n\n")
     assert sorted(many.split("\n")) == sorted(few.rstrip("\n").split("\n")) and "ssl" in many
 
