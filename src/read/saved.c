@@ -136,12 +136,6 @@ static struct segmap_error *read_text(struct reading *reading, int fd)
 	return segmap_layout_parse_maps(reading->layout, reading->name, text, 0, true, &taken);
 }
 
-/* What was found of the files, to say it once. */
-struct found {
-	size_t n_same; /* with device and inode of the map */
-	size_t n_other;
-};
-
 /* Note what became of a file that is not there, and is missed: what is no code is not. */
 static struct segmap_error *miss(struct segmap_layout *layout, struct segmap_backing *backing,
 				 const struct sysroot *sysroot, const char *why)
@@ -154,8 +148,7 @@ static struct segmap_error *miss(struct segmap_layout *layout, struct segmap_bac
 
 /* Open what has @backing's path now; whether that is the mapped file is asked later. */
 static struct segmap_error *open_at_path(struct segmap_layout *layout, struct sysroot *sysroot,
-					 struct segmap_files *files,
-					 struct segmap_backing *backing, struct found *found)
+					 struct segmap_files *files, struct segmap_backing *backing)
 {
 	bool deleted;
 	struct stat stat;
@@ -184,18 +177,30 @@ static struct segmap_error *open_at_path(struct segmap_layout *layout, struct sy
 		backing->file = NULL;
 		return segmap_layout_note(layout, "%s: %s", backing->path, backing->error->why);
 	}
-	if (is_same_file(&stat, backing))
-		found->n_same++;
-	else
-		found->n_other++;
 	return NULL;
 }
 
+/* Whether device and inode are those of the map. */
 static bool is_same(const struct segmap_backing *backing)
 {
 	struct stat stat = { .st_dev = backing->file->st_dev, .st_ino = backing->file->st_ino };
 
 	return is_same_file(&stat, backing);
+}
+
+/* How many files are so; *@n_files becomes the number of all that were opened. */
+static size_t count_same(const struct segmap_layout *layout, size_t *n_files)
+{
+	size_t n_same = 0;
+
+	*n_files = 0;
+	for (size_t i = 0; i < layout->n_backings; i++) {
+		if (!layout->backings[i].file)
+			continue;
+		++*n_files;
+		n_same += is_same(&layout->backings[i]);
+	}
+	return n_same;
 }
 
 /* Another file has the path now: it is not what was mapped. */
@@ -216,51 +221,56 @@ static struct segmap_error *disbelieve(struct segmap_layout *layout,
 
 /*
  * Which of the files are the mapped ones. On the machine that the map was
- * saved on, device and inode tell. Elsewhere they never agree, and the path is
- * all there is; so it is where a directory was named, which somebody filled.
+ * saved on, device and inode tell, or the inode alone: stat() has another device
+ * than maps on btrfs, and on overlayfs before Linux 6.8. Elsewhere they never
+ * agree, and the path is all there is; so it is where a directory was named,
+ * which somebody filled.
  */
 static struct segmap_error *judge_paths(struct segmap_layout *layout,
-					const struct sysroot *sysroot, const struct found *found)
+					const struct sysroot *sysroot)
 {
-	bool by_inode = found->n_same && !sysroot->name[0];
+	size_t n_files, n_by_path = 0;
+	bool by_inode = count_same(layout, &n_files) && !sysroot->name[0];
 	struct segmap_error *error = NULL;
 
 	for (size_t i = 0; i < layout->n_backings && !error; i++) {
 		struct segmap_backing *backing = &layout->backings[i];
+		bool deleted = backing->status == SEGMAP_STATUS_DELETED;
 
 		/* A deleted file's inode is free for the next file that is made. */
-		if (!backing->file ||
-		    (is_same(backing) && backing->status != SEGMAP_STATUS_DELETED))
+		if (!backing->file || (is_same(backing) && !deleted))
 			continue;
-		if (by_inode || (backing->status == SEGMAP_STATUS_DELETED && !sysroot->name[0]))
+		if ((by_inode && backing->file->st_ino != backing->ino) ||
+		    (deleted && !sysroot->name[0])) {
 			error = disbelieve(layout, backing);
-		else if (backing->status == SEGMAP_STATUS_DELETED)
+			continue;
+		}
+		n_by_path++;
+		if (deleted)
 			error = segmap_layout_note(layout,
 						   "%s: it was deleted when the map was saved; the "
 						   "file below %s is taken for it",
 						   backing->path, sysroot->name);
 	}
-	if (error || by_inode || !found->n_other)
+	if (error || !n_by_path)
 		return error;
 	return segmap_layout_note(layout,
 				  "%zu of %zu files are taken by their paths alone: they have another "
 				  "device or inode than in the saved map, and may not be what was mapped",
-				  found->n_other, found->n_other + found->n_same);
+				  n_by_path, n_files);
 }
 
 static struct segmap_error *open_files(struct segmap_layout *layout, struct sysroot *sysroot,
 				       struct segmap_files *files)
 {
-	struct found found = { 0 };
-
 	for (size_t i = 0; i < layout->n_backings; i++) {
 		struct segmap_error *error =
-			open_at_path(layout, sysroot, files, &layout->backings[i], &found);
+			open_at_path(layout, sysroot, files, &layout->backings[i]);
 
 		if (error)
 			return error;
 	}
-	return judge_paths(layout, sysroot, &found);
+	return judge_paths(layout, sysroot);
 }
 
 struct segmap_error *segmap_maps_open(const char *path, const struct segmap_elsewhere *elsewhere,

@@ -95,13 +95,18 @@ def files_are_found_below_the_sysroot_and_nowhere_else():
         assert all(v["pieces"] == [] for v in saved["vmas"] if v["name"] == program)
 
 
+def saved_sleep(directory):
+    """A program in this directory, what its process was when it was saved, and its saved map."""
+    program = os.path.join(directory, "program")
+    shutil.copy(segtest.which("sleep"), program)
+    with segtest.running([program, "600"]) as process:
+        return program, segtest.document(process.pid), save(process.pid, os.path.join(directory, "maps"))
+
+
 @segtest.claim
 def file_replaced_since_is_not_shown_for_the_mapped_one():
     with workspace() as directory:
-        program = os.path.join(directory, "program")
-        shutil.copy(segtest.which("sleep"), program)
-        with segtest.running([program, "600"]) as process:
-            path = save(process.pid, os.path.join(directory, "maps"))
+        program, _, path = saved_sleep(directory)
         shutil.copy(segtest.which("cat"), program + ".new")
         os.rename(program + ".new", program)
         saved = segtest.document("--maps", path)
@@ -111,6 +116,33 @@ def file_replaced_since_is_not_shown_for_the_mapped_one():
                                  text=True, check=True).stdout
         assert image["path_build_id"] == re.search(r"Build ID: (\w+)", witness)[1], image
         assert any("another file has its path now" in n for n in saved["notes"]), saved["notes"]
+
+
+@segtest.claim
+def another_device_alone_is_not_another_file():
+    """As btrfs, and overlayfs before Linux 6.8, have one in maps and another in stat()."""
+    with workspace() as directory:
+        program, live, path = saved_sleep(directory)
+        with open(path, encoding="utf-8") as file:
+            rows = [row.split(None, 5) for row in file]
+        for row in rows:
+            if row[-1].strip() == program:
+                row[3] = "fff:fffff"
+        with open(path, "w", encoding="utf-8") as file:
+            file.writelines(" ".join(row).rstrip() + "\n" for row in rows)
+        saved = segtest.document("--maps", path)
+        assert not unlike(live, saved), unlike(live, saved)[:2]
+        image = next(i for i in saved["images"] if i["path"] == program)
+        assert image["status"] == "ok" and image["sections"] == "headers", image
+        (note,) = saved["notes"]
+        assert note.startswith("1 of ") and "by their paths alone" in note, note
+        # Deleted, and its inode another file's: that one is not believed.
+        with open(path, "w", encoding="utf-8") as file:
+            file.writelines(" ".join(row).rstrip() + " (deleted)" * (row[-1].strip() == program)
+                            + "\n" for row in rows)
+        saved = segtest.document("--maps", path)
+        assert "replaced" in [i["status"] for i in saved["images"] if i["path"] == program], saved
+        assert any_note(saved, "another file has its path now") and len(saved["notes"]) == 1, saved["notes"]
 
 
 @segtest.claim

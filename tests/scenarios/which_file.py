@@ -343,6 +343,20 @@ def library_on_btrfs_has_sections(who):
             assert_apples(seen, image, elf, running.address("bias"))
             if who == "user":
                 assert len(seen.notes_on(path)) == 1, f"accepted, but not noted: {seen.notes}"
+            else:
+                assert_saved_map_says_the_same(running.pid, directory, path, seen)
+
+
+def assert_saved_map_says_the_same(pid, directory, path, seen):
+    """Of the library that has this path. The other files are where maps and stat() have one device."""
+    saved = os.path.join(directory, "saved")
+    with open(f"/proc/{pid}/maps", "rb") as source, open(saved, "wb") as file:
+        file.write(source.read())
+    document = segtest.document("--maps", saved)
+    image = next(i for i in document["images"] if i["path"] == path)
+    assert image["status"] == "ok" and image["sections"] == "headers", (image, document["notes"])
+    assert image["bias"] == seen.image(path)["bias"], image
+    assert any("1 of " in n and "by their paths alone" in n for n in document["notes"]), document["notes"]
 
 
 NO_BUILD_ID = ("-Wl,--build-id=none",)
