@@ -4,7 +4,9 @@
 #include "base/scope.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 int fd_above_streams(int fd)
 {
@@ -17,6 +19,18 @@ int fd_above_streams(int fd)
 	close(fd);
 	errno = problem;
 	return above;
+}
+
+void fd_name(int fd, char ret[static 32])
+{
+	snprintf(ret, 32, "/proc/self/fd/%d", fd);
+}
+
+bool fd_has_mount_flag(int fd, unsigned long flag)
+{
+	struct statvfs fs;
+
+	return fstatvfs(fd, &fs) == 0 && (fs.f_flag & flag);
 }
 
 int64_t fd_read(int fd, void *buffer, size_t size, uint64_t off)
@@ -80,6 +94,20 @@ struct segmap_error *file_read_if_there(int dir, const char *name, size_t most, 
 	return file_read_whole(dir, name, most, ret, ret_size) == -ENOMEM ?
 		       segmap_error_no_memory() :
 		       NULL;
+}
+
+uint64_t setting_read(const char *name, uint64_t otherwise)
+{
+	char path[64], text[32] = "";
+	unsigned long long value;
+	scope_close int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/sys/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fd_read(fd, text, sizeof(text) - 1, 0) <= 0 ||
+	    sscanf(text, "%llu", &value) != 1)
+		return otherwise;
+	return value;
 }
 
 uint64_t bytes_word(const void *at, size_t width, bool swapped)

@@ -11,6 +11,12 @@
  */
 int fd_above_streams(int fd);
 
+/* "/proc/self/fd/N", which names what @fd does, if that is an O_PATH descriptor, too. */
+void fd_name(int fd, char ret[static 32]);
+
+/* Whether the file system of what @fd names is mounted with @flag, one of statvfs(3)'s. */
+bool fd_has_mount_flag(int fd, unsigned long flag);
+
 /* pread() until @size bytes have come or there are no more; or a negative errno value. */
 int64_t fd_read(int fd, void *buffer, size_t size, uint64_t off);
 
@@ -26,6 +32,9 @@ int file_read_whole(int dir, const char *name, size_t most, char **ret, size_t *
  */
 SEGMAP_MUST_CHECK struct segmap_error *file_read_if_there(int dir, const char *name, size_t most,
 							  char **ret, size_t *ret_size);
+
+/* The number in the file @name of /proc/sys; @otherwise where it cannot be read. */
+uint64_t setting_read(const char *name, uint64_t otherwise);
 
 /* The number that the @width bytes (4 or 8) at @at are; @swapped: in the other byte order. */
 uint64_t bytes_word(const void *at, size_t width, bool swapped);

@@ -2,6 +2,7 @@
 #include <segmap/launch.h>
 #include "base/scope.h"
 #include "read/bytes.h"
+#include "read/privileges.h"
 #include "read/startup.h"
 #include "read/syscalls.h"
 #include "read/trace.h"
@@ -18,7 +19,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <sys/xattr.h>
 
 /* A thread of the program that is traced. */
 struct task {
@@ -34,6 +34,7 @@ struct segmap_launch {
 	uint64_t page_size;
 
 	/* The tracer's own. */
+	struct privileges privileges;
 	enum segmap_moment reached;
 	enum segmap_run_state state; /* as it ended; STOPPED while it has not */
 	int signal, status;
@@ -206,6 +207,7 @@ struct segmap_error *segmap_launch_split(const struct segmap_launch_options *opt
 	launch->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
 	launch->channel = -1;
 	launch->request = PTRACE_CONT;
+	privileges_ask(&launch->privileges);
 	if (!open_channel(ends)) {
 		error = cannot_start(launch, errno);
 		segmap_launch_free(launch);
@@ -584,18 +586,18 @@ static enum happening go_on(struct segmap_launch *launch)
  * Whether the file would give the program other privileges, were it not traced by
  * somebody without CAP_SYS_PTRACE (Linux security/commoncap.c:cap_bprm_creds_from_file).
  */
-static bool loses_privileges(pid_t pid)
+static bool loses_privileges(const struct segmap_launch *launch)
 {
-	struct stat file;
+	struct stat stat;
 	char exe[32];
+	scope_close int fd = -1;
 
-	snprintf(exe, sizeof(exe), "/proc/%d/exe", (int)pid);
-	if (segmap_run_keeps_privileges() || stat(exe, &file))
+	if (segmap_run_keeps_privileges())
 		return false;
-	return (file.st_mode & S_ISUID && file.st_uid != geteuid()) ||
-	       ((file.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
-		file.st_gid != getegid()) ||
-	       getxattr(exe, "security.capability", NULL, 0) > 0;
+	snprintf(exe, sizeof(exe), "/proc/%d/exe", (int)launch->pid);
+	fd = open(exe, O_PATH | O_CLOEXEC);
+	return fd >= 0 && fstat(fd, &stat) == 0 &&
+	       privileges_are_given(&launch->privileges, fd, &stat);
 }
 
 /* A program has been executed: where it starts, and how. */
@@ -603,7 +605,7 @@ static void read_program(struct segmap_launch *launch)
 {
 	startup_read(launch->pid, launch->page_size, &launch->startup);
 	launch->breakpoint = (struct breakpoint){ 0 };
-	launch->unprivileged = loses_privileges(launch->pid);
+	launch->unprivileged = loses_privileges(launch);
 	if (launch->recorder.trace)
 		recorder_restart(&launch->recorder, launch->pid);
 }
@@ -750,7 +752,7 @@ static void reach_exit(struct segmap_launch *launch)
 	do {
 		happening = go_on(launch);
 		if (happening == HAPPENING_EXECUTED)
-			launch->unprivileged = loses_privileges(launch->pid);
+			launch->unprivileged = loses_privileges(launch);
 	} while (happening != HAPPENING_ENDED && happening != HAPPENING_LEAVING);
 	if (happening == HAPPENING_LEAVING)
 		launch->reached = SEGMAP_MOMENT_EXIT;

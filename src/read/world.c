@@ -1,6 +1,8 @@
 /* src/read/world.c - this machine, as a prediction asks for it. */
 #include "base/scope.h"
+#include "read/bytes.h"
 #include "read/files.h"
+#include "read/privileges.h"
 #include "model/vma.h"
 #include <elf.h>
 #include <errno.h>
@@ -12,13 +14,11 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/personality.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
-#include <sys/xattr.h>
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
 #endif
@@ -30,7 +30,7 @@ struct here {
 	struct segmap_world world; /* first: the context of its own calls */
 	struct segmap_files *files; /* borrowed */
 	struct segmap_elf *vdso;
-	bool no_new_privileges; /* before segmap has given up its own */
+	struct privileges privileges;
 	char *directory;
 	char **paths; /* that were given away */
 	size_t n_paths, cap_paths;
@@ -39,19 +39,13 @@ struct here {
 
 /* ---- files ---- */
 
-/* "/proc/self/fd/N", which names the file itself. */
-static void name_descriptor(int fd, char ret[static 32])
-{
-	snprintf(ret, 32, "/proc/self/fd/%d", fd);
-}
-
 /* The path of what @fd names, as maps would show it; or @path where it cannot be had. */
 static char *find_path(int fd, const char *path)
 {
 	char link[32], target[PATH_MAX];
 	ssize_t length;
 
-	name_descriptor(fd, link);
+	fd_name(fd, link);
 	length = readlink(link, target, sizeof(target));
 	if (length <= 0 || (size_t)length == sizeof(target))
 		return strdup(path);
@@ -71,14 +65,6 @@ static int open_regular(const char *path, struct stat *stat)
 	if (S_ISDIR(stat->st_mode))
 		return -EISDIR;
 	return S_ISREG(stat->st_mode) ? return_fd(&fd) : -EACCES;
-}
-
-/* Whether the file system of what @fd names is mounted with @flag, one of statvfs(3)'s. */
-static bool has_mount_flag(int fd, unsigned long flag)
-{
-	struct statvfs fs;
-
-	return fstatvfs(fd, &fs) == 0 && (fs.f_flag & flag);
 }
 
 /* The file that @path_fd names, opened for reading and parsed. 0 or an errno value. */
@@ -103,7 +89,7 @@ static int take_file(struct here *here, int path_fd, const struct stat *stat, co
 		.elf = file->n_elfs && !file->elfs[0]->elf_off ? file->elfs[0] : NULL,
 		.path = name,
 		.set_user_id = stat->st_mode & S_ISUID,
-		.noexec = has_mount_flag(path_fd, ST_NOEXEC),
+		.noexec = fd_has_mount_flag(path_fd, ST_NOEXEC),
 	};
 	here->paths[here->n_paths++] = return_ptr(name);
 	return 0;
@@ -117,42 +103,15 @@ static int open_file(void *context, const char *path, struct segmap_world_file *
 	return fd < 0 ? -fd : take_file(context, fd, &stat, path, ret);
 }
 
-/* Whether its capabilities would be more than none (xattr(7), struct vfs_cap_data). */
-static bool gives_capabilities(const char *link)
+/* As open_regular(), where it may be executed. */
+static int open_executable(const char *path, struct stat *stat)
 {
-	uint32_t data[6]; /* magic, then permitted and inheritable of two words, then a uid */
-	ssize_t size = getxattr(link, "security.capability", data, sizeof(data));
-
-	return size >= (ssize_t)(3 * sizeof(*data)) &&
-	       (data[1] || (size >= (ssize_t)(5 * sizeof(*data)) && data[3]));
-}
-
-/*
- * Whether the program would run with AT_SECURE: it becomes another user or
- * group, or gains capabilities (fs/exec.c:bprm_fill_uid,
- * security/commoncap.c:cap_bprm_creds_from_file).
- */
-static bool is_secure(const struct here *here, int path_fd, const char *link,
-		      const struct stat *stat)
-{
-	if (here->no_new_privileges || has_mount_flag(path_fd, ST_NOSUID))
-		return false;
-	if ((stat->st_mode & S_ISUID) && stat->st_uid != getuid())
-		return true;
-	/* set-group-ID without group execute permission is a mark of mandatory locking. */
-	if ((stat->st_mode & S_ISGID) && (stat->st_mode & S_IXGRP) && stat->st_gid != getgid())
-		return true;
-	return getuid() != 0 && gives_capabilities(link);
-}
-
-/* As open_regular(), where it may be executed. @link: its name by the descriptor. */
-static int open_executable(const char *path, struct stat *stat, char link[static 32])
-{
+	char link[32];
 	scope_close int fd = open_regular(path, stat);
 
 	if (fd < 0)
 		return fd;
-	name_descriptor(fd, link);
+	fd_name(fd, link);
 	/* With the effective identity, as execve; it knows of noexec too. */
 	if (faccessat(AT_FDCWD, link, X_OK, AT_EACCESS) < 0)
 		return -errno;
@@ -161,24 +120,23 @@ static int open_executable(const char *path, struct stat *stat, char link[static
 
 static int open_program(void *context, const char *path, struct segmap_world_file *ret)
 {
+	const struct here *here = context;
 	struct stat stat;
-	char link[32];
-	scope_close int fd = open_executable(path, &stat, link);
+	scope_close int fd = open_executable(path, &stat);
 	int errnum;
 
 	if (fd < 0)
 		return -fd;
 	errnum = take_file(context, fd, &stat, path, ret);
 	if (!errnum)
-		ret->secure = is_secure(context, fd, link, &stat);
+		ret->secure = privileges_are_secure(&here->privileges, fd, &stat);
 	return errnum;
 }
 
 static int look(void *context, const char *path, bool to_execute)
 {
 	struct stat stat;
-	char link[32];
-	scope_close int fd = to_execute ? open_executable(path, &stat, link) :
+	scope_close int fd = to_execute ? open_executable(path, &stat) :
 					  open_regular(path, &stat);
 
 	(void)context;
@@ -319,20 +277,6 @@ static unsigned int find_machine(const char *name)
 	return strncmp(name, "arm", 3) == 0 ? EM_ARM : EM_NONE;
 }
 
-/* The number in the file @name of /proc/sys; @otherwise where it cannot be read. */
-static uint64_t ask_setting(const char *name, uint64_t otherwise)
-{
-	char path[64], text[32] = "";
-	unsigned long long value;
-	scope_close int fd = -1;
-
-	snprintf(path, sizeof(path), "/proc/sys/%s", name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fd_read(fd, text, sizeof(text) - 1, 0) <= 0 || sscanf(text, "%llu", &value) != 1)
-		return otherwise;
-	return value;
-}
-
 /* Whether CAP_SYS_RAWIO is in effect, which may map below vm.mmap_min_addr. */
 static bool may_map_low(void)
 {
@@ -348,10 +292,10 @@ static void ask_bounds(struct segmap_world *world)
 	struct sysinfo info;
 
 	if (!may_map_low())
-		world->min_addr = ask_setting("vm/mmap_min_addr", 65536);
-	world->max_vmas = ask_setting("vm/max_map_count", 65530);
+		world->min_addr = setting_read("vm/mmap_min_addr", 65536);
+	world->max_vmas = setting_read("vm/max_map_count", 65530);
 	/* 0: what is more than all memory and swap is refused (mm/util.c:__vm_enough_memory). */
-	if (ask_setting("vm/overcommit_memory", 0) == 0 && sysinfo(&info) == 0)
+	if (setting_read("vm/overcommit_memory", 0) == 0 && sysinfo(&info) == 0)
 		world->commit = ((uint64_t)info.totalram + info.totalswap) * info.mem_unit;
 }
 
@@ -380,7 +324,7 @@ static void ask_layout(struct segmap_world *world, int told)
 	world->other_layout =
 		!is_64_bit_x86(world) ||
 		(told != -1 && (told & (ADDR_COMPAT_LAYOUT | ADDR_LIMIT_3GB))) ||
-		ask_setting("vm/legacy_va_layout", 0) ||
+		setting_read("vm/legacy_va_layout", 0) ||
 		(is_old && world->stack_limit > LEAST_GAP);
 }
 
@@ -397,7 +341,7 @@ static void ask_kernel(struct here *here)
 	}
 	/* What segmap has been told, a program that it starts has been told, too. -1: no answer. */
 	told = personality(0xffffffff);
-	world->randomizes = ask_setting("kernel/randomize_va_space", 2) &&
+	world->randomizes = setting_read("kernel/randomize_va_space", 2) &&
 			    (told == -1 || !(told & ADDR_NO_RANDOMIZE));
 	ask_bounds(world);
 	ask_layout(world, told);
@@ -511,7 +455,7 @@ struct segmap_error *segmap_world_new(struct segmap_files *files, struct segmap_
 		.legacy_hwcaps = here->legacy_hwcaps,
 		.platform = (const char *)(uintptr_t)getauxval(AT_PLATFORM),
 	};
-	here->no_new_privileges = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+	privileges_ask(&here->privileges);
 	ask_processor(here);
 	ask_kernel(here);
 	error = segmap_world_use(&here->world, files);

@@ -609,10 +609,10 @@ def etc_ld_so_preload_is_obeyed(make):
 
 # ---- the world that is asked ----
 
-def world(*paths, driver=DRIVER, **options):
-    """The lines of the driver's world, as lists of words by the first."""
-    result = subprocess.run([driver, "--world", *paths], stdout=subprocess.PIPE, check=True, env=environment({}),
-                            **options)
+def world(*paths, driver=DRIVER, behind=(), **options):
+    """The lines of the driver's world, as lists of words by the first; it is run by the command @behind."""
+    result = subprocess.run([*behind, driver, "--world", *paths], stdout=subprocess.PIPE, check=True,
+                            env=environment({}), **options)
     found = {}
     for line in result.stdout.decode().splitlines():
         kind, *words = line.split()
@@ -694,7 +694,46 @@ def who_would_run_with_other_rights_is_secure(make):
     assert world(path)["file"][0][2] == "-"                      # root has them already
     # Where another user can run it.
     driver = shutil.copy(DRIVER, make.path("driver"))
-    assert world(path, driver=driver, cwd="/", user=65534, group=65534, extra_groups=[])["file"][0][2] == "secure"
+    assert world(path, driver=driver, **NOBODY)["file"][0][2] == "secure"
+
+
+NOBODY = {"cwd": "/", "user": 65534, "group": 65534, "extra_groups": []}
+
+
+def file_capabilities(words, root=None):
+    """What security.capability is for these words of cap_from_text(3): e, i and p of cap_net_raw."""
+    net_raw = 1 << 13
+    data = struct.pack("<5I", (0x2000000 if root is None else 0x3000000) | ("e" in words),
+                       net_raw if "p" in words else 0, net_raw if "i" in words else 0, 0, 0)
+    return data + (b"" if root is None else struct.pack("<I", root))
+
+
+@with_makers()
+def a_user_namespace_has_privileges_of_its_own(make):
+    """Nothing is set to a user or group that it does not know; capabilities of another one are none."""
+    segtest.need_root()
+    path, driver = make.program("program"), shutil.copy(DRIVER, make.path("driver"))
+    os.chmod(make.root, 0o755)
+    if os.statvfs(path).f_flag & os.ST_NOSUID:
+        raise segtest.Skip("needs a file system without nosuid")
+    unshare, setpriv = segtest.which("unshare"), segtest.which("setpriv")
+    if subprocess.run([unshare, "-Ur", "true"], check=False, stderr=subprocess.DEVNULL, **NOBODY).returncode:
+        raise segtest.Skip("needs user namespaces that a user may make")
+    for owner, group, mode, capabilities in (
+            (0, 0, 0o4755, None), (0, 65534, 0o4755, None), (65534, 0, 0o2755, None), (1, 1, 0o6755, None),
+            (0, 0, 0o755, file_capabilities("ep")), (0, 0, 0o755, file_capabilities("p")),
+            (0, 0, 0o755, file_capabilities("ei")), (0, 0, 0o755, file_capabilities("i")),
+            (0, 0, 0o755, file_capabilities("ep", root=65534)), (0, 0, 0o755, file_capabilities("ep", root=1))):
+        os.chown(path, owner, group)
+        os.chmod(path, mode)
+        if capabilities:
+            os.setxattr(path, "security.capability", capabilities)
+        for behind in ((), (unshare, "-U"), (unshare, "-Ur"), (setpriv, "--no-new-privs")):
+            shown = subprocess.run([*behind, "env", "LD_SHOW_AUXV=1", path], env=environment({}),
+                                   stdout=subprocess.PIPE, check=False, **NOBODY).stdout
+            said = world(path, driver=driver, behind=behind, **NOBODY)["file"][0][2]
+            secure = b"AT_SECURE:            0" not in shown
+            assert said == ("secure" if secure else "-"), (owner, group, oct(mode), capabilities, behind, said)
 
 
 SHOW_FILES = r"""

@@ -557,6 +557,16 @@ def set_user_id_has_no_effect_and_that_is_said():
                                 guest, as_user=65534)
         with open(output, encoding="utf-8") as file:
             assert any("set-user-ID" in note for note in json.load(file)["notes"]), result
+        # Where its owner is nobody (a user namespace), or no file gives any, there is nothing to lose.
+        os.chmod(guest, 0o6755)
+        for behind in (["unshare", "-c"], ["setpriv", "--no-new-privs"]):
+            if subprocess.run([*behind, "true"], user=1, group=1, stderr=subprocess.DEVNULL, check=False).returncode:
+                raise segtest.Skip(f"needs {' '.join(behind)} as a user")
+            command = [*behind, segtest.SEGMAP, "-J", "--output-file", output, "--run", guest, "exit", "0"]
+            os.unlink(output)
+            subprocess.run(command, user=1, group=1, extra_groups=[], check=True)
+            with open(output, encoding="utf-8") as file:
+                assert not any("set-user-ID" in note for note in json.load(file)["notes"]), behind
         # Root traces it with its privileges: nothing is lost, nothing said.
         assert not any("set-user-ID" in note for note in run(guest, "exit", "0")[1][0]["notes"])
 

@@ -1,0 +1,33 @@
+/* src/read/privileges.h - what a file would give the program that is in it. */
+#ifndef READ_PRIVILEGES_H
+#define READ_PRIVILEGES_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/* What of segmap's own state an execve would heed. */
+struct privileges {
+	bool none_new; /* no_new_privs */
+	/* Whether all users and groups of the system have numbers in this user namespace. stat()
+	 * shows those without one as overflow_uid and overflow_gid. */
+	bool all_uids, all_gids;
+	uid_t overflow_uid;
+	gid_t overflow_gid;
+};
+
+/* Before segmap gives up its own, and confines itself. */
+void privileges_ask(struct privileges *ret);
+
+/*
+ * Whether the program of the file that @fd names would run with AT_SECURE: it
+ * becomes another user or group, or has capabilities of its file. @fd can be an
+ * O_PATH descriptor; @stat describes it (fs/exec.c:bprm_fill_uid,
+ * security/commoncap.c:cap_bprm_creds_from_file).
+ */
+bool privileges_are_secure(const struct privileges *here, int fd, const struct stat *stat);
+
+/* Whether it gets another user or group or capabilities. */
+bool privileges_are_given(const struct privileges *here, int fd, const struct stat *stat);
+
+#endif
