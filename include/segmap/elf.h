@@ -67,10 +67,11 @@ struct segmap_version {
 };
 
 /*
- * What the dynamic section tells the dynamic linker. Only what was asked for
- * with SEGMAP_WANT_LINKING has it. All names are raw bytes that belong to it;
- * one that cannot be read is left out. Of a tag that stands there twice the
- * last counts, as it does in glibc (elf/get-dynamic-info.h).
+ * What the dynamic section tells the dynamic linker: of several, that of the
+ * last PT_DYNAMIC. Only what was asked for with SEGMAP_WANT_LINKING has it. All
+ * names are raw bytes that belong to it; one that cannot be read is left out. Of
+ * a tag that stands there twice the last counts, as it does in glibc
+ * (elf/get-dynamic-info.h).
  */
 struct segmap_linking {
 	struct segmap_needed *needed;

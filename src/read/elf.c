@@ -715,14 +715,22 @@ static struct segmap_error *parse_linking(struct window *window, Elf_Data *dynam
 	return linking_parse(&source, &elf->linking);
 }
 
-/* PT_DYNAMIC: what is wanted of it. */
+/* PT_DYNAMIC: where it is, and what is wanted of it. */
 static struct segmap_error *parse_dynamic(struct window *window, Elf *libelf,
 					  const GElf_Phdr *phdr, unsigned int wants,
 					  struct segmap_elf *elf)
 {
 	struct segmap_error *error;
 	Elf_Data *dynamic;
+	uint64_t end;
 
+	if (checked_add(phdr->p_vaddr, phdr->p_memsz, &end)) {
+		elf->dynamic = phdr->p_vaddr;
+		elf->dynamic_end = end;
+		elf->dynamic_writable = phdr->p_flags & PF_W;
+	}
+	if (!wants)
+		return NULL;
 	error = read_dynamic(window, libelf, phdr, &dynamic);
 	if (!error)
 		error = parse_soname(window, dynamic, elf);
@@ -739,20 +747,25 @@ static bool is_interp_path(const GElf_Phdr *phdr, const char *path)
 	return path && phdr->p_filesz >= 2 && phdr->p_filesz <= SEGMAP_MAX_SONAME;
 }
 
-/* What loaders want to know besides PT_LOAD and PT_GNU_RELRO. */
+/*
+ * Of several PT_DYNAMIC the last is the one that dynamic linkers go by (glibc elf/rtld.c and
+ * elf/dl-load.c, musl ldso/dynlink.c). False if there is none.
+ */
+static bool find_dynamic_header(Elf *libelf, size_t n_phdrs, GElf_Phdr *ret)
+{
+	for (size_t i = n_phdrs; i-- > 0;)
+		if (gelf_getphdr(libelf, (int)i, ret) && ret->p_type == PT_DYNAMIC)
+			return true;
+	return false;
+}
+
+/* What loaders want to know besides PT_LOAD, PT_GNU_RELRO and PT_DYNAMIC. */
 static void parse_loading(const GElf_Phdr *phdr, struct segmap_elf *elf)
 {
-	uint64_t end;
-
 	if (phdr->p_type != PT_LOAD && !checked_add(elf->claimed, phdr->p_filesz, &elf->claimed))
 		elf->claimed = UINT64_MAX;
 	if (phdr->p_type == PT_GNU_STACK)
 		elf->stack_prot = prot_of(phdr->p_flags);
-	if (phdr->p_type == PT_DYNAMIC && checked_add(phdr->p_vaddr, phdr->p_memsz, &end)) {
-		elf->dynamic = phdr->p_vaddr;
-		elf->dynamic_end = end;
-		elf->dynamic_writable = phdr->p_flags & PF_W;
-	}
 }
 
 /*
@@ -772,11 +785,10 @@ static struct segmap_error *parse_properties(struct window *window, Elf *libelf,
 					     unsigned int wants, struct segmap_elf *elf)
 {
 	struct segmap_error *error = NULL;
-	size_t notes = 0, dynamics = 0;
+	size_t notes = 0;
+	GElf_Phdr phdr;
 
 	for (size_t i = 0; i < n_phdrs && !error; i++) {
-		GElf_Phdr phdr;
-
 		if (!gelf_getphdr(libelf, (int)i, &phdr))
 			break;
 		parse_loading(&phdr, elf);
@@ -784,8 +796,6 @@ static struct segmap_error *parse_properties(struct window *window, Elf *libelf,
 		    (!elf->build_id || (wants & SEGMAP_WANT_LINKING))) {
 			notes++;
 			error = parse_notes(window, libelf, &phdr, elf);
-		} else if (phdr.p_type == PT_DYNAMIC && wants && !dynamics++) {
-			error = parse_dynamic(window, libelf, &phdr, wants, elf);
 		} else if (phdr.p_type == PT_INTERP && !elf->interp && !elf->bad_interp) {
 			error = read_string(window, phdr.p_offset,
 					    min_u64(phdr.p_filesz, SEGMAP_MAX_SONAME),
@@ -794,6 +804,8 @@ static struct segmap_error *parse_properties(struct window *window, Elf *libelf,
 		}
 		error = forgive(window, error);
 	}
+	if (!error && find_dynamic_header(libelf, n_phdrs, &phdr))
+		error = forgive(window, parse_dynamic(window, libelf, &phdr, wants, elf));
 	return error;
 }
 
@@ -957,8 +969,8 @@ static struct segmap_error *parse_parts(struct window *window, Elf *libelf, size
 		{ PT_TLS, "[tdata]" },
 	};
 	struct segmap_error *error;
-	bool has_dynamic = false;
 	Elf_Data *dynamic = NULL;
+	GElf_Phdr phdr;
 
 	free(elf->sections);
 	elf->n_sections = 0;
@@ -966,16 +978,13 @@ static struct segmap_error *parse_parts(struct window *window, Elf *libelf, size
 	if (!elf->sections)
 		return segmap_error_no_memory();
 	for (size_t i = 0; i < n_phdrs; i++) {
-		GElf_Phdr phdr;
-
 		if (!gelf_getphdr(libelf, (int)i, &phdr))
 			break;
 		for (size_t j = 0; j < sizeof(parts) / sizeof(parts[0]); j++)
 			if (parts[j].type == phdr.p_type)
 				add_part(elf, parts[j].name, phdr.p_vaddr, phdr.p_filesz);
-		if (phdr.p_type != PT_DYNAMIC || has_dynamic)
-			continue;
-		has_dynamic = true;
+	}
+	if (find_dynamic_header(libelf, n_phdrs, &phdr)) {
 		error = forgive(window, read_dynamic(window, libelf, &phdr, &dynamic));
 		if (error)
 			return error;

@@ -22,6 +22,8 @@ import tempfile
 import segtest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(1, os.path.join(segtest.SOURCE, "tests", "scenarios"))
+import elfpatch     # noqa: E402
 import random_elf   # noqa: E402
 
 N_SYSTEM = int(os.environ.get("VERIFY_SYSTEM", "60"))
@@ -564,6 +566,23 @@ def preloaded_library_that_cannot_be_mapped_is_left_out():
         documents = check_verified("/bin/true", env={"LD_PRELOAD": odd, **ANY_ORDER})
         notes = " ".join(documents[-1]["notes"])
         assert "libodd.so" in notes, notes
+
+
+@segtest.claim
+def of_several_dynamic_sections_the_last_is_what_is_linked():
+    with tempfile.TemporaryDirectory() as directory:
+        path = shutil.copy(zoo()["gcc-pie"]["program"], directory)
+        with elfpatch.Patch(path) as patch:
+            first, last = patch.phdr(elfpatch.PT_DYNAMIC), patch.phdr(elfpatch.PT_GNU_EH_FRAME)
+            last.copy(first)
+            # The first has DT_NULL alone, and so needs no library.
+            end = first.p_offset
+            while any(patch.data[end:end + 16]):
+                end += 16
+            first.p_vaddr += end - first.p_offset
+            first.p_offset, first.p_filesz, first.p_memsz = end, 16, 16
+        libraries = [image for image in check_verified(path)[1]["images"] if image["role"] == "library"]
+        assert libraries, "the point of this claim"
 
 
 @segtest.claim

@@ -4,8 +4,8 @@ Little-endian files of both classes; offsets and layouts are elf.h's.
 """
 import struct
 
-PT_LOAD, PT_NULL, PT_NOTE = 1, 0, 4
-PT_GNU_STACK, PT_GNU_RELRO = 0x6474e551, 0x6474e552
+PT_LOAD, PT_NULL, PT_DYNAMIC, PT_NOTE = 1, 0, 2, 4
+PT_GNU_EH_FRAME, PT_GNU_STACK, PT_GNU_RELRO = 0x6474e550, 0x6474e551, 0x6474e552
 SHT_STRTAB, SHT_NOBITS = 3, 8
 
 # Field: (offset, struct format), for 64 and 32 bits.
@@ -42,6 +42,11 @@ class _Header:
     def __setattr__(self, name, value):
         form, at = self._where(name)
         struct.pack_into(form, self._patch.data, at, value)
+
+    def copy(self, other):
+        """Become like another one."""
+        for name in self._fields:
+            setattr(self, name, getattr(other, name))
 
 
 class Patch:

@@ -862,6 +862,41 @@ START_TEST(parts_are_named_by_program_and_dynamic_headers)
 }
 END_TEST
 
+/* As dynamic linkers have it: what the others say counts for nothing. */
+START_TEST(of_several_dynamic_sections_the_last_counts)
+{
+	static const struct {
+		uint64_t tag, value;
+	} rows[] = { { DT_STRTAB, SAMPLE_BASE + SAMPLE_DYNSTR_AT }, { DT_STRSZ, 20 },
+		     { DT_SONAME, 4 }, { DT_NEEDED, 1 }, { DT_NULL, 0 } };
+	size_t size = sizeof(rows) / sizeof(rows[0]) * (kinds[_i].is_32 ? 8 : 16);
+	struct segmap_elf *elf;
+	struct elffile file;
+
+	parts_sample(&file, kinds[_i].is_32, kinds[_i].is_big, false);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		elffile_dynamic(&file, SAMPLE_DYNAMIC_AT, i, rows[i].tag, rows[i].value);
+	elffile_set(&file, P_TYPE, SAMPLE_RELRO, PT_DYNAMIC);
+	elffile_set(&file, P_FLAGS, SAMPLE_RELRO, PF_R | PF_W);
+	elffile_set(&file, P_OFFSET, SAMPLE_RELRO, SAMPLE_DYNAMIC_AT);
+	elffile_set(&file, P_VADDR, SAMPLE_RELRO, SAMPLE_BASE + SAMPLE_DYNAMIC_AT);
+	elffile_set(&file, P_FILESZ, SAMPLE_RELRO, size);
+	elffile_set(&file, P_MEMSZ, SAMPLE_RELRO, size);
+	elf = parse_file(&file);
+	check_elf(elf);
+	ck_assert_uint_eq(elf->dynamic, SAMPLE_BASE + SAMPLE_DYNAMIC_AT);
+	ck_assert_uint_eq(elf->dynamic_end, SAMPLE_BASE + SAMPLE_DYNAMIC_AT + size);
+	ck_assert(elf->dynamic_writable);
+	ck_assert_str_eq(elf->soname, "sample.so.1");
+	ck_assert_uint_eq(elf->linking->n_needed, 1);
+	ck_assert_uint_eq(part_of(elf, "[dynstr]")->size, 20);
+	for (size_t i = 0; i < elf->n_sections; i++)
+		ck_assert_str_ne(elf->sections[i].name, "[dynsym]");
+	segmap_elf_free(elf);
+	elffile_free(&file);
+}
+END_TEST
+
 START_TEST(bare_file_has_no_parts_either)
 {
 	struct segmap_elf *elf;
@@ -1606,6 +1641,7 @@ int main(void)
 	tcase_add_test(sections, overlapping_names_cannot_make_much_text);
 	tcase_add_loop_test(sections, section_that_wraps_around_is_left_out_alone, 0, 3);
 	tcase_add_loop_test(parts, parts_are_named_by_program_and_dynamic_headers, 0, 8);
+	tcase_add_loop_test(parts, of_several_dynamic_sections_the_last_counts, 0, N_ROWS(kinds));
 	tcase_add_loop_test(parts, bare_file_has_no_parts_either, 0, 4);
 	tcase_add_loop_test(parts, hostile_hash_tables_cost_nothing, 0, 9);
 	tcase_add_loop_test(parts, more_hash_buckets_than_16_bits_count, 0, 2);
