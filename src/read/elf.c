@@ -887,6 +887,30 @@ static bool find_hash_table(struct words *words, const struct segmap_elf *elf, E
 }
 
 /*
+ * How many chains DT_HASH has, its second entry. Entries are 32-bit words, but
+ * twice that in 64-bit files for Alpha and s390 (glibc's Elf_Symndx). False if
+ * there is no such table.
+ */
+static bool count_chains(struct words *words, const struct segmap_elf *elf, Elf_Data *dynamic,
+			 uint64_t *ret)
+{
+	bool is_wide = elf->class == 64 && (elf->machine == EM_ALPHA || elf->machine == EM_S390);
+	bool is_big = window_at(words->window, HEAD_AT)[EI_DATA] == ELFDATA2MSB;
+	uint32_t head[4];
+	uint64_t off;
+
+	if (!find_hash_table(words, elf, dynamic, DT_HASH, &off, head, is_wide ? 4 : 2))
+		return false;
+	if (!is_wide)
+		*ret = head[1];
+	else if (head[is_big ? 2 : 3])
+		*ret = 0; /* more than a file can hold: that is no number */
+	else
+		*ret = head[is_big ? 3 : 2];
+	return true;
+}
+
+/*
  * How many dynamic symbols there are: only the hash tables know. DT_HASH has a
  * chain for each; of DT_GNU_HASH's, the highest that a bucket leads to is
  * followed to its end (https://sourceware.org/gnu-gabi/program-loading-and-dynamic-linking.txt).
@@ -899,8 +923,8 @@ static uint64_t count_symbols(const struct window *window, const struct segmap_e
 	uint32_t head[4], word;
 	uint64_t off, last = 0;
 
-	if (find_hash_table(&words, elf, dynamic, DT_HASH, &off, head, 2))
-		return head[1];
+	if (count_chains(&words, elf, dynamic, &last))
+		return last;
 	/* Number of buckets, first hashed symbol, words of the Bloom filter, its shift. */
 	if (!find_hash_table(&words, elf, dynamic, DT_GNU_HASH, &off, head, 4) ||
 	    !checked_add(off, (uint64_t)head[2] * (elf->class / 8), &off) ||

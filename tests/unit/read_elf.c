@@ -862,6 +862,34 @@ START_TEST(parts_are_named_by_program_and_dynamic_headers)
 }
 END_TEST
 
+/* glibc's Elf_Symndx: in 64-bit files for two machines the entries of DT_HASH are twice as wide. */
+START_TEST(hash_entries_are_as_wide_as_the_machine_has_them)
+{
+	static const unsigned int tried[] = { EM_S390, EM_ALPHA, EM_PPC64, EM_X86_64 };
+	bool is_32 = kinds[_i % 4].is_32, is_wide = !is_32 && _i / 4 < 2;
+	size_t symbol = is_32 ? sizeof(Elf32_Sym) : sizeof(Elf64_Sym);
+
+	/* And once with more symbols than any file holds. */
+	for (uint64_t high = 0; high <= is_wide; high++) {
+		struct segmap_elf *elf;
+		struct elffile file;
+
+		parts_sample(&file, is_32, kinds[_i % 4].is_big, false);
+		elffile_set(&file, E_MACHINE, 0, tried[_i / 4]);
+		elffile_put(&file, HASH_AT, is_wide ? 8 : 4, 1);
+		elffile_put(&file, HASH_AT + (is_wide ? 8 : 4), is_wide ? 8 : 4, 2 | high << 32);
+		elf = parse_file(&file);
+		check_elf(elf);
+		if (!high)
+			ck_assert_uint_eq(part_of(elf, "[dynsym]")->size, 2 * symbol);
+		for (size_t i = 0; high && i < elf->n_sections; i++)
+			ck_assert_str_ne(elf->sections[i].name, "[dynsym]");
+		segmap_elf_free(elf);
+		elffile_free(&file);
+	}
+}
+END_TEST
+
 /* As dynamic linkers have it: what the others say counts for nothing. */
 START_TEST(of_several_dynamic_sections_the_last_counts)
 {
@@ -1641,6 +1669,7 @@ int main(void)
 	tcase_add_test(sections, overlapping_names_cannot_make_much_text);
 	tcase_add_loop_test(sections, section_that_wraps_around_is_left_out_alone, 0, 3);
 	tcase_add_loop_test(parts, parts_are_named_by_program_and_dynamic_headers, 0, 8);
+	tcase_add_loop_test(parts, hash_entries_are_as_wide_as_the_machine_has_them, 0, 16);
 	tcase_add_loop_test(parts, of_several_dynamic_sections_the_last_counts, 0, N_ROWS(kinds));
 	tcase_add_loop_test(parts, bare_file_has_no_parts_either, 0, 4);
 	tcase_add_loop_test(parts, hostile_hash_tables_cost_nothing, 0, 9);
