@@ -5,6 +5,7 @@
 #include "correlate/kinds.h"
 #include "correlate/spans.h"
 #include "model/change.h"
+#include "model/elf.h"
 #include <segmap/text.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -452,20 +453,6 @@ static void change_image(struct diffing *diffing, size_t image, const char *a, c
 		     });
 }
 
-static bool has_same_headers(const struct segmap_elf *a, const struct segmap_elf *b)
-{
-	bool same = a->class == b->class && a->machine == b->machine && a->type == b->type &&
-		    a->n_segments == b->n_segments;
-
-	for (size_t i = 0; same && i < a->n_segments; i++) {
-		const struct segmap_segment *x = &a->segments[i], *y = &b->segments[i];
-
-		same = x->type == y->type && x->prot == y->prot && x->off == y->off &&
-		       x->vaddr == y->vaddr && x->filesz == y->filesz && x->memsz == y->memsz;
-	}
-	return same;
-}
-
 /* Whether two images are of one build of a file; if not, that is told. */
 static bool is_one_build(struct diffing *diffing, size_t a, size_t b)
 {
@@ -482,12 +469,15 @@ static bool is_one_build(struct diffing *diffing, size_t a, size_t b)
 				     path_of(&diffing->a, a)));
 		return false;
 	}
-	if (build_a && build_b ? strcmp(build_a, build_b) == 0 : has_same_headers(elf_a, elf_b))
-		return true;
-	if (build_a && build_b)
+	if (build_a && build_b) {
+		if (strcmp(build_a, build_b) == 0)
+			return true;
 		change_image(diffing, a, build_a, build_b, "its build-id");
-	else
+	} else {
+		if (elf_has_same_segments(elf_a, elf_b))
+			return true;
 		change_image(diffing, a, "one file", "another", "its program headers");
+	}
 	return false;
 }
 

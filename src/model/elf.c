@@ -366,6 +366,21 @@ bool elf_machine_find(const char *name, unsigned int *ret)
 	return false;
 }
 
+bool elf_has_same_segments(const struct segmap_elf *a, const struct segmap_elf *b)
+{
+	bool same = a->class == b->class && a->machine == b->machine && a->type == b->type &&
+		    a->n_segments == b->n_segments;
+
+	for (size_t i = 0; same && i < a->n_segments; i++) {
+		const struct segmap_segment *x = &a->segments[i], *y = &b->segments[i];
+
+		same = x->index == y->index && x->type == y->type && x->prot == y->prot &&
+		       x->off == y->off && x->vaddr == y->vaddr && x->filesz == y->filesz &&
+		       x->memsz == y->memsz && x->align == y->align;
+	}
+	return same;
+}
+
 uint32_t elf_lowest_load(const struct segmap_elf *elf)
 {
 	uint32_t lowest = UINT32_MAX;

@@ -20,6 +20,9 @@ bool elf_off_of_vaddr(const struct segmap_elf *elf, uint64_t vaddr, uint64_t *re
 /* The index of the PT_LOAD with the lowest p_vaddr of those that can be mapped; UINT32_MAX: none. */
 uint32_t elf_lowest_load(const struct segmap_elf *elf);
 
+/* Whether two are of one class, machine and type, and have the same segments. */
+bool elf_has_same_segments(const struct segmap_elf *a, const struct segmap_elf *b);
+
 /* The machine that segmap_machine_name() calls @name; false if there is none. */
 bool elf_machine_find(const char *name, unsigned int *ret);
 

@@ -501,17 +501,7 @@ static const char *build_id_of(const struct segmap_file *file)
 /* Whether two ELF objects have the same headers, as far as they tell of what is mapped. */
 static bool has_same_headers(const struct segmap_elf *a, const struct segmap_elf *b)
 {
-	bool same = a->class == b->class && a->machine == b->machine && a->type == b->type &&
-		    a->entry == b->entry && a->n_segments == b->n_segments;
-
-	for (size_t i = 0; i < a->n_segments && same; i++) {
-		const struct segmap_segment *x = &a->segments[i], *y = &b->segments[i];
-
-		same = x->index == y->index && x->type == y->type && x->prot == y->prot &&
-		       x->off == y->off && x->vaddr == y->vaddr && x->filesz == y->filesz &&
-		       x->memsz == y->memsz && x->align == y->align;
-	}
-	return same;
+	return a->entry == b->entry && elf_has_same_segments(a, b);
 }
 
 /* Whether @twin is another file than @mapped for certain, of which memory has the headers. */

@@ -514,7 +514,7 @@ END_TEST
 
 /* What headers of one build can differ in. */
 enum header_field {
-	CLASS, MACHINE, TYPE, N_SEGMENTS, KIND, PROT, OFF, VADDR, FILESZ, MEMSZ,
+	CLASS, MACHINE, TYPE, N_SEGMENTS, INDEX, KIND, PROT, OFF, VADDR, FILESZ, ALIGN, MEMSZ,
 	N_FIELDS,
 };
 
@@ -542,6 +542,9 @@ START_TEST(any_header_field_makes_another_build)
 	case N_SEGMENTS:
 		elf->n_segments--;
 		break;
+	case INDEX:
+		last->index++;
+		break;
 	case KIND:
 		last->type = SEGMAP_SEGMENT_LOAD;
 		break;
@@ -556,6 +559,9 @@ START_TEST(any_header_field_makes_another_build)
 		break;
 	case FILESZ:
 		last->filesz++;
+		break;
+	case ALIGN:
+		last->align *= 2;
 		break;
 	default:
 		last->memsz++;
