@@ -92,10 +92,12 @@ static enum picture_class class_of_off(const struct segmap_elf *elf, uint64_t of
 	if (!(load->prot & PROT_WRITE))
 		return PICTURE_RODATA;
 	vaddr = load->vaddr + (off - load->off);
-	for (size_t i = 0; i < elf->n_segments; i++)
-		if (elf->segments[i].type == SEGMAP_SEGMENT_RELRO &&
-		    is_in(vaddr, elf->segments[i].vaddr, elf->segments[i].memsz))
-			return PICTURE_RELRO;
+	/* Of several the last counts. */
+	for (size_t i = elf->n_segments; i-- > 0;)
+		if (elf->segments[i].type == SEGMAP_SEGMENT_RELRO)
+			return is_in(vaddr, elf->segments[i].vaddr, elf->segments[i].memsz) ?
+				       PICTURE_RELRO :
+				       PICTURE_DATA;
 	return PICTURE_DATA;
 }
 

@@ -15,6 +15,7 @@ import xml.etree.ElementTree
 import pictures
 import segtest
 from picture_names import HOSTILE, hostile_file
+from make_elf import PT_DYNAMIC, Elf, Section, Segment, load, relro
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SVG = "{http://www.w3.org/2000/svg}"
@@ -183,6 +184,20 @@ def what_is_mapped_twice_and_what_relro_does_is_said():
         dynamic = next(row for row in page.rows
                        if row.cells[0] == ".dynamic" and "whole" not in row.cells[5])
         assert dynamic.cells[4] == perms and words in dynamic.cells[5], dynamic.cells
+
+
+@segtest.claim
+def of_several_relros_the_last_colours_the_file():
+    """As it is the last that dynamic linkers apply; the memory is coloured by what they did."""
+    elf = Elf("x", [load("r-x", 0, 0, 0x1000), load("rw-", 0x1000, 0x2000, 0x2000), relro(0x1000, 0x2000, 0x1000),
+                    relro(0x2000, 0x3000, 0x1000), Segment(PT_DYNAMIC, "rw-", 0x1000, 0x2000, 0x10, 0x10)],
+              [Section(".one", "aw", 0x2000, 0x1000, 0x1000), Section(".two", "aw", 0x3000, 0x2000, 0x1000)])
+    with tempfile.TemporaryDirectory() as directory:
+        with open(os.path.join(directory, "libtwo.so"), "wb") as file:
+            file.write(elf.build())
+        text = draw(directory, ["--html", "--explain", "./libtwo.so"])
+    boxes = re.findall(r'<a class="i c-(relro|data)"[^>]* id="m0g0b', text)
+    assert boxes == ["data", "relro"], boxes
 
 
 def check_links(page):
