@@ -790,7 +790,7 @@ static struct segmap_error *judge_dumped(struct segmap_layout *layout,
 	if (!twin)
 		return show_dumped(layout, backing,
 				   backing->error ? backing->error->why : "it is not there");
-	if (!dumped->n_elfs && (!twin->n_elfs || !backing_has_code(layout, backing))) {
+	if (!dumped->n_elfs && !twin->n_elfs) {
 		believe_twin(backing); /* data: nothing of it is shown but the name */
 		return NULL;
 	}

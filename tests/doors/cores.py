@@ -21,12 +21,11 @@ PAGE = os.sysconf("SC_PAGESIZE")
 
 
 @contextlib.contextmanager
-def dumpable(name, directory):
-    """A program of the zoo that can be dumped into this directory."""
+def dumpable(command, directory):
+    """A process that can be dumped into this directory."""
     with open("/proc/sys/kernel/core_pattern", encoding="utf-8") as file:
         pattern = file.read().strip()
-    entry = zoo_entry(name)
-    with segtest.running([entry["program"]], ready=b"ready", cwd=directory, preexec_fn=lambda:
+    with segtest.running(command, ready=b"ready", cwd=directory, preexec_fn=lambda:
                          resource.setrlimit(resource.RLIMIT_CORE, (-1, -1))) as process:
         process.core_pattern = pattern
         yield process
@@ -94,7 +93,7 @@ def check_against_live(live, core, dumper):
 @segtest.parameters(*[f"{variant},{dumper}" for variant in VARIANTS for dumper in DUMPERS])
 def core_has_the_sections_of_the_live_process(parameters):
     variant, dumper = parameters.split(",")
-    with workspace() as directory, dumpable(variant, directory) as process:
+    with workspace() as directory, dumpable([zoo_entry(variant)["program"]], directory) as process:
         segtest.bring_in_vdso(process.pid)
         live = segtest.document(process.pid)
         path = DUMPERS[dumper](process, directory)
@@ -114,7 +113,7 @@ def core_has_the_sections_of_the_live_process(parameters):
 
 @segtest.claim
 def every_form_shows_a_core():
-    with workspace() as directory, dumpable("gcc-pie", directory) as process:
+    with workspace() as directory, dumpable([zoo_entry("gcc-pie")["program"]], directory) as process:
         path = dump_by_gdb(process, directory)
         lines = segtest.segmap("--core", path).text.splitlines()
         assert lines[0].startswith(f"{path}: {process.pid}: "), lines[0]
@@ -174,6 +173,51 @@ def without_build_ids_the_headers_decide_and_it_is_said():
         assert any(program in n and "no build-id" in n for n in core["notes"]), core["notes"]
         compiled(program, "-Wl,--build-id=none", source="char more[9999] = { 1 }; int main(void) { }")
         assert image_of(segtest.document("--core", path), program)["status"] == "replaced"
+
+
+LOADER = """#include <dlfcn.h>
+    #include <stdio.h>
+    #include <unistd.h>
+    int main(int argc, char **argv) {
+        if (argc != 2 || !dlopen(argv[1], RTLD_NOW)) { puts(dlerror()); return 1; }
+        puts("ready"); fflush(stdout); pause();
+    }"""
+
+
+def loaded_and_dumped(directory, library, dumped):
+    """The kernel's dump of a program that has loaded this library; dumped is for coredump_filter(5)."""
+    program = compiled(os.path.join(directory, "loader"), "-ldl", source=LOADER)
+    target = os.path.join(directory, f"dump-{dumped:x}")
+    os.mkdir(target)
+    with dumpable([program, library], target) as process:
+        with open(f"/proc/{process.pid}/coredump_filter", "w", encoding="ascii") as file:
+            file.write(hex(dumped))
+        return dump_by_kernel(process, target)
+
+
+PRIVATE_MEMORY = 0x23  # and nothing of a file but what was written to
+WITH_HEADERS = 0x33    # the default: and the first page of each ELF file
+
+
+@segtest.claim
+def library_without_code_is_believed_by_its_build_id_alone():
+    with workspace() as directory:
+        library = os.path.join(directory, "library.so")
+        flags = ["-shared", "-nostdlib", "-fPIC", "-Wl,--build-id"]
+        other = compiled(os.path.join(directory, "other"), *flags, source="""
+            __attribute__((section(".new"))) const char table[5000] = { 3 }; char written[100] = { 2 };""")
+        compiled(library, *flags, source="""
+            __attribute__((section(".old"))) const char table[5000] = { 1 }; char written[100] = { 2 };""")
+        assert not any("E" in flags for *_, flags in loads(library)), loads(library)
+        without, path = (loaded_and_dumped(directory, library, dumped)
+                         for dumped in (PRIVATE_MEMORY, WITH_HEADERS))
+        assert any(name == ".old" for _, _, name in sections(segtest.document("--core", path)))
+        os.rename(other, library)
+        core = segtest.document("--core", path)
+        assert image_of(core, library)["status"] == "replaced", image_of(core, library)
+        core = segtest.document("--core", without)
+        assert not any(image["path"] == library for image in core["images"]), core["images"]
+        assert any(library in n and "cannot be compared" in n for n in core["notes"]), core["notes"]
 
 
 @segtest.claim
