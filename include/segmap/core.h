@@ -27,8 +27,9 @@ SEGMAP_API void segmap_core_free(struct segmap_core *core);
  * VMAs are the union of PT_LOAD and NT_FILE: gdb leaves code and gaps out of
  * the first. Neither says whether a VMA is shared, and NT_FILE says nothing of
  * permissions. A file at its path is believed only if it has the build-id that
- * is in the dump; where neither has one, if its headers are those in the dump,
- * with a note. What the dump leaves out, and what it should have and has not, is
+ * is in the dump; where none is in the dump, if its headers are those in the dump,
+ * with a note. The kernel dumps one page of a file, and the build-id can be in
+ * another. What the dump leaves out, and what it should have and has not, is
  * in the layout's dumped and in notes.
  *
  * Errors: SEGMAP_ERROR_FORMAT where it is no core dump or too short for its own headers.

@@ -504,18 +504,35 @@ static bool has_same_headers(const struct segmap_elf *a, const struct segmap_elf
 	return a->entry == b->entry && elf_has_same_segments(a, b);
 }
 
-/* Whether @twin is another file than @mapped for certain, of which memory has the headers. */
-static bool is_another(const struct segmap_file *mapped, const struct segmap_file *twin)
-{
-	const struct segmap_elf *in_memory = elf_of(mapped), *on_disk = elf_of(twin);
+/* What headers in memory or in a dump tell of the file on disk. */
+enum agreement {
+	AGREEMENT_NONE,	      /* it is another file */
+	AGREEMENT_UNKNOWN,    /* there are no headers to compare */
+	AGREEMENT_OF_HEADERS, /* they are alike; the page with the build-id is not there */
+	AGREEMENT_WITHOUT_ID, /* they are alike, and have no build-id */
+	AGREEMENT_OF_BUILD_IDS,
+};
 
-	if (!in_memory || (!twin->n_elfs && !is_readable(twin)))
-		return false;
-	if (!on_disk || !has_same_headers(in_memory, on_disk))
-		return true;
-	/* That there is none in memory can be because its page is not. */
-	return in_memory->build_id &&
-	       (!on_disk->build_id || strcmp(in_memory->build_id, on_disk->build_id) != 0);
+static enum agreement compare_elfs(const struct segmap_elf *seen, const struct segmap_elf *on_disk)
+{
+	if (!on_disk)
+		return AGREEMENT_NONE;
+	if (seen->build_id)
+		return on_disk->build_id && strcmp(seen->build_id, on_disk->build_id) == 0 ?
+			       AGREEMENT_OF_BUILD_IDS :
+			       AGREEMENT_NONE;
+	if (!has_same_headers(seen, on_disk))
+		return AGREEMENT_NONE;
+	return on_disk->build_id ? AGREEMENT_OF_HEADERS : AGREEMENT_WITHOUT_ID;
+}
+
+/* @seen is what there is of the file in memory or in a dump. */
+static enum agreement compare_files(const struct segmap_file *seen,
+				    const struct segmap_file *on_disk)
+{
+	const struct segmap_elf *elf = elf_of(seen);
+
+	return elf ? compare_elfs(elf, elf_of(on_disk)) : AGREEMENT_UNKNOWN;
 }
 
 /*
@@ -525,17 +542,16 @@ static bool is_another(const struct segmap_file *mapped, const struct segmap_fil
  */
 static struct segmap_error *judge_twin(struct segmap_layout *layout, struct segmap_backing *backing)
 {
-	const char *in_memory = build_id_of(backing->file), *on_disk = build_id_of(backing->twin);
-	bool is_same = in_memory && on_disk && strcmp(in_memory, on_disk) == 0;
+	enum agreement agreement = compare_files(backing->file, backing->twin);
 
-	if (!is_same && is_another(backing->file, backing->twin)) {
+	if (agreement == AGREEMENT_NONE && (backing->twin->n_elfs || is_readable(backing->twin))) {
 		backing->path_file = backing->twin;
 		backing->status = SEGMAP_STATUS_REPLACED;
 		return NULL;
 	}
 	segmap_error_free(backing->error);
 	backing->error = NULL;
-	if (!is_same) {
+	if (agreement != AGREEMENT_OF_BUILD_IDS) {
 		backing->error = segmap_error_new(
 			SEGMAP_ERROR_PERMISSION, backing->path,
 			"its device is %02x:%02x in maps and another one to stat(), and memory has no "
@@ -785,7 +801,7 @@ static struct segmap_error *judge_dumped(struct segmap_layout *layout,
 					 struct segmap_backing *backing)
 {
 	const struct segmap_file *dumped = backing->file, *twin = backing->twin;
-	const char *in_dump = build_id_of(dumped), *on_disk = build_id_of(twin);
+	enum agreement agreement;
 
 	if (!twin)
 		return show_dumped(layout, backing,
@@ -794,25 +810,25 @@ static struct segmap_error *judge_dumped(struct segmap_layout *layout,
 		believe_twin(backing); /* data: nothing of it is shown but the name */
 		return NULL;
 	}
-	if (!dumped->n_elfs) {
+	agreement = compare_files(dumped, twin);
+	if (agreement == AGREEMENT_NONE)
+		return replaced_twin(layout, backing);
+	if (agreement == AGREEMENT_UNKNOWN) {
 		backing->path_file = backing->twin;
 		return show_dumped(layout, backing,
 				   "its headers are not in the dump, so the file at its path cannot "
 				   "be compared");
 	}
-	if (in_dump || on_disk) {
-		if (!in_dump || !on_disk || strcmp(in_dump, on_disk) != 0)
-			return replaced_twin(layout, backing);
-		believe_twin(backing);
-		return NULL;
-	}
-	if (!twin->n_elfs || !has_same_headers(dumped->elfs[0], twin->elfs[0]))
-		return replaced_twin(layout, backing);
 	believe_twin(backing);
+	if (agreement == AGREEMENT_OF_BUILD_IDS)
+		return NULL;
 	return segmap_layout_note(layout,
-				  "%s: it has no build-id; the file at its path is taken for it "
-				  "because its headers are those in the dump",
-				  backing->path);
+				  "%s: %s; the file at its path is taken for it because its headers "
+				  "are those in the dump",
+				  backing->path,
+				  agreement == AGREEMENT_WITHOUT_ID ?
+					  "it has no build-id" :
+					  "its build-id is not in the dump");
 }
 
 static struct segmap_error *keep_path_build_id(struct segmap_backing *backing)

@@ -197,6 +197,7 @@ def loaded_and_dumped(directory, library, dumped):
 
 PRIVATE_MEMORY = 0x23  # and nothing of a file but what was written to
 WITH_HEADERS = 0x33    # the default: and the first page of each ELF file
+WITH_FILES = 0x3f
 
 
 @segtest.claim
@@ -218,6 +219,32 @@ def library_without_code_is_believed_by_its_build_id_alone():
         core = segtest.document("--core", without)
         assert not any(image["path"] == library for image in core["images"]), core["images"]
         assert any(library in n and "cannot be compared" in n for n in core["notes"]), core["notes"]
+
+
+@segtest.claim
+def build_id_that_is_not_in_the_dump_leaves_the_headers_to_decide_and_it_is_said():
+    """patchelf moves it behind the first page, which is all that the kernel dumps of a file."""
+    def make(path, build_id, more=""):
+        return compiled(path, "-shared", "-nostdlib", "-fPIC", f"-Wl,--build-id={build_id}",
+                        f"-Wl,--section-start=.note.gnu.build-id={2 * PAGE:#x}",
+                        source="int function(void) { return 1; }" + more)
+
+    def status(path):
+        core = segtest.document("--core", path)
+        image = image_of(core, library)
+        return image["status"], image["sections"], [n.partition(": ")[2] for n in core["notes"] if library in n]
+
+    taken = ("its build-id is not in the dump; the file at its path is taken for it because its headers are "
+             "those in the dump")
+    with workspace() as directory:
+        library = make(os.path.join(directory, "library.so"), "0x11111111")
+        first_page, whole = (loaded_and_dumped(directory, library, dumped) for dumped in (WITH_HEADERS, WITH_FILES))
+        assert status(whole) == ("ok", "headers", []), status(whole)
+        assert status(first_page) == ("ok", "headers", [taken]), status(first_page)
+        make(library, "0x22222222")
+        assert status(whole)[0] == "replaced", status(whole)
+        make(library, "0x11111111", "int data[5000] = { 1 };")
+        assert status(first_page)[0] == "replaced", status(first_page)
 
 
 @segtest.claim
