@@ -421,16 +421,15 @@ static struct segmap_error *parse_at(struct segmap_files *files, struct segmap_f
 	return NULL;
 }
 
-/* Look for ELF objects at the offsets that @backing's VMAs are mapped from (files in files). */
-static struct segmap_error *parse_embedded(struct segmap_files *files,
+/* Look in @file for ELF objects where @backing's VMAs are mapped from (files in files). */
+static struct segmap_error *parse_embedded(struct segmap_files *files, struct segmap_file *file,
 					   const struct segmap_layout *layout,
 					   const struct segmap_backing *backing)
 {
-	struct entry *entry = (struct entry *)backing->file; /* file is its first member */
+	struct entry *entry = (struct entry *)file; /* file is its first member */
 
 	for (uint32_t i = 0; i < backing->n_vmas; i++) {
 		const struct segmap_vma *vma = &layout->vmas[backing->vmas[i]];
-		struct segmap_file *file = backing->file;
 		struct bytes bytes = bytes_of(file, backing->path);
 		struct segmap_error *error;
 		unsigned char start[16];
@@ -469,7 +468,7 @@ struct segmap_error *files_parse_start(struct segmap_files *files, struct segmap
 	return error;
 }
 
-/* Parse @file, once, and what else @backing has mapped of it (NULL: only its beginning). */
+/* Parse @file, once, and what else @backing has mapped of it if that is or may be @file. */
 static struct segmap_error *parse_file(struct segmap_files *files, struct segmap_file *file,
 				       const struct segmap_layout *layout,
 				       const struct segmap_backing *backing)
@@ -479,21 +478,24 @@ static struct segmap_error *parse_file(struct segmap_files *files, struct segmap
 	if (!is_readable(file))
 		return NULL;
 	error = files_parse_start(files, file, backing->path);
-	if (!error && file == backing->file)
-		error = parse_embedded(files, layout, backing);
+	if (!error && (file == backing->file || file == backing->twin))
+		error = parse_embedded(files, file, layout, backing);
 	return error;
 }
 
-/* The ELF object that @file is; NULL if it is none. */
-static const struct segmap_elf *elf_of(const struct segmap_file *file)
+/* The ELF object whose header is at @elf_off of @file; NULL if there is none. */
+static const struct segmap_elf *elf_at(const struct segmap_file *file, uint64_t elf_off)
 {
-	return file && file->n_elfs && !file->elfs[0]->elf_off ? file->elfs[0] : NULL;
+	for (size_t i = 0; i < file->n_elfs; i++)
+		if (file->elfs[i]->elf_off == elf_off)
+			return file->elfs[i];
+	return NULL;
 }
 
-/* Its build-id; NULL if it is none or has none. */
+/* The build-id of the ELF object that @file is; NULL if it is none or has none. */
 static const char *build_id_of(const struct segmap_file *file)
 {
-	const struct segmap_elf *elf = elf_of(file);
+	const struct segmap_elf *elf = file ? elf_at(file, 0) : NULL;
 
 	return elf ? elf->build_id : NULL;
 }
@@ -526,13 +528,26 @@ static enum agreement compare_elfs(const struct segmap_elf *seen, const struct s
 	return on_disk->build_id ? AGREEMENT_OF_HEADERS : AGREEMENT_WITHOUT_ID;
 }
 
-/* @seen is what there is of the file in memory or in a dump. */
+/*
+ * @seen is what there is of the file in memory or in a dump. Of several ELF objects
+ * that are mapped of it the one that agrees least counts: each can have been replaced.
+ */
 static enum agreement compare_files(const struct segmap_file *seen,
 				    const struct segmap_file *on_disk)
 {
-	const struct segmap_elf *elf = elf_of(seen);
+	enum agreement least = seen->n_elfs ? AGREEMENT_OF_BUILD_IDS : AGREEMENT_UNKNOWN;
 
-	return elf ? compare_elfs(elf, elf_of(on_disk)) : AGREEMENT_UNKNOWN;
+	for (size_t i = 0; i < seen->n_elfs; i++) {
+		enum agreement agreement =
+			compare_elfs(seen->elfs[i], elf_at(on_disk, seen->elfs[i]->elf_off));
+
+		if (agreement < least)
+			least = agreement;
+	}
+	for (size_t i = 0; i < on_disk->n_elfs && least > AGREEMENT_UNKNOWN; i++)
+		if (!elf_at(seen, on_disk->elfs[i]->elf_off))
+			least = AGREEMENT_UNKNOWN;
+	return least;
 }
 
 /*
@@ -816,8 +831,11 @@ static struct segmap_error *judge_dumped(struct segmap_layout *layout,
 	if (agreement == AGREEMENT_UNKNOWN) {
 		backing->path_file = backing->twin;
 		return show_dumped(layout, backing,
-				   "its headers are not in the dump, so the file at its path cannot "
-				   "be compared");
+				   dumped->n_elfs ?
+					   "not all of its headers are in the dump, so the file at "
+					   "its path cannot be compared" :
+					   "its headers are not in the dump, so the file at its path "
+					   "cannot be compared");
 	}
 	believe_twin(backing);
 	if (agreement == AGREEMENT_OF_BUILD_IDS)

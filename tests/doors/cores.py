@@ -9,10 +9,15 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
+import tempfile
 
 import segtest
 from doors import (SIMPLE, check_message, compiled, described, loads, sections, workspace,
                    zoo_entry)
+
+sys.path.insert(0, os.path.join(segtest.SOURCE, "tests", "scenarios"))
+from situations import situation  # noqa: E402
 
 VARIANTS = ["gcc-pie", "gcc-no-pie", "gcc-static", "gcc-static-pie", "gcc-m32-pie", "gcc-m32-static",
             "gcc-no-build-id", "gcc-norelro", "gcc-library", "lld-library", "lld-max-page-64k",
@@ -20,21 +25,24 @@ VARIANTS = ["gcc-pie", "gcc-no-pie", "gcc-static", "gcc-static-pie", "gcc-m32-pi
 PAGE = os.sysconf("SC_PAGESIZE")
 
 
+def allow_dump():
+    resource.setrlimit(resource.RLIMIT_CORE, (-1, -1))
+
+
 @contextlib.contextmanager
-def dumpable(command, directory):
-    """A process that can be dumped into this directory."""
-    with open("/proc/sys/kernel/core_pattern", encoding="utf-8") as file:
-        pattern = file.read().strip()
-    with segtest.running(command, ready=b"ready", cwd=directory, preexec_fn=lambda:
-                         resource.setrlimit(resource.RLIMIT_CORE, (-1, -1))) as process:
-        process.core_pattern = pattern
+def dumpable(name, directory):
+    """A program of the zoo that can be dumped into this directory."""
+    with segtest.running([zoo_entry(name)["program"]], ready=b"ready", cwd=directory,
+                         preexec_fn=allow_dump) as process:
         yield process
 
 
 def dump_by_kernel(process, directory):
     """Kill the process and have the kernel dump it."""
-    if not re.fullmatch(r"[\w.%-]+", process.core_pattern):
-        raise segtest.Skip(f"needs a core_pattern that is a name, not {process.core_pattern}")
+    with open("/proc/sys/kernel/core_pattern", encoding="utf-8") as file:
+        pattern = file.read().strip()
+    if not re.fullmatch(r"[\w.%-]+", pattern):
+        raise segtest.Skip(f"needs a core_pattern that is a name, not {pattern}")
     process.send_signal(signal.SIGQUIT)
     process.wait()
     found = [path for path in glob.glob(os.path.join(directory, "*"))
@@ -93,7 +101,7 @@ def check_against_live(live, core, dumper):
 @segtest.parameters(*[f"{variant},{dumper}" for variant in VARIANTS for dumper in DUMPERS])
 def core_has_the_sections_of_the_live_process(parameters):
     variant, dumper = parameters.split(",")
-    with workspace() as directory, dumpable([zoo_entry(variant)["program"]], directory) as process:
+    with workspace() as directory, dumpable(variant, directory) as process:
         segtest.bring_in_vdso(process.pid)
         live = segtest.document(process.pid)
         path = DUMPERS[dumper](process, directory)
@@ -113,7 +121,7 @@ def core_has_the_sections_of_the_live_process(parameters):
 
 @segtest.claim
 def every_form_shows_a_core():
-    with workspace() as directory, dumpable([zoo_entry("gcc-pie")["program"]], directory) as process:
+    with workspace() as directory, dumpable("gcc-pie", directory) as process:
         path = dump_by_gdb(process, directory)
         lines = segtest.segmap("--core", path).text.splitlines()
         assert lines[0].startswith(f"{path}: {process.pid}: "), lines[0]
@@ -175,29 +183,18 @@ def without_build_ids_the_headers_decide_and_it_is_said():
         assert image_of(segtest.document("--core", path), program)["status"] == "replaced"
 
 
-LOADER = """#include <dlfcn.h>
-    #include <stdio.h>
-    #include <unistd.h>
-    int main(int argc, char **argv) {
-        if (argc != 2 || !dlopen(argv[1], RTLD_NOW)) { puts(dlerror()); return 1; }
-        puts("ready"); fflush(stdout); pause();
-    }"""
-
-
-def loaded_and_dumped(directory, library, dumped):
-    """The kernel's dump of a program that has loaded this library; dumped is for coredump_filter(5)."""
-    program = compiled(os.path.join(directory, "loader"), "-ldl", source=LOADER)
-    target = os.path.join(directory, f"dump-{dumped:x}")
-    os.mkdir(target)
-    with dumpable([program, library], target) as process:
-        with open(f"/proc/{process.pid}/coredump_filter", "w", encoding="ascii") as file:
-            file.write(hex(dumped))
-        return dump_by_kernel(process, target)
-
-
 PRIVATE_MEMORY = 0x23  # and nothing of a file but what was written to
 WITH_HEADERS = 0x33    # the default: and the first page of each ELF file
 WITH_FILES = 0x3f
+
+
+def dumped(directory, what, *arguments):
+    """The kernel's dump of the scenario program in this situation; what is for coredump_filter (core(5))."""
+    target = tempfile.mkdtemp(dir=directory)
+    with situation(*arguments, cwd=target, preexec_fn=allow_dump) as found:
+        with open(f"/proc/{found.pid}/coredump_filter", "w", encoding="ascii") as file:
+            file.write(hex(what))
+        return dump_by_kernel(found.process, target)
 
 
 @segtest.claim
@@ -210,8 +207,8 @@ def library_without_code_is_believed_by_its_build_id_alone():
         compiled(library, *flags, source="""
             __attribute__((section(".old"))) const char table[5000] = { 1 }; char written[100] = { 2 };""")
         assert not any("E" in flags for *_, flags in loads(library)), loads(library)
-        without, path = (loaded_and_dumped(directory, library, dumped)
-                         for dumped in (PRIVATE_MEMORY, WITH_HEADERS))
+        without, path = (dumped(directory, what, "plain", library)
+                         for what in (PRIVATE_MEMORY, WITH_HEADERS))
         assert any(name == ".old" for _, _, name in sections(segtest.document("--core", path)))
         os.rename(other, library)
         core = segtest.document("--core", path)
@@ -238,13 +235,63 @@ def build_id_that_is_not_in_the_dump_leaves_the_headers_to_decide_and_it_is_said
              "those in the dump")
     with workspace() as directory:
         library = make(os.path.join(directory, "library.so"), "0x11111111")
-        first_page, whole = (loaded_and_dumped(directory, library, dumped) for dumped in (WITH_HEADERS, WITH_FILES))
+        first_page, whole = (dumped(directory, what, "plain", library)
+                             for what in (WITH_HEADERS, WITH_FILES))
         assert status(whole) == ("ok", "headers", []), status(whole)
         assert status(first_page) == ("ok", "headers", [taken]), status(first_page)
         make(library, "0x22222222")
         assert status(whole)[0] == "replaced", status(whole)
         make(library, "0x11111111", "int data[5000] = { 1 };")
         assert status(first_page)[0] == "replaced", status(first_page)
+
+
+def archive(path, *parts):
+    """These files one after another in one that is no ELF file, from page-aligned offsets, which are returned."""
+    offsets = []
+    with open(path, "wb") as file:
+        file.write(b"PK")
+        for part in parts:
+            offsets.append(file.seek(-(-file.tell() // PAGE) * PAGE))
+            with open(part, "rb") as content:
+                file.write(content.read())
+    return offsets
+
+
+@segtest.claim
+def libraries_inside_an_archive_are_believed_by_their_build_ids_all_of_them():
+    def statuses(core):
+        document = segtest.document("--core", core)
+        images = [i for i in document["images"] if i["path"] == path]
+        notes = [n for n in document["notes"] if path in n]
+        return sorted((i.get("elf_offset"), i["status"], i["sections"]) for i in images), notes
+
+    with workspace() as directory:
+        path = os.path.join(directory, "base.apk")
+        apple, pear, plum = (
+            compiled(os.path.join(directory, name), "-shared", "-nostdlib", "-fPIC", f"-Wl,--build-id={build_id}",
+                     source="int function(void) { return 1; } int data[2000] = { 1 };")
+            for name, build_id in (("apple", "0x11111111"), ("pear", "0x22222222"), ("plum", "0x33333333")))
+        offsets = archive(path, apple, pear)
+        headers, whole = (dumped(directory, what, "by-hand", path, *map(str, offsets))
+                          for what in (WITH_HEADERS, WITH_FILES))
+        assert statuses(whole) == ([(off, "ok", "headers") for off in offsets], []), statuses(whole)
+        # The kernel looks for headers at the beginning of a file alone.
+        found, notes = statuses(headers)
+        assert found == [(None, "unreadable", "none")] and "cannot be compared" in notes[0], (found, notes)
+        # One of them is there in part.
+        with open(whole, "r+b") as file:
+            content = file.read()
+            file.seek(content.rindex(b"\x7fELF", 0, content.index(bytes.fromhex("22222222"))))
+            file.write(bytes(4))
+        found, notes = statuses(whole)
+        assert [names for *_, names in found] == ["parts"], found
+        assert any("not all of its headers" in note for note in notes), notes
+        with open(whole, "wb") as file:
+            file.write(content)
+        # One of them is another.
+        assert archive(path, apple, plum) == offsets
+        found, notes = statuses(whole)
+        assert found == [(off, "replaced", "parts") for off in offsets], found
 
 
 @segtest.claim

@@ -5,8 +5,9 @@ import subprocess
 import segtest
 from elfpatch import PT_GNU_RELRO, PT_LOAD, Patch
 from situations import (LINKERS, PAGE, Elf, assert_bias, assert_kinds, assert_no_drift,
-                        assert_sections, library, look, maps, page_down, page_up, program,
-                        scenario_program, situation, started, workspace)
+                        assert_sections, btrfs, for_root_and_user, library, look, maps, own,
+                        page_down, page_up, program, scenario_program, situation, started,
+                        workspace)
 
 
 def loaded(directory, name="lib.so", **options):
@@ -271,6 +272,25 @@ def libraries_inside_an_archive_are_images_at_their_offsets(first):
                                     + int(piece["start"], 16) - bias)
                         assert piece["offset"] == expected, (
                             f"{piece}: in the file that is mapped it is at {expected}")
+
+
+@for_root_and_user
+def libraries_inside_an_archive_on_btrfs_are_images_at_their_offsets(who):
+    with workspace(who) as directory, btrfs(directory) as point:
+        part, elf = loaded(directory)
+        path = os.path.join(point, "base.apk")
+        (offset,) = _container(path, [part], b"PK\3\4 not an ELF file")
+        own(who, path)
+        with situation("by-hand", path, str(offset), who=who) as running:
+            # Unlike the dynamic linker it has read the headers nowhere but in the file.
+            with open(f"/proc/{running.pid}/mem", "rb", buffering=0) as memory:
+                memory.seek(running.address("bias_0"))
+                assert memory.read(4) == b"\x7fELF"
+            seen = look(running.pid, who)
+            image = seen.image(path)
+            assert (image["status"], image.get("elf_offset")) == ("ok", offset), (image, seen.notes)
+            assert image["build_id"] == elf.build_id and image["sections"] == "headers", image
+            assert_sections(seen, image, elf, running.address("bias_0"), elf_off=offset)
 
 
 # .bss, and what lies behind it.
