@@ -25,12 +25,13 @@ SEGMAP_API void segmap_core_free(struct segmap_core *core);
  * two is segmap_files_parse(). @files must outlive @ret.
  *
  * VMAs are the union of PT_LOAD and NT_FILE: gdb leaves code and gaps out of
- * the first. Neither says whether a VMA is shared, and NT_FILE says nothing of
- * permissions. A file at its path is believed only if it has the build-id that
- * is in the dump; where none is in the dump, if its headers are those in the dump,
- * with a note. The kernel dumps one page of a file, and the build-id can be in
- * another. What the dump leaves out, and what it should have and has not, is
- * in the layout's dumped and in notes.
+ * the first. Neither says whether a VMA is shared, NT_FILE says nothing of
+ * permissions, and gdb's PT_LOADs do not say what can be read. A file at its path
+ * is believed only if it has the build-id that is in the dump; where none is in the
+ * dump, if its headers are those in the dump, with a note. The kernel dumps one page
+ * of a file, and the build-id can be in another. Of several ELF objects in a file
+ * that holds for each. What the dump leaves out, and what it should have and has
+ * not, is in the layout's dumped and in notes.
  *
  * Errors: SEGMAP_ERROR_FORMAT where it is no core dump or too short for its own headers.
  */

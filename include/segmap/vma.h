@@ -17,10 +17,13 @@ struct segmap_vma {
 	uint16_t dev_major;  /* twelve bits in the kernel (include/linux/kdev_t.h) */
 	uint8_t prot;	     /* PROT_READ | PROT_WRITE | PROT_EXEC */
 	bool shared : 1;     /* 's', not 'p' */
-	bool unknown_prot : 1; /* the source does not say; prot is then 0 */
-	bool unknown_shared : 1; /* likewise; shared is then false */
+	uint8_t unknown_prot : 3; /* bits that the source does not say; prot has none of them */
+	bool unknown_shared : 1;  /* likewise; shared is then false */
 	const char *name;    /* owned by the layout; "" if none; a newline is shown as "\012" */
 };
+
+/* All that unknown_prot can have. */
+enum { SEGMAP_ALL_PROT = PROT_READ | PROT_WRITE | PROT_EXEC };
 
 /*
  * Parse one maps line, without its newline (Linux fs/proc/task_mmu.c:show_map_vma).
@@ -53,8 +56,9 @@ static inline void segmap_perms_format(int prot, bool shared, char ret[static 5]
 static inline void segmap_vma_perms_format(const struct segmap_vma *vma, char ret[static 5])
 {
 	segmap_perms_format(vma->prot, vma->shared, ret);
-	if (vma->unknown_prot)
-		memset(ret, '?', 3);
+	for (int i = 0; i < 3; i++)
+		if (vma->unknown_prot & (1 << i))
+			ret[i] = '?';
 	if (vma->unknown_shared)
 		ret[3] = '?';
 }
@@ -62,13 +66,13 @@ static inline void segmap_vma_perms_format(const struct segmap_vma *vma, char re
 /* Whether the VMA has the permissions @prot, as far as is known. */
 static inline bool segmap_vma_has_prot(const struct segmap_vma *vma, int prot)
 {
-	return vma->unknown_prot || vma->prot == prot;
+	return !((vma->prot ^ prot) & ~vma->unknown_prot);
 }
 
 /* Whether the VMA can be executed, or that is not known. */
 static inline bool segmap_vma_may_execute(const struct segmap_vma *vma)
 {
-	return vma->unknown_prot || (vma->prot & PROT_EXEC);
+	return (vma->prot | vma->unknown_prot) & PROT_EXEC;
 }
 
 #endif

@@ -83,7 +83,7 @@ static bool has_right_prot(const struct segmap_layout *layout, const struct exte
 		return true;
 	return (load->prot & PROT_WRITE) &&
 	       extents_in_relro(extents, load->map_start, &until) &&
-	       vma->prot == prot_implied(layout, PROT_READ);
+	       segmap_vma_has_prot(vma, prot_implied(layout, PROT_READ));
 }
 
 static int compare_biases(const void *a, const void *b)

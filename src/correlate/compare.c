@@ -74,7 +74,11 @@ static void rows_free(struct rows *rows)
 
 static char *describe(struct comparing *comparing, const struct row *row)
 {
-	struct stretch stretch = { row->start, row->end, row->off, row->prot, false, row->is_file };
+	struct stretch stretch = { .start = row->start,
+				   .end = row->end,
+				   .off = row->off,
+				   .prot = row->prot,
+				   .is_file = row->is_file };
 	char *text = stretch_describe(&stretch);
 
 	comparing->failed |= !text;

@@ -20,6 +20,7 @@ struct side {
 		size_t n, capacity;
 	} others;
 	bool no_shared;	 /* one of the two does not say what is shared */
+	int no_prot; /* permissions that one of the two does not say where it says the others */
 	bool plain_vdso; /* the other side knows nothing of what is in [vdso]: here it is no image, too */
 	int32_t *partners; /* for each image the other side's; -1 */
 	struct figures *figures; /* of each image */
@@ -194,21 +195,22 @@ static bool add_belonging(struct side *side, size_t index, uint64_t start, uint6
 			  struct figures figures)
 {
 	const struct segmap_vma *vma = &side->layout->vmas[index];
+	struct segmap_vma compared = *vma;
 	struct belonging belonging = {
 		.class = class_of(vma),
 		.name = vma->name,
 		.name_size = size_of_name(vma->name),
 		.size = size,
-		.prot = vma->prot,
+		.prot = vma->prot & ~side->no_prot,
 		.shared = vma->shared && !side->no_shared,
-		.known_prot = !vma->unknown_prot,
+		.known_prot = !(vma->unknown_prot & ~side->no_prot),
 		.vma = index,
 		.figures = figures,
 	};
 
-	segmap_vma_perms_format(vma, belonging.perms);
-	if (side->no_shared)
-		belonging.perms[3] = '?';
+	compared.unknown_prot |= side->no_prot & SEGMAP_ALL_PROT;
+	compared.unknown_shared |= side->no_shared;
+	segmap_vma_perms_format(&compared, belonging.perms);
 	if (belonging.class == OF_FILE)
 		belonging.off = vma->off;
 	if (goes_on(side, &belonging, start)) {
@@ -259,6 +261,17 @@ static bool lacks_shared(const struct segmap_layout *layout)
 		if (layout->vmas[i].unknown_shared)
 			return true;
 	return false;
+}
+
+/* gdb's does not say which can be read. */
+static int lacking_prot(const struct segmap_layout *layout)
+{
+	int lacking = 0;
+
+	for (size_t i = 0; i < layout->n_vmas; i++)
+		if (layout->vmas[i].unknown_prot != SEGMAP_ALL_PROT)
+			lacking |= layout->vmas[i].unknown_prot;
+	return lacking;
 }
 
 static bool collect(struct side *side)
@@ -521,6 +534,7 @@ static struct stretch part_of(const struct span *span, uint64_t start, uint64_t 
 				 .end = end,
 				 .off = span->is_file ? span->off + (start - span->start) : 0,
 				 .prot = span->prot,
+				 .unknown_prot = span->unknown_prot,
 				 .shared = span->shared,
 				 .is_file = span->is_file };
 }
@@ -583,7 +597,8 @@ static void flush(struct pending *pending)
 static bool continues(const struct stretch *before, const struct stretch *fresh)
 {
 	return before->end == fresh->start && before->prot == fresh->prot &&
-	       before->shared == fresh->shared && before->is_file == fresh->is_file &&
+	       before->unknown_prot == fresh->unknown_prot && before->shared == fresh->shared &&
+	       before->is_file == fresh->is_file &&
 	       (!before->is_file || before->off + (before->end - before->start) == fresh->off);
 }
 
@@ -592,7 +607,7 @@ static bool differ(const struct span *a, const struct span *b, enum segmap_chang
 {
 	if (!a || !b)
 		*ret = a ? SEGMAP_CHANGE_REMOVED : SEGMAP_CHANGE_ADDED;
-	else if ((!a->unknown_prot && !b->unknown_prot && a->prot != b->prot) ||
+	else if (((a->prot ^ b->prot) & ~(a->unknown_prot | b->unknown_prot)) ||
 		 (!a->unknown_shared && !b->unknown_shared && a->shared != b->shared))
 		*ret = SEGMAP_CHANGE_PERMS;
 	else if (a->is_file != b->is_file ||
@@ -940,6 +955,8 @@ static void compare(struct diffing *diffing)
 	diffing->b.plain_vdso = !has_vdso(diffing->a.layout);
 	diffing->a.no_shared = diffing->b.no_shared = lacks_shared(diffing->a.layout) ||
 						      lacks_shared(diffing->b.layout);
+	diffing->a.no_prot = diffing->b.no_prot = lacking_prot(diffing->a.layout) |
+						  lacking_prot(diffing->b.layout);
 	if (!collect(&diffing->a) || !collect(&diffing->b)) {
 		diffing->failed = true;
 		return;

@@ -11,7 +11,7 @@ struct span {
 	int32_t segment;     /* index in its ELF object's segments; -1: unknown */
 	size_t vma;	     /* index */
 	int prot;
-	bool unknown_prot;
+	int unknown_prot; /* bits of prot, as a VMA's */
 	bool shared;
 	bool unknown_shared;
 	bool is_file;

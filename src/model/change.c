@@ -48,10 +48,15 @@ bool comparison_note(struct segmap_comparison *comparison, char *note)
 
 char *stretch_describe(const struct stretch *stretch)
 {
+	const struct segmap_vma vma = {
+		.prot = (uint8_t)stretch->prot,
+		.unknown_prot = stretch->unknown_prot & SEGMAP_ALL_PROT,
+		.shared = stretch->shared,
+	};
 	char perms[5], *text;
 	int length;
 
-	segmap_perms_format(stretch->prot, stretch->shared, perms);
+	segmap_vma_perms_format(&vma, perms);
 	length = stretch->is_file ?
 			 asprintf(&text, "0x%" PRIx64 "-0x%" PRIx64 " %s offset 0x%" PRIx64,
 				  stretch->start, stretch->end, perms, stretch->off) :

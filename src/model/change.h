@@ -14,7 +14,7 @@ bool comparison_note(struct segmap_comparison *comparison, char *note);
 struct stretch {
 	uint64_t start, end; /* [start, end) */
 	uint64_t off;	     /* into the file, of start; 0 if anonymous */
-	int prot;
+	int prot, unknown_prot; /* as a VMA's */
 	bool shared;
 	bool is_file;
 };

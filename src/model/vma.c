@@ -121,7 +121,8 @@ static inline const char *parse_perms(const char *at, struct segmap_vma *vma)
 	vma->prot = (uint8_t)((at[0] == 'r' ? PROT_READ : 0) | (at[1] == 'w' ? PROT_WRITE : 0) |
 			      (at[2] == 'x' ? PROT_EXEC : 0));
 	vma->shared = at[3] == 's';
-	vma->unknown_prot = vma->unknown_shared = false;
+	vma->unknown_prot = 0;
+	vma->unknown_shared = false;
 	return at + 4;
 }
 

@@ -54,6 +54,7 @@ struct segmap_core {
 	size_t n_mappings, cap_mappings;
 	uint64_t missing; /* bytes that the headers promise behind the end of the file */
 	bool notes_missing;
+	bool tells_readable; /* a program header has no PF_R; see unknown_prot() */
 	uint64_t notes_left; /* bytes of notes that are still believed */
 	bool notes_cut; /* there are more, or one is too long */
 	struct auxv auxv;
@@ -499,6 +500,7 @@ static struct segmap_error *read_headers(struct segmap_core *core, struct segmap
 	for (size_t i = 0; i < n_phdrs && !error; i++) {
 		GElf_Phdr phdr = phdr_at(core, phdrs, i);
 
+		core->tells_readable |= !(phdr.p_flags & PF_R);
 		if (phdr.p_type == PT_LOAD)
 			error = add_load(core, &phdr);
 		else if (phdr.p_type == PT_NOTE)
@@ -515,12 +517,24 @@ static struct segmap_error *read_headers(struct segmap_core *core, struct segmap
 		       format_error(core, "it speaks of no memory: there is no PT_LOAD in it");
 }
 
+/*
+ * gdb gives PF_R to every segment, that of the notes too (gcore.c:make_output_phdrs), whether
+ * it can be read or not. What can be written to can be read, on all but a few machines.
+ */
+static uint8_t unknown_prot(const struct segmap_core *core, const struct load *load)
+{
+	if (!load)
+		return SEGMAP_ALL_PROT;
+	return core->tells_readable || load->prot & PROT_WRITE ? 0 : PROT_READ;
+}
+
 /* A VMA that @load or @mapping, or both, have; one of them can be NULL. */
 static bool add_vma(struct segmap_core *core, struct segmap_layout *layout, size_t *cap_dumped,
 		    uint64_t start, uint64_t end, const struct load *load,
 		    const struct mapping *mapping)
 {
 	uint64_t dumped_end = load ? load->start + load->filesz : 0;
+	uint8_t unknown = unknown_prot(core, load);
 
 	if (!grow(&layout->vmas, &layout->cap_vmas, layout->n_vmas, sizeof(*layout->vmas)) ||
 	    !grow(&layout->dumped, cap_dumped, layout->n_vmas, sizeof(*layout->dumped)) ||
@@ -533,8 +547,8 @@ static bool add_vma(struct segmap_core *core, struct segmap_layout *layout, size
 		.start = start,
 		.end = end,
 		.off = mapping ? mapping->off + (start - mapping->start) : 0,
-		.prot = load ? load->prot : 0,
-		.unknown_prot = !load,
+		.prot = load ? load->prot & (uint8_t)~unknown : 0,
+		.unknown_prot = unknown & SEGMAP_ALL_PROT,
 		.unknown_shared = true,
 		.name = mapping ? mapping->path : "",
 	};

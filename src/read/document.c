@@ -281,7 +281,8 @@ static void dev_of(struct reader *reader, const struct object *object, size_t me
 }
 
 /* The permissions in @text, which has at least three characters; -1 if it is something else. */
-static int parse_prot(const char *text)
+/* Into *@unknown those that are ?; NULL: none may be. -1: they are no permissions. */
+static int parse_prot(const char *text, int *unknown)
 {
 	static const char letters[3] = "rwx";
 	int prot = 0;
@@ -289,6 +290,8 @@ static int parse_prot(const char *text)
 	for (int i = 0; i < 3; i++) {
 		if (text[i] == letters[i])
 			prot |= 1 << i;
+		else if (text[i] == '?' && unknown)
+			*unknown |= 1 << i;
 		else if (text[i] != '-')
 			return -1;
 	}
@@ -304,7 +307,7 @@ static int16_t expected_of(struct reader *reader, const struct object *object, s
 
 	if (!text)
 		return otherwise;
-	prot = strlen(text) == 4 && (text[3] == 'p' || text[3] == 's') ? parse_prot(text) : -1;
+	prot = strlen(text) == 4 && (text[3] == 'p' || text[3] == 's') ? parse_prot(text, NULL) : -1;
 	if (prot < 0)
 		refuse_member(reader, object, member, "no permissions, as r-xp");
 	return (int16_t)prot;
@@ -315,18 +318,18 @@ static void perms_of(struct reader *reader, const struct object *object, size_t 
 		     struct segmap_vma *vma)
 {
 	const char *text = text_of(reader, object, member);
-	int prot = -1;
+	int prot = -1, unknown = 0;
 
 	if (!text)
 		return;
-	vma->unknown_prot = strncmp(text, "???", 3) == 0;
 	if (strlen(text) == 4 && strchr("ps?", text[3]))
-		prot = vma->unknown_prot ? 0 : parse_prot(text);
+		prot = parse_prot(text, &unknown);
 	if (prot < 0) {
 		refuse_member(reader, object, member, "no permissions, as r-xp");
 		return;
 	}
 	vma->prot = (uint8_t)prot;
+	vma->unknown_prot = (uint8_t)unknown & SEGMAP_ALL_PROT;
 	vma->unknown_shared = text[3] == '?';
 	vma->shared = text[3] == 's';
 }
@@ -387,7 +390,7 @@ static void read_segment(struct reader *reader, const struct place *place,
 	if (strcmp(type, "LOAD") != 0 && strcmp(type, "GNU_RELRO") != 0)
 		refuse_member(reader, &object, TYPE, "neither LOAD nor GNU_RELRO");
 	ret->type = strcmp(type, "LOAD") == 0 ? SEGMAP_SEGMENT_LOAD : SEGMAP_SEGMENT_RELRO;
-	ret->prot = strlen(flags) == 3 ? parse_prot(flags) : -1;
+	ret->prot = strlen(flags) == 3 ? parse_prot(flags, NULL) : -1;
 	if (ret->prot < 0)
 		refuse_member(reader, &object, FLAGS, flags_problem);
 	if (!checked_add(ret->vaddr, ret->memsz, &end) || !checked_add(ret->off, ret->filesz, &end) ||

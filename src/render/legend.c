@@ -61,9 +61,9 @@ enum tone tone_of(const struct row *row)
 		return TONE_GAP;
 	case SEGMAP_KIND_SEGMENT:
 	case SEGMAP_KIND_VDSO:
-		return row->vma->unknown_prot	      ? TONE_NONE :
-		       row->vma->prot & PROT_EXEC  ? TONE_CODE :
-		       row->vma->prot & PROT_WRITE ? TONE_DATA : TONE_RODATA;
+		return row->vma->unknown_prot & PROT_EXEC ? TONE_NONE :
+		       row->vma->prot & PROT_EXEC	  ? TONE_CODE :
+		       row->vma->prot & PROT_WRITE	  ? TONE_DATA : TONE_RODATA;
 	default:
 		return TONE_NONE;
 	}

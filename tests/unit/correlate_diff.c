@@ -70,6 +70,7 @@ struct given {
 	bool unreadable; /* the first file: it is an image of which nothing is known */
 	bool has_vdso;	 /* [vdso] is an image */
 	bool from_core;	 /* neither inodes are known nor what is shared */
+	bool from_gdb;	 /* nor which of its VMAs that cannot be written to can be read */
 	uint64_t unknown_prots; /* those of all VMAs from this address on; 0: of none */
 	bool predicted;
 	bool floating; /* the base of its first image is chosen at each run */
@@ -120,9 +121,13 @@ static void make(struct world *world, const struct given *given)
 			vma->unknown_shared = true;
 			world->layout->backings[0].ino = 0;
 		}
+		if (given->from_gdb && !(vma->prot & PROT_WRITE)) {
+			vma->prot &= PROT_EXEC;
+			vma->unknown_prot = PROT_READ;
+		}
 		if (given->unknown_prots && vma->start >= given->unknown_prots) {
 			vma->prot = 0;
-			vma->unknown_prot = true;
+			vma->unknown_prot = SEGMAP_ALL_PROT;
 		}
 	}
 	if (given->predicted)
@@ -723,6 +728,8 @@ END_TEST
 
 /* ---- what one side does not say ---- */
 
+#define GUARDED(perms) \
+	"30000-31000 " perms " 00000000 00:00 0 \n31000-39000 rw-p 00000000 00:00 0 \n"
 #define SHARED(start, end) MAPPED(start, end, "r--s", "00000000")
 
 static const struct diff_case unknowns[] = {
@@ -760,7 +767,17 @@ static const struct diff_case unknowns[] = {
 	    .unknown_prots = 0x53000 },
 	  "perms /p p1: 0x2000-0x3000 r-xp offset 0x2000 -> 0x2000-0x3000 ---p anonymous (.text)\n"
 	  "offset /p p1: 0x3000-0x4000 r-xp offset 0x3000 -> "
-	  "0x3000-0x4000 ---p anonymous (.text)\n" },
+	  "0x3000-0x4000 ???p anonymous (.text)\n" },
+	{ "what can be read can be unknown", { PROGRAM("1"), .from_gdb = true }, { PROGRAM("5") }, "" },
+	{ "the other permissions are known then", { PROGRAM("1"), .from_gdb = true },
+	  { RODATA("5") "51000-54000 rwxp 00001000 fe:00 7 /p\n" PROTECTED("5") DATA("5") BSS("5") },
+	  "perms /p p1: 0x1000-0x4000 ?-xp offset 0x1000 -> 0x1000-0x4000 rwxp offset 0x1000 "
+	  "(.init .text)\n" },
+	{ "a guard is then what can only be read", { GUARDED("---p"), .from_gdb = true },
+	  { GUARDED("r--p") }, "" },
+	{ "in b", { GUARDED("---p") }, { GUARDED("r--p"), .from_gdb = true }, "" },
+	{ "but not what can be executed", { GUARDED("---p"), .from_gdb = true },
+	  { GUARDED("r-xp") }, "removed [anon]: ?--p 4K -> \nadded [anon]:  -> ?-xp 4K\n" },
 	{ "permissions of files can be unknown", { SHARED("1000", "2000"), .unknown_prots = 1 },
 	  { SHARED("5000", "6000") }, "" },
 	{ "those of b", { SHARED("1000", "2000") },

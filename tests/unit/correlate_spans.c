@@ -67,7 +67,7 @@ static const struct {
 	  "i-1 ffffffffffffe000-fffffffffffff000 rw-p anonymous s-1 v1\n" },
 	{ "what the map says, and what it does not",
 	  { { .start = 0x1000, .end = 0x2000, .prot = R, .shared = true, .ino = 7, .name = "/l" },
-	    { .start = 0x2000, .end = 0x3000, .unknown_prot = true, .name = "" } },
+	    { .start = 0x2000, .end = 0x3000, .unknown_prot = SEGMAP_ALL_PROT, .name = "" } },
 	  "i-1 1000-2000 r--s 0 s-1 v0\ni-1 2000-3000 ???? anonymous s-1 v1\n" },
 	{ "an offset of no file is none",
 	  { { .start = 0x1000, .end = 0x2000, .prot = R, .off = 0x3000, .name = "[vvar]" } },

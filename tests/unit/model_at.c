@@ -71,8 +71,14 @@ static const struct {
 	{ { .prot = PROT_READ | PROT_EXEC }, "r-xp", PROT_READ | PROT_EXEC, true, true },
 	{ { .prot = PROT_READ, .shared = true }, "r--s", PROT_READ | PROT_EXEC, false, false },
 	{ { .prot = PROT_READ, .unknown_shared = true }, "r--?", PROT_READ, true, false },
-	{ { .unknown_prot = true }, "???p", PROT_WRITE, true, true },
-	{ { .unknown_prot = true, .unknown_shared = true }, "????", PROT_NONE, true, true },
+	{ { .unknown_prot = SEGMAP_ALL_PROT }, "???p", PROT_WRITE, true, true },
+	{ { .unknown_prot = SEGMAP_ALL_PROT, .unknown_shared = true }, "????", PROT_NONE, true,
+	  true },
+	{ { .unknown_prot = PROT_READ }, "?--p", PROT_NONE, true, false },
+	{ { .unknown_prot = PROT_READ }, "?--p", PROT_READ, true, false },
+	{ { .unknown_prot = PROT_READ }, "?--p", PROT_READ | PROT_WRITE, false, false },
+	{ { .prot = PROT_EXEC, .unknown_prot = PROT_READ }, "?-xp", PROT_READ | PROT_EXEC, true,
+	  true },
 	{ { .prot = PROT_NONE }, "---p", PROT_READ, false, false },
 };
 
