@@ -4,6 +4,7 @@
 #include "base/scope.h"
 #include "model/layout.h"
 #include "read/auxv.h"
+#include "read/backing.h"
 #include "read/bytes.h"
 #include "read/elf.h"
 #include "read/files.h"
@@ -698,11 +699,14 @@ static struct segmap_error *open_dumped(const struct segmap_core *core, const
 static struct segmap_error *open_backing(struct segmap_core *core, struct segmap_layout *layout,
 					 struct segmap_files *files, struct segmap_backing *backing)
 {
-	struct segmap_error *error = open_dumped(core, layout, files, backing);
+	struct segmap_error *error;
 	scope_close int fd = -1;
 	struct stat stat;
 	bool deleted;
 
+	if (backing_is_memory_object(layout, backing))
+		return NULL;
+	error = open_dumped(core, layout, files, backing);
 	if (error)
 		return error;
 	fd = backing->path[0] == '/' ? sysroot_find(&core->sysroot, backing, &stat, &deleted) : -1;

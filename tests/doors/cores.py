@@ -142,6 +142,20 @@ def gdb_does_not_say_what_can_be_read():
         assert all(fits(live[key], perms) for key, perms in seen.items()), (live, seen)
 
 
+@segtest.parameters(*DUMPERS)
+def memory_that_is_no_file_has_the_kind_it_has_in_the_live_process(dumper):
+    with workspace() as directory, situation("memory-kinds", cwd=directory, preexec_fn=allow_dump) as found:
+        live = {v["start"]: v for v in segtest.document(found.pid)["vmas"]}
+        core = segtest.document("--core", DUMPERS[dumper](found.process, directory))
+        for vma in core["vmas"]:
+            one = live[vma["start"]]
+            if one["kind"] != "heap":  # nothing in a core says what the heap is
+                assert one["kind"] == vma["kind"], (one, vma)
+        assert any(v["kind"] == "shm" and v["name"].startswith("/dev/zero") for v in core["vmas"]), core["vmas"]
+        missing = [n.partition(": ")[0] for n in core["notes"] if "it is not there" in n]
+        assert all(n.startswith(("/memfd:", "/dev/shm/")) for n in missing), missing
+
+
 # ---- which file ----
 
 def crashing(path, *flags):
