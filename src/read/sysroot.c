@@ -9,13 +9,17 @@
 struct segmap_error *sysroot_open(const struct segmap_elsewhere *elsewhere, struct sysroot *ret)
 {
 	const char *name = elsewhere->sysroot ? elsewhere->sysroot : "/";
-	int root = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	scope_close int root = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char *copy;
 
 	if (root < 0)
 		return segmap_error_system(errno, name, "open as a directory");
+	copy = strdup(elsewhere->sysroot ? elsewhere->sysroot : "");
+	if (!copy)
+		return segmap_error_no_memory();
 	*ret = (struct sysroot){
-		.ladder = { .process_dir = -1, .map_files = -1, .root = root, .exe = -1 },
-		.name = elsewhere->sysroot ? elsewhere->sysroot : "",
+		.ladder = { .process_dir = -1, .map_files = -1, .root = return_fd(&root), .exe = -1 },
+		.name = copy,
 	};
 	return NULL;
 }
@@ -23,6 +27,7 @@ struct segmap_error *sysroot_open(const struct segmap_elsewhere *elsewhere, stru
 void sysroot_close(struct sysroot *sysroot)
 {
 	ladder_close(&sysroot->ladder);
+	free(sysroot->name);
 }
 
 /* As it stands, or with its newlines decoded. */

@@ -7,7 +7,7 @@
 
 struct sysroot {
 	struct ladder ladder; /* of which only the root is there */
-	const char *name;     /* the directory, for messages; "" if none was named */
+	char *name;	      /* the directory, for messages; "" if none was named; owned */
 };
 
 /* Open the directory @elsewhere names. The error is about the directory. */
