@@ -17,7 +17,8 @@ struct segmap_symbols;
  * @layout is correlated and outlives *@ret. Beside an image's own .symtab, .dynsym and
  * .gnu_debugdata, separate debug files count that lie below @sysroot (NULL: the
  * root directory) in /usr/lib/debug, found by build-id. libdw is loaded when it is
- * needed; the error says what to install.
+ * needed; the error says what to install. SEGMAP_ERROR_SYSTEM also where @sysroot is
+ * not there.
  */
 SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *
 segmap_symbols_new(const struct segmap_layout *layout, const char *sysroot,

@@ -481,16 +481,17 @@ struct segmap_error *segmap_symbols_find(struct segmap_symbols *symbols, int32_t
 }
 
 /* Where separate debug files are: absolute, or libdw would look beside each file. */
-static char *debug_path_below(const char *sysroot)
+static struct segmap_error *debug_path_below(const char *sysroot, char **ret)
 {
 	scope_free char *root = sysroot ? realpath(sysroot, NULL) : NULL;
 	char *path;
 
 	if (sysroot && !root)
-		return NULL;
-	return asprintf(&path, "%s/usr/lib/debug", root && strcmp(root, "/") != 0 ? root : "") < 0 ?
-		       NULL :
-		       path;
+		return segmap_error_system(errno, sysroot, "look for debug files below it");
+	if (asprintf(&path, "%s/usr/lib/debug", root && strcmp(root, "/") != 0 ? root : "") < 0)
+		return segmap_error_no_memory();
+	*ret = path;
+	return NULL;
 }
 
 struct segmap_error *segmap_symbols_new(const struct segmap_layout *layout, const char *sysroot,
@@ -501,23 +502,22 @@ struct segmap_error *segmap_symbols_new(const struct segmap_layout *layout, cons
 
 	if (!symbols)
 		return segmap_error_no_memory();
-	error = libdw_load(&symbols->libdw);
+	symbols->layout = layout;
+	error = debug_path_below(sysroot, &symbols->debug_path);
+	if (!error)
+		error = libdw_load(&symbols->libdw);
+	symbols->tables = error ? NULL : calloc(layout->n_images + 1, sizeof(*symbols->tables));
+	if (!error && !symbols->tables)
+		error = segmap_error_no_memory();
 	if (error) {
-		free(symbols);
+		segmap_symbols_free(symbols);
 		return error;
 	}
-	symbols->layout = layout;
-	symbols->tables = calloc(layout->n_images + 1, sizeof(*symbols->tables));
-	symbols->debug_path = debug_path_below(sysroot);
 	symbols->callbacks = (Dwfl_Callbacks){
 		.find_elf = find_elf,
 		.find_debuginfo = find_debuginfo,
 		.debuginfo_path = &symbols->debug_path,
 	};
-	if (!symbols->tables || !symbols->debug_path) {
-		segmap_symbols_free(symbols);
-		return segmap_error_no_memory();
-	}
 	*ret = symbols;
 	return NULL;
 }

@@ -77,11 +77,41 @@ START_TEST(a_core_keeps_what_it_needs_of_where_files_are)
 }
 END_TEST
 
+/* This process, correlated. */
+static struct segmap_layout *look_at_this_process(struct segmap_files *files, unsigned int wanted)
+{
+	struct segmap_layout *layout = NULL;
+
+	unit_no_error(segmap_process_open_memory(getpid(), files, wanted, &layout));
+	unit_no_error(segmap_files_parse(files, layout));
+	unit_no_error(segmap_layout_correlate(layout));
+	return layout;
+}
+
+START_TEST(symbols_of_no_directory_are_an_error_that_names_it)
+{
+	struct segmap_files *files = NULL;
+	struct segmap_symbols *symbols = NULL;
+	struct segmap_layout *layout;
+	struct segmap_error *error;
+
+	unit_no_error(segmap_files_new((uint64_t)sysconf(_SC_PAGESIZE), 0, &files));
+	layout = look_at_this_process(files, 0);
+	error = segmap_symbols_new(layout, "/nonexistent", &symbols);
+	ck_assert(error && strcmp(error->what, "/nonexistent") == 0);
+	unit_error(error, SEGMAP_ERROR_SYSTEM, "No such file");
+	ck_assert_ptr_null(symbols);
+	segmap_layout_free(layout);
+	segmap_files_free(files);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("calls");
 	TCase *tc = unit_case(suite, "what is promised");
 
 	tcase_add_test(tc, a_core_keeps_what_it_needs_of_where_files_are);
+	tcase_add_test(tc, symbols_of_no_directory_are_an_error_that_names_it);
 	return unit_run(suite);
 }
