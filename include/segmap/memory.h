@@ -105,7 +105,7 @@ struct segmap_memory {
 	unsigned char *about; /* of each VMA: its pieces do not add up to it; NULL: none */
 };
 
-/* Which figures are wanted. */
+/* Which figures are wanted. Those of VMAs come with the pages and the sum, asked for or not. */
 enum {
 	SEGMAP_WANT_FIGURES = 1 << 0, /* of VMAs, from smaps */
 	SEGMAP_WANT_ALL_PAGES = 1 << 3, /* and so does who reads them all: SEGMAP_PAGES_OF_ALL */

@@ -692,6 +692,9 @@ struct segmap_error *segmap_process_open_memory(int pid, struct segmap_files *fi
 {
 	struct wanted all = { .memory = wanted };
 
+	/* Without the figures of VMAs nothing can be said of what they are the sums or the pages of. */
+	if (wanted & (SEGMAP_WANT_PAGES | SEGMAP_WANT_ROLLUP))
+		all.memory |= SEGMAP_WANT_FIGURES;
 	return open_process(pid, files, &all, ret);
 }
 

@@ -106,6 +106,25 @@ START_TEST(symbols_of_no_directory_are_an_error_that_names_it)
 }
 END_TEST
 
+START_TEST(pages_and_the_sum_come_with_the_figures)
+{
+	struct segmap_files *files = NULL;
+	struct segmap_layout *layout;
+
+	unit_no_error(segmap_files_new((uint64_t)sysconf(_SC_PAGESIZE), 0, &files));
+	layout = look_at_this_process(files, _i ? SEGMAP_WANT_PAGES : SEGMAP_WANT_ROLLUP);
+	ck_assert(layout->memory->n_figures > 0);
+	if (_i) {
+		unit_no_error(segmap_layout_read_pages(layout, SEGMAP_PAGES_OF_IMAGES));
+		unit_no_error(segmap_layout_account(layout));
+		ck_assert(layout->memory->pages.known && layout->memory->pages.n_runs > 0);
+		ck_assert(layout->memory->pieces != NULL);
+	}
+	segmap_layout_free(layout);
+	segmap_files_free(files);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("calls");
@@ -113,5 +132,6 @@ int main(void)
 
 	tcase_add_test(tc, a_core_keeps_what_it_needs_of_where_files_are);
 	tcase_add_test(tc, symbols_of_no_directory_are_an_error_that_names_it);
+	tcase_add_loop_test(tc, pages_and_the_sum_come_with_the_figures, 0, 2);
 	return unit_run(suite);
 }
