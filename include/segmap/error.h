@@ -29,7 +29,7 @@ enum segmap_error_code {
  * Functions that can fail return NULL for success or an error that the caller
  * frees; their output parameters are then untouched. Both texts are raw: they
  * can hold hostile bytes from a file name, so print them with
- * segmap_text_append().
+ * segmap_text_append_safe().
  */
 struct segmap_error {
 	enum segmap_error_code code;

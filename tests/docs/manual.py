@@ -128,6 +128,20 @@ def library_manual_has_every_public_function():
     check_same(there, told, "functions", "docs/libsegmap.3, FUNCTIONS,")
 
 
+@segtest.claim
+def what_headers_and_the_library_manual_refer_to_is_declared():
+    texts = {path: read(path) for path in glob.glob(os.path.join(segtest.SOURCE, "include", "segmap", "*.h"))}
+    comment = re.compile(r"/\*.*?\*/", re.DOTALL)
+    declared = set(re.findall(r"\w+", " ".join(comment.sub("", text) for text in texts.values())))
+    told = {path: " ".join(comment.findall(text)) for path, text in texts.items()} | {LIBRARY: read(LIBRARY)}
+    for path, text in told.items():
+        # "SEGMAP_WANT_…" are several.
+        words = set(re.findall(r"\b(?:segmap|SEGMAP)_\w*\w\b(?!…)", text))
+        strange = sorted(words - declared)
+        assert not strange, f"{os.path.basename(path)} refers to {', '.join(strange)}: there is none"
+    assert sum(len(text) for text in told.values()) > 10000
+
+
 @segtest.parameters(MANUAL, LIBRARY)
 def page_is_clean_mdoc_that_fits_a_terminal(page):
     mandoc = segtest.which("mandoc")
