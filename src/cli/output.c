@@ -105,21 +105,46 @@ static int open_nameless(const char *target)
 }
 
 /*
- * Open @path, which is there, to write through it. What leads to a descriptor of this process
- * (/dev/stdout, /dev/fd/N) is that one: it has a place in the file where others go on, and the
- * file may have no name any more, or another file may have its name.
+ * The descriptor of this process that @path, a link of /proc's to the file @wanted, leads to
+ * (/dev/stdout, /dev/fd/N); -1 if it leads elsewhere.
  */
-static int open_through(const char *path, const struct stat *wanted, bool is_of_proc)
+static int own_descriptor(const char *path, const struct stat *wanted)
 {
-	const char *name = strrchr(path, '/');
-	const char *problem = "invalid";
+	const char *name = strrchr(path, '/'), *problem = "invalid";
 	int number = name ? (int)strtonum(name + 1, 0, INT_MAX, &problem) : -1;
 	struct stat found;
 
-	if (is_of_proc && !problem && fstat(number, &found) == 0 &&
-	    found.st_dev == wanted->st_dev && found.st_ino == wanted->st_ino &&
-	    (fcntl(number, F_GETFL) & O_ACCMODE) != O_RDONLY)
-		return fcntl(number, F_DUPFD_CLOEXEC, 3);
+	return !problem && fstat(number, &found) == 0 && found.st_dev == wanted->st_dev &&
+			       found.st_ino == wanted->st_ino ?
+		       number :
+		       -1;
+}
+
+/*
+ * Another descriptor for @number, which has a place in its file where others go on; the file
+ * may have no name any more, or another file may have its name. What is open since this program
+ * began closes on exec: those are the files that it looks at, and to the user they are not open.
+ * What was handed over to be read is not opened anew to be written: whoever did so may have
+ * meant it, and a shell's >&N would not either.
+ */
+static int open_handed_over(int number)
+{
+	int flags = fcntl(number, F_GETFD), mode = fcntl(number, F_GETFL);
+
+	if (flags < 0 || flags & FD_CLOEXEC || mode < 0 || (mode & O_ACCMODE) == O_RDONLY) {
+		errno = EBADF;
+		return -1;
+	}
+	return fcntl(number, F_DUPFD_CLOEXEC, 3);
+}
+
+/* Open @path, which is there, to write through it. */
+static int open_through(const char *path, const struct stat *wanted, bool is_of_proc)
+{
+	int number = is_of_proc ? own_descriptor(path, wanted) : -1;
+
+	if (number >= 0)
+		return open_handed_over(number);
 	return open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | (is_of_proc ? O_APPEND : 0));
 }
 

@@ -2,6 +2,7 @@
 import contextlib
 import os
 import resource
+import shutil
 import signal
 import stat
 import subprocess
@@ -278,6 +279,44 @@ def descriptor_of_another_process_is_added_to():
             name = f"/proc/{os.getpid()}/fd/{file.fileno()}"
             assert segtest.segmap("--output-file", name, pid).status == 0
         assert read(path) == BEFORE + segtest.segmap(pid).out
+
+
+@segtest.claim
+def descriptor_that_segmap_has_opened_itself_is_not_open():
+    """Never as root, who may write to every library that is mapped."""
+    user = NOBODY if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory(prefix="segmap-output-") as directory:
+        library = os.path.join(directory, "libc.so.6")
+        with segtest.running(["sleep", "600"]) as process:
+            shutil.copy(next(os.fsdecode(row[6]) for row in segtest.maps(process.pid)
+                             if b"/libc.so.6" in row[6]), library)
+        for path in (directory, library):
+            os.chmod(path, 0o755)
+            os.chown(path, *(2 * [user]) if user else (-1, -1))
+        before = read(library)
+        with segtest.running(["sleep", "600"], env=dict(os.environ, LD_LIBRARY_PATH=directory),
+                             **{"user": user, "group": user} if user else {}) as process:
+            assert os.fsencode(library) in [row[6] for row in segtest.maps(process.pid)]
+            link, said = os.path.join(directory, "link"), set()
+            for number in range(3, 24):
+                os.symlink(f"/dev/fd/{number}", link)
+                for name in (f"/dev/fd/{number}", f"/proc/thread-self/fd/{number}", link):
+                    result = segtest.segmap("--output-file", name, process.pid, as_user=user)
+                    check_failure(result, name)
+                    said.add(result.error_text.rpartition(": ")[2])
+                os.unlink(link)
+        assert "Bad file descriptor\n" in said, said
+        assert read(library) == before
+
+
+@segtest.claim
+def descriptor_that_was_handed_over_to_read_is_not_written():
+    with workspace() as (directory, pid):
+        write(directory + "/file")
+        for name in ("/dev/fd/5", "/dev/stdin"):
+            said = shell(f'"$show" --output-file {name} "$pid" 5<file <file; test $? = 1', directory, pid)
+            assert said == f"segmap: {name}: open for writing: Bad file descriptor\n".encode(), said
+            assert read(directory + "/file") == BEFORE
 
 
 @segtest.claim
