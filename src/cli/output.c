@@ -55,6 +55,42 @@ static bool is_of_proc(const char *path)
 }
 
 /*
+ * Whether the symbolic link @link, which is @path, may lead away from there: in a directory
+ * that everybody may write to, as /tmp is, only to where the user or the owner of the
+ * directory has it lead. As with fs.protected_symlinks, fs/namei.c: may_follow_link().
+ */
+static bool may_follow(const char *path, const struct stat *link)
+{
+	char *directory = directory_of(path);
+	struct stat around;
+	bool may = directory && stat(directory, &around) == 0 &&
+		   (link->st_uid == geteuid() || link->st_uid == around.st_uid ||
+		    (around.st_mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH));
+
+	free(directory);
+	return may;
+}
+
+/*
+ * Where the symbolic link @path leads: the length of the text in @link. -1 if it is no link, or,
+ * with EACCES, if it may not be followed.
+ */
+static ssize_t read_link(const char *path, char link[PATH_MAX])
+{
+	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	ssize_t size = fd < 0 ? -1 : readlinkat(fd, "", link, PATH_MAX - 1);
+	struct stat stat;
+	bool may = size < 0 || (fstat(fd, &stat) == 0 && may_follow(path, &stat));
+
+	if (fd >= 0)
+		close(fd);
+	if (size >= 0)
+		link[size] = '\0';
+	errno = may ? EINVAL : EACCES;
+	return may ? size : -1;
+}
+
+/*
  * Follow symbolic links at the end of @path, also to a file that is not there
  * yet, but none of /proc's.
  */
@@ -65,13 +101,17 @@ static char *follow_links(const char *path, bool *ret_is_of_proc)
 	*ret_is_of_proc = false;
 	for (int i = 0; at && i < MOST_LINKS; i++) {
 		char link[PATH_MAX], *directory, *next;
-		ssize_t size = readlink(at, link, sizeof(link) - 1);
+		ssize_t size = read_link(at, link);
 
+		if (size < 0 && errno == EACCES) {
+			free(at);
+			errno = EACCES;
+			return NULL;
+		}
 		if (size < 0 || is_of_proc(at)) {
 			*ret_is_of_proc = size >= 0;
 			return at;
 		}
-		link[size] = '\0';
 		if (link[0] == '/') {
 			next = strdup(link);
 		} else {
@@ -191,17 +231,26 @@ struct segmap_error *output_open(const char *path, struct output *ret)
 /* The permissions the new file gets: those of the one it replaces, or the usual ones. */
 static void take_over_mode(int fd, const char *target)
 {
-	struct stat old;
-	mode_t mask = umask(0);
+	struct stat old, now;
+	mode_t mask = umask(0), mode;
 
 	umask(mask);
 	if (stat(target, &old) < 0) {
 		(void)!fchmod(fd, 0666 & ~mask);
 		return;
 	}
-	/* Only root can give the file to its old owner; without, it is the writer's. */
-	(void)!fchown(fd, old.st_uid, old.st_gid);
-	(void)!fchmod(fd, old.st_mode & 07777);
+	mode = old.st_mode & 07777;
+	/*
+	 * Only root can give the file to its old owner; without, it is the writer's. The group
+	 * can be kept by its members; no other gets its rights.
+	 */
+	if (fchown(fd, old.st_uid, old.st_gid))
+		(void)!fchown(fd, (uid_t)-1, old.st_gid);
+	if (fstat(fd, &now) || now.st_gid != old.st_gid)
+		mode &= 0707;
+	else if (now.st_uid != old.st_uid)
+		mode &= ~(mode_t)S_ISUID;
+	(void)!fchmod(fd, mode);
 }
 
 static bool copy_all(int from, int to)

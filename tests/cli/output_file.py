@@ -126,6 +126,55 @@ def links_are_followed_to_a_file_that_is_there_or_not():
 
 
 @segtest.claim
+def link_of_another_in_a_sticky_directory_is_not_followed():
+    """As the kernel does where fs.protected_symlinks is set: what a link in /tmp says is anybody's word."""
+    segtest.need_root()
+    with workspace(for_nobody=True) as (directory, pid):
+        os.chmod(directory, 0o755)
+        for name, mode in (("sticky", 0o1777), ("open", 0o777), ("closed", 0o1755)):
+            inner = os.path.join(directory, name)
+            path, link = os.path.join(inner, "file"), os.path.join(inner, "link")
+            os.mkdir(inner)
+            os.chmod(inner, mode)
+            os.symlink("file", link)
+            # The owner of: the directory, the link; who follows it; whether that is refused.
+            for of_directory, of_link, user, refused in (
+                    (0, NOBODY, 0, True), (0, NOBODY, NOBODY, False), (NOBODY, NOBODY, 0, False),
+                    (NOBODY, 12345, 0, True), (NOBODY, 0, 0, False), (0, 12345, NOBODY, True)):
+                os.chown(inner, of_directory, of_directory)
+                os.lchown(link, of_link, of_link)
+                if user and user != of_directory and not mode & 0o002:
+                    continue  # nothing can be made there
+                write(path)
+                os.chown(path, user, user)
+                result = segtest.segmap("--output-file", link, pid, as_user=user or None)
+                case = name, of_directory, of_link, user, result.error_text
+                if refused and name == "sticky":
+                    check_failure(result, link, "ermission denied")
+                    assert read(path) == BEFORE, case
+                else:
+                    assert result.status == 0 and read(path) != BEFORE, case
+
+
+@segtest.claim
+def group_of_a_file_of_another_is_kept_or_has_no_rights():
+    segtest.need_root()
+    with workspace(for_nobody=True) as (directory, pid):
+        os.chmod(directory, 0o777)
+        path = os.path.join(directory, "out")
+        for groups, mode, expected in (([54321], 0o664, (54321, 0o664)), ([], 0o664, (NOBODY, 0o604)),
+                                       ([54321], 0o6755, (54321, 0o2755)), ([], 0o6755, (NOBODY, 0o705))):
+            write(path)
+            os.chown(path, 11111, 54321)
+            os.chmod(path, mode)
+            result = segtest.segmap("--output-file", path, pid, user=NOBODY, group=NOBODY,
+                                    extra_groups=groups)
+            now = os.stat(path)
+            assert (result.status, now.st_uid) == (0, NOBODY), (result.error_text, now)
+            assert (now.st_gid, stat.S_IMODE(now.st_mode)) == expected, (groups, oct(mode), now)
+
+
+@segtest.claim
 def link_into_nowhere_and_loop_are_errors():
     with workspace() as (directory, pid):
         nowhere, loop = os.path.join(directory, "nowhere"), os.path.join(directory, "loop")
