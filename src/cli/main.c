@@ -181,14 +181,14 @@ static void open_all(struct run *run)
 }
 
 /*
- * A core dump has to be parsed to know which files it is of, and where only the images of
- * some addresses are read, so have their files: what is opened then is opened in a sandbox.
+ * A core dump has to be parsed to know which files it is of, and where only the images of some
+ * addresses of a process are read, so have their files: what is opened then is opened in a sandbox.
  */
 static bool parses_to_open(const struct options *options)
 {
 	uint64_t addrs[QUESTIONS_FEW];
 
-	return options->core || questions_few(&options->questions, addrs);
+	return options->core || (!options->maps && questions_few(&options->questions, addrs));
 }
 
 static struct segmap_error *open_confined(struct run *run, struct output *output)

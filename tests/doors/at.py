@@ -537,6 +537,23 @@ def cores_and_saved_maps_are_asked_alike():
 
 
 @segtest.claim
+def file_behind_links_in_a_sysroot_is_found_for_an_address():
+    with workspace() as directory, zoo_running("gcc-pie") as process:
+        saved, root = os.path.join(directory, "maps"), os.path.join(directory, "root")
+        with open(f"/proc/{process.pid}/maps", "rb") as source, open(saved, "wb") as file:
+            file.write(source.read())
+        rows = [r for r in segtest.maps(process.pid) if re.search(rb"/libc[.-][^/]*$", r[6])]
+        library = os.fsdecode(rows[0][6])
+        os.makedirs(root + "/real")
+        shutil.copy(library, root + "/real")
+        os.makedirs(root + os.path.dirname(os.path.dirname(library)))
+        os.symlink("/real", root + os.path.dirname(library))  # of the sysroot, not of here
+        addr = hex(next(r[0] for r in rows if r[2] == "r-xp"))
+        live = one(addr, process.pid)
+        assert live["section"] == one(addr, "--maps", saved, "--sysroot", root)["section"], live
+
+
+@segtest.claim
 def symbol_names_do_nothing_to_a_terminal():
     with workspace() as directory:
         program = compiled(os.path.join(directory, "program"), source=HIDDEN + r'''
