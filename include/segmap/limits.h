@@ -45,6 +45,7 @@ enum {
 	/* Of perf-PID.map, where a process lists the code that it generates; and its lines. */
 	SEGMAP_MAX_LISTING = 16 * 1024 * 1024,
 	SEGMAP_MAX_GENERATED = 1 << 20,
+	SEGMAP_MAX_LOCKS = 1024 * 1024, /* bytes of /proc/locks, which anybody can lengthen */
 	SEGMAP_MAX_THREADS = 4096, /* of a process, whose stacks are named */
 	SEGMAP_MAX_COMMAND = 4 * 1024 * 1024, /* bytes of /proc/PID/cmdline */
 	/* A table of at most this many bytes is read without asking how much of the file is

@@ -487,6 +487,42 @@ static void add_foreign_code(struct looking *looking, size_t vma, enum jit jit)
 		     layout->vmas[vma].name[0] ? layout->vmas[vma].name : "anonymous memory");
 }
 
+/*
+ * Code of a file that whoever asks had the right to read, and could not: nothing says that it is
+ * the file's. Whoever made the file unreadable can have changed the code, too.
+ */
+static void add_hidden_code(struct auditing *auditing, size_t vma)
+{
+	const struct segmap_annotation *annotation = &auditing->layout->annotations[vma];
+	const struct verdict verdict = {
+		.id = SEGMAP_FINDING_FILE_EXECUTABLE,
+		.severity = SEGMAP_SEVERITY_MEDIUM,
+		.confidence = SEGMAP_CONFIDENCE_CERTAIN,
+		.vma = (int64_t)vma,
+		.image = annotation->image,
+		.benign = "its file system or its disk has failed, or keeps the file from root",
+	};
+	struct segmap_finding *finding = audit_add(
+		auditing, &verdict, "a file is executable that can be compared with nothing");
+
+	audit_expect(auditing, finding, "a file that can be opened");
+	audit_actual(auditing, finding, "%s",
+		     auditing->layout->backings[annotation->backing].error->why);
+}
+
+/* Whether @vma is of a file of this machine that could not be opened, and not for want of a right. */
+static bool is_hidden(const struct segmap_layout *layout, size_t vma)
+{
+	int32_t index = layout->annotations[vma].backing;
+	const struct segmap_backing *backing = index < 0 ? NULL : &layout->backings[index];
+
+	return layout->source == SEGMAP_SOURCE_PROCESS && backing && backing->error &&
+	       (backing->error->code == SEGMAP_ERROR_SYSTEM ||
+		backing->error->code == SEGMAP_ERROR_LIMIT) &&
+	       (backing->status == SEGMAP_STATUS_UNREADABLE ||
+		backing->opened == SEGMAP_OPENED_MEMORY);
+}
+
 /* Whether code is to be there: the kernel's own, or what is looked at elsewhere. */
 static bool is_known_code(const struct segmap_layout *layout, size_t vma)
 {
@@ -511,6 +547,8 @@ static void look_at_code(struct looking *looking, size_t vma)
 		add_stack(looking->auditing, vma);
 	else if (prot & PROT_WRITE && !drifts)
 		add_writable(looking, vma, jit);
+	else if (is_hidden(layout, vma))
+		add_hidden_code(looking->auditing, vma);
 	else if (!is_known)
 		add_foreign_code(looking, vma, jit);
 }

@@ -202,17 +202,15 @@ static void climb(struct ladder *ladder, const struct segmap_layout *layout,
  */
 static struct segmap_error *fall_back(struct segmap_layout *layout, struct ladder *ladder,
 				      struct segmap_files *files, struct segmap_backing *backing,
-				      const char *why)
+				      enum segmap_error_code code, const char *why)
 {
 	struct file_memory *memory;
 
+	backing->error = segmap_error_new(code, backing->path, "%s", why);
 	if (!backing_has_code(layout, backing)) {
 		backing->status = SEGMAP_STATUS_UNREADABLE;
-		backing->error = segmap_error_new(SEGMAP_ERROR_PERMISSION, backing->path, "%s",
-						  why);
 		return NULL;
 	}
-	backing->error = segmap_error_new(SEGMAP_ERROR_PERMISSION, backing->path, "%s", why);
 	memory = file_memory_open(ladder->process_dir, layout->vmas, backing->vmas,
 				  backing->n_vmas, layout->page_size);
 	if (memory) {
@@ -236,7 +234,8 @@ static struct segmap_error *open_found(struct segmap_layout *layout, struct ladd
 	if (error)
 		return error;
 	if (file->fd < 0 && file->error)
-		return fall_back(layout, ladder, files, backing, file->error->why);
+		return fall_back(layout, ladder, files, backing, file->error->code,
+				 file->error->why);
 	backing->file = file;
 	if (search->stat.st_nlink == 0 && backing->status == SEGMAP_STATUS_OK &&
 	    strncmp(backing->path, "/memfd:", 7) != 0)
@@ -265,12 +264,12 @@ static struct segmap_error *open_backing(struct segmap_layout *layout, struct la
 	climb(ladder, layout, backing, &search);
 	if (search.fd >= 0)
 		error = open_found(layout, ladder, files, backing, &search);
+	else if (ladder->map_files_refused)
+		error = fall_back(layout, ladder, files, backing, SEGMAP_ERROR_PERMISSION,
+				  "the mapped file is not at its path any more; root could read it");
 	else
-		error = fall_back(layout, ladder, files, backing,
-				  ladder->map_files_refused ?
-					  "the mapped file is not at its path any more; root could "
-					  "read it" :
-					  "nothing leads to the mapped file any more");
+		error = fall_back(layout, ladder, files, backing, SEGMAP_ERROR_SYSTEM,
+				  "nothing leads to the mapped file any more");
 	if (!error && is_worth_remembering(backing, &search.stat) &&
 	    !files_remember(files, &ladder->view, backing))
 		return segmap_error_no_memory();

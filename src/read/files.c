@@ -6,6 +6,7 @@
 #include "model/elf.h"
 #include "model/layout.h"
 #include "read/elf.h"
+#include "read/leases.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <segmap/limits.h>
@@ -46,6 +47,7 @@ struct segmap_files {
 	size_t n_entries, capacity;
 	size_t n_open; /* that are open */
 	struct idmap by_id; /* (st_dev, st_ino) to index */
+	struct leases leases;
 };
 
 struct segmap_error *segmap_files_new(uint64_t page_size, unsigned int wants,
@@ -94,6 +96,7 @@ void segmap_files_free(struct segmap_files *files)
 	if (files->own_fds >= 0)
 		close(files->own_fds);
 	idmap_free(&files->by_id);
+	leases_free(&files->leases);
 	elf_scratch_free(&files->scratch);
 	free(files);
 }
@@ -136,6 +139,21 @@ static int open_own_fds(struct segmap_files *files)
 	return files->own_fds;
 }
 
+/*
+ * Whether opening the file with @stat would break somebody's lease: 0 or an errno value. Only the
+ * owner of a file and whoever has CAP_LEASE can have one on it: root's files, which mostly all
+ * are, and the user's own are opened without asking.
+ */
+static int ask_for_lease(struct segmap_files *files, const struct stat *stat)
+{
+	bool leased = false;
+
+	if (stat->st_uid && stat->st_uid != files->uid &&
+	    !leases_find(&files->leases, stat, &leased))
+		return ENOMEM;
+	return leased ? EAGAIN : 0;
+}
+
 int files_open_for_reading(struct segmap_files *files, int path_fd, const struct stat *stat)
 {
 	char number[16];
@@ -144,7 +162,8 @@ int files_open_for_reading(struct segmap_files *files, int path_fd, const struct
 	/* Looking should not change the time of the last access; only the owner may ask that. */
 	if (files->uid == 0 || files->uid == stat->st_uid)
 		flags |= O_NOATIME;
-	if (open_own_fds(files) < 0)
+	errno = ask_for_lease(files, stat);
+	if (errno || open_own_fds(files) < 0)
 		return -1;
 	snprintf(number, sizeof(number), "%d", path_fd);
 	for (;;) {
@@ -202,6 +221,20 @@ static bool is_unchanged(const struct segmap_file *file, const struct stat *stat
 	       change.tv_nsec == file->ctime.tv_nsec;
 }
 
+/* Why the file @name could not be opened. */
+static struct segmap_error *not_opened(const struct segmap_files *files, int errnum,
+				       const char *name)
+{
+	if (errnum == EAGAIN)
+		return segmap_error_new(SEGMAP_ERROR_SYSTEM, name,
+					"open: a process has a lease on it, and would be told");
+	/* By a network file system, or FUSE. */
+	if (errnum == EACCES && files->uid == 0)
+		return segmap_error_new(SEGMAP_ERROR_SYSTEM, name,
+					"open: root is refused by its file system");
+	return segmap_error_system(errnum, name, "open");
+}
+
 struct segmap_error *files_open(struct segmap_files *files, int path_fd, const struct stat *stat,
 				const char *name, struct segmap_file **ret)
 {
@@ -241,7 +274,9 @@ struct segmap_error *files_open(struct segmap_files *files, int path_fd, const s
 		files->n_open += file->fd >= 0;
 		if (file->fd < 0) {
 			entry->open_errno = errno;
-			file->error = segmap_error_system(errno, name, "open");
+			file->error = not_opened(files, errno, name);
+			if (file->error->code == SEGMAP_ERROR_NO_MEMORY)
+				return file->error;
 		}
 	}
 	*ret = file;

@@ -17,7 +17,8 @@ SEGMAP_MUST_CHECK struct segmap_error *files_open(struct segmap_files *files, in
 
 /*
  * A descriptor that reads the regular file with @stat, which @path_fd, an O_PATH descriptor,
- * names; -1 if it cannot be opened. Its time of the last access stays, where the kernel allows that.
+ * names; -1 and errno if it cannot be opened, EAGAIN if that would break a lease. Its time of the
+ * last access stays, where the kernel allows that.
  */
 int files_open_for_reading(struct segmap_files *files, int path_fd, const struct stat *stat);
 

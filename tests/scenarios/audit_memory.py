@@ -585,4 +585,64 @@ def saved_map_is_audited_as_far_as_it_goes():
             assert any("memory was not looked at" in note for note in document["notes"])
 
 
+LEASED = """
+import fcntl, mmap, os, signal, sys
+file = os.open(sys.argv[1], os.O_RDONLY)
+code = mmap.mmap(file, int(sys.argv[4]), mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC)
+if sys.argv[2] == "headers":
+    code[0]  # and with it they are in memory
+if sys.argv[3] == "deaf":
+    signal.signal(signal.SIGIO, signal.SIG_IGN)
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print("ready", flush=True)
+signal.pause()
+"""
+
+
+@contextlib.contextmanager
+def leased(headers, deaf, user=None):
+    """A process with a lease on a file of its own, whose code it has: process, path."""
+    with workspace() as directory:
+        path = situations.library(directory + "/libapple.so", flags=("-Wl,-z,noseparate-code",))
+        size = str(situations.Elf(path).loads[0].filesz)  # with its headers
+        if user:
+            os.chown(path, user, user)
+        with segtest.running(["/usr/bin/env", "python3", "-c", LEASED, path, headers, deaf, size], ready=b"ready",
+                             **{"user": user, "group": user} if user else {}) as process:
+            yield process, path
+
+
+def assert_code_is_hidden(document, path):
+    rows = [vma for vma in document["vmas"] if vma["name"] == path]
+    found = [f for f in document["findings"] if f["id"] == "file-executable" and
+             f["start"] in [row["start"] for row in rows]]
+    assert rows and len(found) == sum("x" in row["perms"] for row in rows), ids(document)
+    for finding in found:
+        assert finding["severity"] == "medium" and "lease" in finding["actual"], finding
+
+
+@segtest.parameters("headers", "no headers")
+def lease_of_another_is_not_broken_and_its_file_is_a_finding(headers):
+    segtest.need_root()
+    with leased(headers, "hears", user=situations.NOBODY) as (process, path):
+        pid = process.pid
+        addr = next(hex(row[0]) for row in segtest.maps(pid) if row[6] == os.fsencode(path))
+        for arguments in ([pid], ["-S", pid], ["--at", addr, pid], ["--diff", pid, pid]):
+            result = segtest.segmap(*arguments)
+            assert result.status == 0, (arguments, result.error_text)
+        document = segtest.document(pid)
+        (image,) = [image for image in document["images"] if image["path"] == path]
+        assert image["opened"] == "memory" and "lease" in image["error"], image
+        assert (image["status"] == "unreadable") == (headers == "no headers"), image
+        assert_code_is_hidden(segtest.document("--audit", pid, expect=3), path)
+        assert process.poll() is None, "it was told"
+
+
+@segtest.parameters("headers", "no headers")
+def file_that_cannot_be_opened_is_a_finding(headers):
+    """The lease is on a file of one's own, which is opened without asking for leases."""
+    with leased(headers, "deaf") as (process, path):
+        assert_code_is_hidden(segtest.document("--audit", process.pid, expect=3), path)
+
+
 segtest.main()
