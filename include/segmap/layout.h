@@ -132,6 +132,7 @@ struct segmap_prediction {
 	size_t n_images;
 	bool is_library; /* images[0] is a library, explained by itself */
 	char linker[32]; /* whose rules the dynamic linker follows, "glibc 2.36"; "" where none does */
+	const char *unknown; /* the layout's note of what no prediction knows; NULL: it has none */
 };
 
 struct segmap_comparison;

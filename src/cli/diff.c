@@ -7,6 +7,7 @@
 #include "cli/target.h"
 #include "render/diff.h"
 #include "render/json.h"
+#include "render/words.h"
 #include <segmap/diff.h>
 #include <segmap/document.h>
 #include <segmap/json_c.h>
@@ -123,19 +124,37 @@ static struct segmap_error *compare(struct comparing *comparing)
 	return error;
 }
 
+/* Why the program of @side will not run; NULL: it will, or it is there. */
+static const struct segmap_outcome *outcome_of(const struct side *side)
+{
+	const struct segmap_prediction *prediction = side->layout->prediction;
+
+	return prediction && prediction->outcome.reason ? &prediction->outcome : NULL;
+}
+
+static void report_side(const struct side *side)
+{
+	const struct segmap_layout *layout = side->layout;
+	const struct segmap_outcome *outcome = outcome_of(side);
+
+	if (outcome)
+		report(segmap_error_new(SEGMAP_ERROR_FORMAT, side->name, "%s: %s",
+					words_of_outcome(outcome), outcome->reason));
+	/* What no prediction knows is not compared. A saved one was told of when it was saved. */
+	for (size_t i = 0; i < layout->n_notes && (!layout->prediction || side->foreseen.layout); i++)
+		if (!layout->prediction || layout->notes[i] != layout->prediction->unknown)
+			report(segmap_error_new(SEGMAP_ERROR_FORMAT, side->name, "%s",
+						layout->notes[i]));
+}
+
 /* What could not be read of a side, or compared: where the form has no room for it. */
 static void report_all_notes(const struct comparing *comparing)
 {
 	const struct options *options = comparing->options;
-	const struct side *sides[] = { &comparing->a, &comparing->b };
 	const struct segmap_comparison *found = comparing->diff->found;
 
-	for (size_t i = 0; i < sizeof(sides) / sizeof(sides[0]); i++)
-		/* What a prediction cannot know is not compared. */
-		for (size_t j = 0; !sides[i]->layout->prediction && j < sides[i]->layout->n_notes;
-		     j++)
-			report(segmap_error_new(SEGMAP_ERROR_FORMAT, sides[i]->name, "%s",
-						sides[i]->layout->notes[j]));
+	report_side(&comparing->a);
+	report_side(&comparing->b);
 	for (size_t i = 0; i < found->n_notes; i++)
 		if (options->form != FORM_TABLE || !options->style.frame)
 			report(segmap_error_new(SEGMAP_ERROR_FORMAT, "--diff", "%s",
@@ -191,5 +210,7 @@ int show_diff(struct options *options)
 		report(unwritten);
 	if (!error && comparing.diff->found->n_changes)
 		return STATUS_DIFFERS;
-	return error || unwritten ? STATUS_NOT_SHOWN : STATUS_SHOWN;
+	if (error || unwritten || outcome_of(&comparing.a) || outcome_of(&comparing.b))
+		return STATUS_NOT_SHOWN;
+	return STATUS_SHOWN;
 }

@@ -100,6 +100,8 @@ static struct segmap_error *note_unknowns(struct predictor *predictor)
 				"; where they come to lie right behind a .bss (+), they are one VMA "
 				"with it" :
 				"");
+	if (!error && linked)
+		layout->prediction->unknown = layout->notes[layout->n_notes - 1];
 	if (!error && linked && predictor->world->kernel_major &&
 	    (predictor->world->kernel_major < 6 || (predictor->world->kernel_major == 6 &&
 						    predictor->world->kernel_minor < 7)))

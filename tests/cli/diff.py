@@ -50,6 +50,40 @@ def nothing_has_changed_where_nothing_was_done():
 
 
 @segtest.claim
+def prediction_that_it_will_not_run_is_told_and_is_status_1():
+    compiler = segtest.which("gcc", "cc")
+    with tempfile.TemporaryDirectory() as directory:
+        def build(output, *how):
+            subprocess.run([compiler, "-o", output, "-x", "c", "-", *how], cwd=directory, check=True,
+                           input=b"int missing(void) { return 0; }" if "-shared" in how else
+                           b"int missing(void); int main(void) { return missing(); }")
+
+        build("libmissing.so", "-shared", "-fPIC", "-Wl,-soname,libmissing.so")
+        build("needs", "-Wl,--no-as-needed", "-L.", "-lmissing")
+        os.unlink(directory + "/libmissing.so")
+        needs, true = f"explain:{directory}/needs", "explain:" + segtest.which("true")
+        reason = segtest.segmap("--explain", "-r", needs.partition(":")[2]).error_text.splitlines()[0]
+        assert "libmissing.so" in reason, reason
+        path = os.path.join(directory, "needs.json")
+        assert segtest.segmap("--explain", "-J", "--output-file", path, needs.partition(":")[2]).status == 1
+        for a, b, status, told in ((needs, needs, 1, 2), (needs, true, 3, 1), (path, needs, 1, 2), (true, true, 0, 0)):
+            for form in ([], ["-J"], ["-r"]):
+                result = segtest.segmap("--diff", *form, a, b)
+                assert result.status == status, (a, b, result.status, result.error_text)
+                assert result.error_text.count(reason.partition("/needs: ")[2]) == told, result.error_text
+
+
+@segtest.claim
+def circumstances_of_a_prediction_are_told():
+    with tempfile.TemporaryDirectory() as directory:
+        shutil.copy(segtest.which("true"), directory + "/only-here")
+        result = segtest.segmap("--diff", "explain:only-here", "explain:./only-here", cwd=directory)
+        assert result.status == 0, (result.status, result.text)
+        [line] = result.error_text.splitlines()
+        assert line.startswith("segmap: explain:only-here: ") and "not in PATH" in line, line
+
+
+@segtest.claim
 def loaded_library_is_added_and_the_other_way_round_removed():
     library = some_library()
     with obedient() as a, obedient() as b:
