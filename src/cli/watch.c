@@ -194,7 +194,7 @@ static struct segmap_error *finish(struct watching *watching)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	error = tell(watching, &now, "it has ended");
-	if (error || watching->options->form != FORM_JSON || !last)
+	if (error || watching->options->form != FORM_JSON)
 		return error;
 	error = segmap_layout_new(&empty);
 	if (error)
@@ -223,15 +223,17 @@ static struct segmap_error *look(struct watching *watching, bool *changed, bool 
 	if (error || event == SEGMAP_EVENT_NONE)
 		return error;
 	*changed = true;
-	if (event != SEGMAP_EVENT_EXIT) {
+	/* Where there was no map yet, the error is why: it is a zombie, for one. */
+	if (event != SEGMAP_EVENT_EXIT || !watching->layout) {
 		error = choose_files(watching, &old);
 		if (!error)
 			error = read_map(watching, &layout);
 	}
 	/* It can end at any time, and then has no map, or a zombie's. */
-	if (event == SEGMAP_EVENT_EXIT ||
-	    (error && watching->layout &&
-	     (error->code == SEGMAP_ERROR_NO_PROCESS || error->code == SEGMAP_ERROR_NO_MEMORY_MAP))) {
+	if (watching->layout &&
+	    (event == SEGMAP_EVENT_EXIT ||
+	     (error && (error->code == SEGMAP_ERROR_NO_PROCESS ||
+			error->code == SEGMAP_ERROR_NO_MEMORY_MAP)))) {
 		segmap_error_free(error);
 		*ends = true;
 		error = finish(watching);

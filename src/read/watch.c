@@ -185,7 +185,7 @@ struct segmap_error *segmap_watch_read(struct segmap_watch *watch, struct segmap
 	struct segmap_error *error =
 		segmap_process_open_memory(watch->pid, files, wanted, &layout);
 
-	if (has_ended(watch)) {
+	if (has_ended(watch) && !(error && error->code == SEGMAP_ERROR_NO_MEMORY_MAP)) {
 		segmap_error_free(error);
 		if (!error)
 			segmap_layout_free(layout);

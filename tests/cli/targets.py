@@ -60,6 +60,8 @@ def zombie_and_kernel_thread_are_not_shown_and_called_what_they_are():
         for form in (str(pid), f"/proc/{pid}"):
             check_message(segtest.segmap(form), 1, pid, "zombie")
         assert segtest.segmap("-J", pid).out == b""
+        for form in ([], ["-J"], ["-x"]):
+            check_message(segtest.segmap("--watch", *form, pid), 1, pid, "zombie")
     pid = kernel_thread()
     check_message(segtest.segmap(pid), 1, pid, "kernel thread")
 

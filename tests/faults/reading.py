@@ -172,7 +172,7 @@ def watching_a_process_that_ends_ends_whenever_that_is():
         if result.status:
             assert re.search("zombie|ended|no such process", result.error_text) and not documents, where
         else:
-            assert not result.err and (not documents or documents[-1]["event"] == "exit"), where
+            assert not result.err and documents and documents[-1]["event"] == "exit", where
 
 
 segtest.main()
