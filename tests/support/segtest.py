@@ -23,6 +23,7 @@ import contextlib
 import difflib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -203,6 +204,13 @@ def check_layout(layout):
             assert at == stop, f"pieces of {vma['start']} end at {at:x}, not {stop:x}"
         else:
             assert vma["pieces"] == [], vma
+
+
+def comparable(text, figures=False):
+    """Output (bytes) to the byte, but for the moment of a document and, with figures, those of memory (12K),
+    which change by themselves, and with them the width of columns."""
+    text = re.sub(rb'"time": ?"[^"]*"', b'"time":""', text)
+    return re.sub(rb" +", b" ", re.sub(rb"\b[0-9]+K\b", b"K", text)) if figures else text
 
 
 def check_golden(path, got):
