@@ -40,8 +40,9 @@ def trace(*arguments, expect=(0,), meanwhile=lambda log: None):
 
 
 def is_parsed(name, rest):
-    """Whether this reads what an ELF file begins with. The dynamic linker uses read(2) for that."""
-    return name.startswith("pread") and '"\\177ELF' in rest
+    """Whether this reads what an ELF file begins with. The dynamic linker uses read(2) for that; of a process's
+    memory the vdso is copied before."""
+    return name.startswith("pread") and '"\\177ELF' in rest and not re.match(r"\d+</proc/\d+/mem>", rest)
 
 
 def entered(calls, pid):
@@ -74,7 +75,7 @@ def check(calls, opens):
 
 
 @segtest.parameters("", "-J", "-r", "-S", "-x", "-X", "-XX", "-S -x", "-J -x", "-J -XX", "--summary",
-                    "-J --summary", "-x -o +PAGES", "-S -x -b -p")
+                    "-J --summary", "-x -o +PAGES", "-S -x -b -p", "--svg", "--html")
 def nothing_is_opened_once_a_process_is_parsed(options):
     with segtest.running(["sleep", "600"]) as process:
         check(trace(*options.split(), process.pid), NOTHING)
@@ -112,11 +113,54 @@ def saved_map_opens_nothing_once_it_is_parsed():
 
 
 @segtest.claim
+def core_opens_nothing_once_its_files_are_parsed():
+    with segtest.running(["sleep", "600"]) as process, \
+            tempfile.TemporaryDirectory(prefix="segmap-entered-") as directory:
+        core = os.path.join(directory, "core")
+        subprocess.run([segtest.which("gcore"), "-o", core, str(process.pid)], check=True, capture_output=True,
+                       stdin=subprocess.DEVNULL, env=dict(os.environ, DEBUGINFOD_URLS=""), timeout=60)
+        calls = trace("--core", f"{core}.{process.pid}")
+    check(calls, NOTHING)
+    [(pid, first)] = [(who, i) for i, (who, name, rest) in enumerate(calls)
+                      if is_parsed(name, rest) and re.match(rf"\d+<{re.escape(core)}", rest)][:1]
+    assert entered(calls, pid)[0] < first, "the dump was parsed before"
+
+
+@segtest.claim
 def symbols_open_debug_files_alone():
+    with segtest.running(["sleep", "600"]) as process, \
+            tempfile.NamedTemporaryFile(prefix="segmap-entered-") as saved:
+        with open(f"/proc/{process.pid}/maps", "rb") as maps:
+            saved.write(maps.read())
+        saved.flush()
+        start = hex(segtest.maps(process.pid)[1][0])
+        for source in ([process.pid], ["--maps", saved.name]):
+            check(trace("--at", "libc.so.6!malloc", *source), FILES)
+            check(trace("--at", start, *source), FILES)
+
+
+@segtest.parameters("", "-J")
+def audit_opens_debug_files_alone(options):
     with segtest.running(["sleep", "600"]) as process:
-        check(trace("--at", "libc.so.6!malloc", process.pid), FILES)
-        start = segtest.maps(process.pid)[1][0]
-        check(trace("--at", hex(start), process.pid), FILES)
+        check(trace("--audit", *options.split(), process.pid, expect=(0, 3)), FILES)
+
+
+@segtest.claim
+def maps_that_are_compared_are_read_in_the_sandbox():
+    with segtest.running(["sleep", "600"]) as a, segtest.running(["sleep", "600"]) as b, \
+            tempfile.TemporaryDirectory(prefix="segmap-entered-") as directory:
+        path = os.path.join(directory, "map.json")
+        assert segtest.segmap("-J", "--output-file", path, a.pid).status == 0
+        check(trace("--diff", a.pid, b.pid), PROCESSES)
+        check(trace("--diff", "explain:/bin/true", "explain:/bin/true"), FILES)
+        calls = trace("--diff", path, path)
+        opened = [(who, i) for i, (who, name, rest) in enumerate(calls) if name == "openat" and path in rest]
+        assert len(opened) == 2 and all(entered(calls, who)[0] < i for who, i in opened), opened
+
+
+@segtest.claim
+def quiz_opens_files_for_reading_only():
+    check(trace("--quiz", "--seed=1", "/bin/true"), FILES)
 
 
 @segtest.parameters("", "-J", "-S")

@@ -19,7 +19,7 @@ ACTS = re.compile(
     r"sched_set\w+|ioprio_set|migrate_pages|move_pages|memfd_create|fallocate|bind|connect)$")
 
 MODES = ["", "-J", "-S", "-x", "-XX", "-S -x", "-J -XX", "--summary", "-x -o +PAGES",
-         "--at=libc.so.6!malloc"]
+         "--at=libc.so.6!malloc", "--audit", "--svg"]
 
 
 def trace(*arguments, expect=(0,)):
