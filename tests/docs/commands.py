@@ -23,10 +23,19 @@ def what_is_shown_can_be_wrong():
     for output in ("1: sleep 600\nx\ntotal 17\n", "sleep 600\ntotal 17K\n", "1: sleep 600\ntotal 17K\nx\n", ""):
         if doc_commands.is_reference_system():
             assert doc_commands.difference(example, output), output
+    example = doc_commands.Example("x.md", 1, "true", ["console", "silent"])
+    assert doc_commands.difference(example, "") is None and doc_commands.difference(example, "a\n")
     for word, output in (("exact", "a  1\n"), ("columns", "ADDRESS SIZES\n")):
         example = doc_commands.Example("x.md", 1, "true", ["console", word])
         example.shown = ["a 1"] if word == "exact" else ["ADDRESS SIZE", "1 2"]
         assert doc_commands.difference(example, output), output
+
+
+@segtest.claim
+def a_command_that_fails_in_a_pipe_fails_but_one_that_writes_too_much_does_not():
+    commands = ("false | cat", "yes | head -1", "(exit 3) | cat | cat", "true | cat")
+    found = [doc_commands.Example("x.md", line, command, ["console"]) for line, command in enumerate(commands, 1)]
+    assert [status for _, status, _ in doc_commands.run(found)] == [1, 0, 3, 0]
 
 
 @segtest.claim

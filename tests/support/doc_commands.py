@@ -10,7 +10,8 @@ In Markdown a session is a block between ``` lines whose first word is "console"
     ```
 
 A line with "$ " is a command, "> " goes on with it, the lines below are what it
-writes. Without any line below it, what a command writes is not compared. A line
+writes. Without any line below it, what a command writes is not compared, unless a
+word says that it is nothing. A line
 "…" (or "...") stands for any number of lines, at the end of a line for the rest
 of it. A ```sh block is commands without "$ ": one a line, with or without a comment
 behind it (two blanks, "# "); nothing is compared.
@@ -27,7 +28,9 @@ The words, behind "console" or "sh":
     columns    the same headings (lines of words in capitals); for figures that differ from
                run to run
     once       one line of what is shown must be there (masked); for a machine-dependent table
-    status=N   the last command's exit status, or several as N,M; the others' is 0
+    silent     what has no line below it writes nothing
+    status=N   the last command's exit status, or several as N,M; the others' is 0. A pipe's is
+               that of the last of its commands that fails
     needs=X    the programs X,Y must be there, else the document's test is skipped; "root"
                means to be root
     only-shown not run: for what changes the machine (an installation, a test run of
@@ -61,6 +64,7 @@ ELLIPSES = ("…", "...")
 DRIVER = r"""
 ended() { kill $(jobs -p) 2>/dev/null; wait; }
 trap ended EXIT
+set -o pipefail
 own=$(tr '\0' ' ' </proc/$$/cmdline)
 asleep() {
     state=$(cut -d')' -f2- "/proc/$1/stat" 2>/dev/null) || return 0
@@ -71,7 +75,10 @@ settle() { for job in $(jobs -p); do until asleep "$job"; do sleep 0.01; done; d
 i=0
 while [ -e "$SESSION/$i.command" ]; do
     eval "$(cat "$SESSION/$i.command")" >"$SESSION/$i.output" 2>&1 </dev/null
-    echo $? >"$SESSION/$i.status"
+    status=$?
+    # What writes more than head takes is ended by SIGPIPE, or not.
+    [ $status = 141 ] && status=0
+    echo $status >"$SESSION/$i.status"
     settle
     i=$((i + 1))
 done
@@ -254,7 +261,7 @@ def difference(example, output):
     """What is wrong with what the document shows of this output; None if nothing is."""
     lines = output.rstrip("\n").split("\n") if output.strip() else []
     if not example.shown:
-        return None
+        return "it is to write nothing" if "silent" in example.words and output else None
     if example.comparison == "columns" or not (example.comparison == "exact" or is_reference_system()):
         expected, there = _headings(example.shown), _headings(lines)
         if example.comparison != "columns":     # what is shown can be a part
