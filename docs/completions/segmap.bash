@@ -3,11 +3,11 @@
 # The columns that go with what stands on the line: segmap lists them itself.
 _segmap_columns()
 {
-    local word summary=()
+    local word kind=()
     for word in "${COMP_WORDS[@]:1}"; do
-        case $word in --summary | --all) summary=(--summary) ;; esac
+        [[ $word =~ ^(--summary|--all|--extended|--sections|-[SXbnpqrx]+)$ ]] && kind+=("$word")
     done
-    "${COMP_WORDS[0]}" "${summary[@]}" --list-columns 2>/dev/null | cut -d' ' -f1
+    "${COMP_WORDS[0]}" "${kind[@]}" --list-columns 2>/dev/null | cut -d' ' -f1
 }
 
 # Complete the last word of a comma list from $1; what stands before it stays.

@@ -2,11 +2,11 @@
 
 # The columns that go with what stands on the line: segmap lists them itself.
 function __segmap_columns
-    set -l summary
-    if string match -qr -- '^--(summary|all|sort)' (commandline -opc)
-        set summary --summary
+    set -l kind (string match -r -- '^(?:--(?:summary|all|extended|sections)|-[SXbnpqrx]+)$' (commandline -opc))
+    if string match -qr -- '^--sort' (commandline -opc)
+        set -a kind --summary
     end
-    segmap $summary --list-columns 2>/dev/null | string replace -r '\s+' '\t'
+    segmap $kind --list-columns 2>/dev/null | string replace -r '\s+' '\t'
 end
 
 # The words of a comma list: what is there already stays.

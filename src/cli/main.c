@@ -334,8 +334,7 @@ int main(int argc, char **argv)
 	if (run.options.version)
 		return print_and_check(print_version);
 	if (run.options.list_columns)
-		return print_and_check(run.options.summary || run.options.all ?
-					       options_print_summary_columns :
+		return print_and_check(run.options.summary ? options_print_summary_columns :
 							     options_print_columns);
 	if (run.options.legend && !run.options.n_targets && !run.options.all &&
 	    !run.options.n_sources)

@@ -744,15 +744,18 @@ static struct segmap_error *check_audit(const struct options *options, bool json
 	return NULL;
 }
 
+/* --all is a summary, unless what is asked for is of each process. */
+static void settle_summary(struct options *options, bool json)
+{
+	options->summary |= options->all && !json && !options->style.pieces && !options->audit &&
+			    options->style.figures == FIGURES_NONE;
+}
+
 static struct segmap_error *check(struct options *options, const struct forms *forms,
 				  const char *list, const char *sort)
 {
 	struct segmap_error *error;
 
-	/* A summary of all, unless what is asked for is of each process. */
-	if (options->all && !forms->json && !options->style.pieces && !options->audit &&
-	    options->style.figures == FIGURES_NONE)
-		options->summary = true;
 	if (options->audit && (error = check_audit(options, forms->json, list)))
 		return error;
 	if (sort && !options->summary)
@@ -915,6 +918,7 @@ struct segmap_error *options_parse(int argc, char **argv, struct options *ret)
 			return NULL;
 		}
 	}
+	settle_summary(&options, forms.json);
 	/* Which columns there are is for what stands behind it to say, too. */
 	if (options.list_columns) {
 		*ret = options;

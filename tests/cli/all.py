@@ -266,6 +266,10 @@ def all_takes_no_targets_and_nothing_that_is_not_run():
 
 @segtest.claim
 def columns_of_all_are_those_of_a_summary():
+    for options in (["-x"], ["-S"], ["-XX"], ["--audit"], ["-J"]):
+        assert segtest.segmap("--all", *options, "-H").text == segtest.segmap("-H").text, options
+        assert segtest.segmap("-H", *options, "--all").text == segtest.segmap("-H").text, options
+    assert segtest.segmap("--all", "-x", "--summary", "-H").text == segtest.segmap("--summary", "-H").text
     text = segtest.segmap("--all", "-H").text
     assert text == segtest.segmap("--summary", "-H").text and "PROCESSES" in text
     rows = segtest.segmap("--all", "-r", "-n", "-b", "-o", "MAPPING,PRIVATE", "--sort=PRIVATE")

@@ -77,6 +77,11 @@ def values_are_those_that_segmap_takes(shell):
             offers(f"segmap --{option} sav", "saved.maps")
         listed = {line.split()[0] for line in segtest.segmap("-H").text.splitlines()}
         assert offers("segmap -o ") == listed
+        # --all is a summary, unless each process is shown by itself.
+        last("segmap --all -o SIZE,PROC", "PROCESSES")
+        for option in ("-x", "-nS", "--extended", "-XX"):
+            last(f"segmap --all {option} -o BUILD", "BUILD-ID")
+            last(f"segmap {option} --summary -o SIZE,PROC", "PROCESSES")
 
 
 @segtest.parameters(*SHELLS)
