@@ -720,7 +720,8 @@ static struct segmap_error *check_forms(const struct options *options, const str
 		return usage(forms->svg ? "--svg" : "--html", "it does not go with --raw and --json");
 	if (forms->json && list)
 		return usage("--output", "JSON is always whole: it does not go with --json");
-	if (options->legend && (options->form != FORM_TABLE || options->summary || options->n_asked))
+	if (options->legend && (options->form != FORM_TABLE || options->summary || options->n_asked ||
+				options->diff))
 		return usage("--legend", "it goes with the table of a map");
 	return forms->svg || forms->html ? check_picture(options, list) : NULL;
 }
@@ -765,6 +766,10 @@ static struct segmap_error *check(struct options *options, const struct forms *f
 		return error;
 	if (options->output_file && !options->output_file[0])
 		return usage("--output-file", "its name is empty");
+	if (options->elsewhere.sysroot && !options->n_sources)
+		return usage("--sysroot", "it goes with --maps or --core");
+	if (options->trace && !options->run)
+		return usage("--trace", "it goes with --run");
 	if (options->quiz)
 		return check_quiz(options, list);
 	if (options->has_seed)
@@ -789,12 +794,8 @@ static struct segmap_error *check(struct options *options, const struct forms *f
 		return usage("--at", "it does not go with --explain: nothing is there yet");
 	if (options->n_sources)
 		return check_source(options);
-	if (options->elsewhere.sysroot)
-		return usage("--sysroot", "it goes with --maps or --core");
 	if (options->run)
 		return check_run(options);
-	if (options->trace)
-		return usage("--trace", "it goes with --run");
 	if (options->explain)
 		return check_explain(options);
 	if (of_explain(options))

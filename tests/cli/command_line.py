@@ -124,6 +124,13 @@ def wrong_usage_is_one_line_and_status_2():
     for other in ("--watch", "--diff"):
         check_usage_error("--audit", other, "1", *(["1"] if other == "--diff" else []))
     check_usage_error("--legend", "--watch", "1")
+    check_usage_error("--legend", "--diff", "1", "1")
+    for mode in (["1"], ["--all"], ["--watch", "1"], ["--diff", "1", "1"], ["--quiz", "true"], ["--explain", "true"]):
+        check_usage_error("--sysroot=/", *mode)
+        check_usage_error("--trace", *mode)
+    check_usage_error("--sysroot=/", "--run", "true")
+    for source in ("--maps", "--core"):
+        check_usage_error("--trace", source, "/proc/self/maps")
     for bad in ("", "g", "0x", "1,0", "12345678901234567", "1,2,3", "-1", " 1"):
         check_usage_error("-A", bad, "1")
 
