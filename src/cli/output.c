@@ -392,10 +392,22 @@ static struct segmap_error *put_in_place(const struct output *output)
 				   replaced.renaming ? "replace" : "write");
 }
 
+/* Whoever called has SIGPIPE blocked: it waits, and acts now. */
+static void let_pipe_signal_act(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 bool output_failed(struct output *output)
 {
 	if (ferror(output->file) && !output->problem)
 		output->problem = errno ? errno : EIO;
+	if (output->problem == EPIPE && !output->outlives_reader)
+		let_pipe_signal_act();
 	return output->problem;
 }
 

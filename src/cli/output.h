@@ -12,6 +12,7 @@ struct output {
 	const char *name; /* for errors */
 	char *target;	  /* the file to replace, links followed; NULL: written through */
 	int problem;	  /* errno of the write that failed; 0: none has */
+	bool outlives_reader; /* a closed pipe does not end this process, only its output */
 	bool has_delegate;
 	struct apart delegate; /* the process that replaces the file, if it has one */
 };
@@ -30,7 +31,10 @@ SEGMAP_MUST_CHECK struct segmap_error *output_open(const char *path, struct outp
  */
 SEGMAP_MUST_CHECK struct segmap_error *output_delegate(struct output *output);
 
-/* Whether writing has failed. To be asked after each piece of work, while errno still says why. */
+/*
+ * Whether writing has failed. To be asked after each piece of work, while errno still says why.
+ * A pipe that nobody reads any more ends the process, as SIGPIPE would have.
+ */
 bool output_failed(struct output *output);
 
 /*

@@ -573,6 +573,7 @@ static struct segmap_error *prepare(struct running *running)
 		error = show_open(options, &running->output);
 	if (error)
 		return error;
+	running->output.outlives_reader = true;
 	fd = fileno(running->output.file);
 	segmap_launch_close_others(running->launch, fd);
 	/* Whoever reads the program's output must not have to wait for segmap. */

@@ -203,6 +203,19 @@ def closed_pipe_ends_it_silently():
                 capture_output=True, check=False,
                 preexec_fn=lambda: signal.signal(signal.SIGPIPE, disposition))
             assert result.stderr == b"" and result.stdout.count(b"\n") == 1, result
+        # Where the caller blocks the signal, too.
+        for arguments in ([process.pid], ["-J", process.pid], ["--summary", process.pid], ["--svg", process.pid],
+                          ["--at", "0x0", process.pid], ["--explain", "true"], ["--watch", process.pid],
+                          ["--explain", "--verify", "true"], ["--quiz", "true"], ["--diff", process.pid, process.pid],
+                          ["--help"], ["--version"], ["-H"]):
+            reader, writer = os.pipe()
+            os.close(reader)
+            with os.fdopen(writer, "wb") as closed:
+                result = subprocess.run(
+                    [segtest.SEGMAP, *map(str, arguments)], stdout=closed, stderr=subprocess.PIPE, check=False, timeout=60,
+                    preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGPIPE]))
+            assert result.stderr == b"", (arguments, result)
+            assert result.returncode == (1 if "--verify" in arguments else -signal.SIGPIPE), (arguments, result)
 
 
 @segtest.claim
