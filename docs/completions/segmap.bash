@@ -20,12 +20,18 @@ _segmap_list()
     compopt -o nospace 2>/dev/null
 }
 
+# Files (-f) or directories (-d), whose names can hold blanks.
+_segmap_files()
+{
+    compopt -o filenames 2>/dev/null
+    mapfile -t COMPREPLY < <(compgen "$1" -- "$cur")
+}
+
 # Programs: in PATH, or a file.
 _segmap_programs()
 {
     if [[ $cur == */* ]]; then
-        compopt -o filenames 2>/dev/null
-        COMPREPLY=($(compgen -f -- "$cur"))
+        _segmap_files -f
     else
         COMPREPLY=($(compgen -c -- "$cur"))
     fi
@@ -72,8 +78,7 @@ _segmap()
                 --range | --seed | --sort | --sysroot) ;;
             *)
                 if [[ $programs == run && $word != "=" ]]; then
-                    COMPREPLY=($(compgen -f -- "$cur"))
-                    compopt -o filenames 2>/dev/null
+                    _segmap_files -f
                     return
                 fi
                 ;;
@@ -108,13 +113,11 @@ _segmap()
         return
         ;;
     --sysroot)
-        compopt -o filenames 2>/dev/null
-        COMPREPLY=($(compgen -d -- "$cur"))
+        _segmap_files -d
         return
         ;;
     --maps | --core | --output-file)
-        compopt -o filenames 2>/dev/null
-        COMPREPLY=($(compgen -f -- "$cur"))
+        _segmap_files -f
         return
         ;;
     -A | --range | --at | --seed)

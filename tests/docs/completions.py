@@ -84,6 +84,18 @@ def values_are_those_that_segmap_takes(shell):
             last(f"segmap {option} --summary -o SIZE,PROC", "PROCESSES")
 
 
+@segtest.claim
+def names_with_blanks_are_one_word_of_bash():
+    """The other shells escape them."""
+    with completing("bash") as complete, tempfile.TemporaryDirectory() as directory:
+        expected = {os.path.join(directory, name) for name in ("spaced one", "spaced two")}
+        for path in expected:
+            os.mkdir(path)
+        for before in ("--maps ", "--core=", "--sysroot ", "--explain ", "--run true "):
+            found = complete(f"segmap {before}{directory}/spa")
+            assert found == expected, (before, found)
+
+
 @segtest.parameters(*SHELLS)
 def targets_are_processes_or_programs_as_the_options_say(shell):
     with tempfile.TemporaryDirectory() as directory:
