@@ -37,6 +37,8 @@ struct segmap_stop {
 	 * want of a hardware breakpoint: that page is private to the process now. */
 	bool software;
 	bool unprivileged; /* segmap_launch_to(): it would have other privileges were it not traced */
+	bool randomized;   /* segmap_launch_to(): the kernel has taken no_aslr back from it, for
+			      set-user-ID, set-group-ID or capabilities (PER_CLEAR_ON_SETID) */
 	/* segmap_launch_to(), when calls are traced: it does not get to its entry point, but is
 	 * about to end. To ask for the entry point once more lets it. */
 	bool leaving;

@@ -13,6 +13,9 @@ struct segmap_world_file {
 	bool secure;	  /* set-user-ID, set-group-ID or capabilities: run, it would have AT_SECURE,
 			     and ld.so ignores most of its environment. Not where the user has that
 			     identity already. Only from open_program() */
+	bool clears_personality; /* run, it is randomized whatever personality(2) says: the kernel takes
+				    PER_CLEAR_ON_SETID from what has set-user-ID or set-group-ID,
+				    whosever it is, or gains capabilities. Only from open_program() */
 	bool noexec;	  /* its file system is mounted so: no page of it can be executable */
 	bool set_user_id; /* it has the set-user-ID bit, whatever that would do */
 };
@@ -69,7 +72,8 @@ struct segmap_world {
 	uint64_t stack_limit; /* bytes: RLIMIT_STACK, UINT64_MAX for none; decides where mmap begins,
 				 and how long [stack] can be */
 	bool pkeys;		   /* the processor has protection keys, and the kernel uses them */
-	bool randomizes;	   /* kernel.randomize_va_space is not 0, nor does personality(2) say no */
+	bool randomizes;	   /* kernel.randomize_va_space is not 0 */
+	bool not_randomized;	   /* personality(2) has ADDR_NO_RANDOMIZE, which programs inherit */
 	bool other_layout; /* mappings go bottom-up or below 3 GiB (vm.legacy_va_layout, ADDR_COMPAT_LAYOUT,
 			      ADDR_LIMIT_3GB), the kernel is older than its rule for stack_limit, or it
 			      is not one of a 64-bit x86, whose numbers the prediction has:

@@ -61,6 +61,10 @@ static struct segmap_error *note_circumstances(struct segmap_layout *layout,
 			layout, "it has set-user-ID, set-group-ID or capabilities, which have no "
 				"effect while it is traced: it runs with the privileges of whoever "
 				"started it");
+	if (!error && stop->randomized)
+		error = segmap_layout_note(layout,
+					   "it has set-user-ID, set-group-ID or capabilities: --no-aslr "
+					   "has no effect, the kernel randomizes it all the same");
 	if (!error && stop->replaced)
 		error = segmap_layout_note(layout, "before its entry point it executed another "
 						   "program: this is the map of that");

@@ -213,6 +213,11 @@ static struct segmap_error *note_limits(const struct predictor *predictor, const
 					   "%s would have other privileges than its user (set-user-ID, "
 					   "set-group-ID or capabilities): under a tracer it has not, but "
 					   "the dynamic linker is as careful as if it had", path);
+	if (!error && is_told_to_be_still(predictor) && is_always_random(predictor) &&
+	    !predictor->is_library && !predictor->foreign)
+		error = segmap_layout_note(predictor->layout,
+					   "%s has set-user-ID, set-group-ID or capabilities: the kernel "
+					   "randomizes it all the same", path);
 	return error;
 }
 

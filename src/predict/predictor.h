@@ -57,11 +57,25 @@ static inline bool lacks_foreign_interpreter(const struct predictor *predictor)
 	       elf_of(predictor, PROGRAM)->interp && !predictor->plan.has_interpreter;
 }
 
+/* The program runs with a personality without randomization, unless the kernel takes it back. */
+static inline bool is_told_to_be_still(const struct predictor *predictor)
+{
+	return predictor->options->no_aslr || predictor->world->not_randomized;
+}
+
+/* The kernel randomizes, and lets no personality keep it from that (fs/exec.c:begin_new_exec). */
+static inline bool is_always_random(const struct predictor *predictor)
+{
+	return predictor->world->randomizes &&
+	       predictor->plan.objects[PROGRAM].file.clears_personality;
+}
+
 /* Whether the kernel puts everything where it always does. */
 static inline bool is_still(const struct predictor *predictor)
 {
 	return !predictor->foreign && !predictor->world->other_layout &&
-	       (predictor->options->no_aslr || !predictor->world->randomizes);
+	       !is_always_random(predictor) &&
+	       (is_told_to_be_still(predictor) || !predictor->world->randomizes);
 }
 
 static inline bool is_fixed(const struct segmap_area *area)

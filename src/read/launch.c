@@ -43,7 +43,7 @@ struct segmap_launch {
 	pid_t stopped; /* the thread that is held still; 0: none */
 	int pending;   /* signal that has stopped it and that it still has to get */
 	int request;   /* how the main thread goes on: PTRACE_CONT or PTRACE_SYSCALL */
-	bool software, replaced, unprivileged, leaving;
+	bool software, replaced, unprivileged, randomized, leaving;
 	bool failed; /* for want of memory: a thread or the list of libraries is not known */
 	struct startup startup;
 	struct breakpoint breakpoint;
@@ -606,6 +606,7 @@ static void read_program(struct segmap_launch *launch)
 	startup_read(launch->pid, launch->page_size, &launch->startup);
 	launch->breakpoint = (struct breakpoint){ 0 };
 	launch->unprivileged = loses_privileges(launch);
+	launch->randomized = launch->options.no_aslr && startup_lost_no_aslr(launch->pid);
 	if (launch->recorder.trace)
 		recorder_restart(&launch->recorder, launch->pid);
 }
@@ -784,6 +785,7 @@ struct segmap_error *segmap_launch_to(struct segmap_launch *launch, enum segmap_
 		.replaced = launch->replaced,
 		.leaving = launch->leaving,
 		.unprivileged = launch->unprivileged,
+		.randomized = launch->randomized,
 		.linked = launch->linked,
 		.n_linked = launch->n_linked,
 	};

@@ -46,16 +46,25 @@ void privileges_ask(struct privileges *ret)
 	};
 }
 
-/* Another user or group, if both are somebody here. */
+/* Whether execve heeds set-user-ID and set-group-ID: where both owners are somebody here. */
+static bool heeds_ids(const struct privileges *here, const struct stat *stat)
+{
+	return !here->none_new && (here->all_uids || stat->st_uid != here->overflow_uid) &&
+	       (here->all_gids || stat->st_gid != here->overflow_gid);
+}
+
+/* set-group-ID without group execute permission is a mark of mandatory locking. */
+static bool sets_group(const struct stat *stat)
+{
+	return (stat->st_mode & S_ISGID) && (stat->st_mode & S_IXGRP);
+}
+
+/* Another user or group. */
 static bool sets_ids(const struct privileges *here, const struct stat *stat)
 {
-	if (here->none_new || (!here->all_uids && stat->st_uid == here->overflow_uid) ||
-	    (!here->all_gids && stat->st_gid == here->overflow_gid))
-		return false;
-	if ((stat->st_mode & S_ISUID) && stat->st_uid != getuid())
-		return true;
-	/* set-group-ID without group execute permission is a mark of mandatory locking. */
-	return (stat->st_mode & S_ISGID) && (stat->st_mode & S_IXGRP) && stat->st_gid != getgid();
+	return heeds_ids(here, stat) &&
+	       (((stat->st_mode & S_ISUID) && stat->st_uid != getuid()) ||
+		(sets_group(stat) && stat->st_gid != getgid()));
 }
 
 /* What capabilities the file has (xattr(7), struct vfs_cap_data). */
@@ -95,6 +104,16 @@ bool privileges_are_secure(const struct privileges *here, int fd, const struct s
 		return false;
 	capabilities = read_capabilities(fd);
 	return capabilities.effective || (capabilities.permitted && !here->none_new);
+}
+
+bool privileges_clear_personality(const struct privileges *here, int fd, const struct stat *stat)
+{
+	bool sets_id = (stat->st_mode & S_ISUID) || sets_group(stat);
+
+	if (fd_has_mount_flag(fd, ST_NOSUID))
+		return false;
+	return (sets_id && heeds_ids(here, stat)) ||
+	       (getuid() != 0 && read_capabilities(fd).permitted);
 }
 
 bool privileges_are_given(const struct privileges *here, int fd, const struct stat *stat)

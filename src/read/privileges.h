@@ -27,6 +27,13 @@ void privileges_ask(struct privileges *ret);
  */
 bool privileges_are_secure(const struct privileges *here, int fd, const struct stat *stat);
 
+/*
+ * Whether execve takes PER_CLEAR_ON_SETID from the program's personality: for the identity of
+ * the file, be it the user's own (fs/exec.c:bprm_fill_uid), and for capabilities that are
+ * gained, or would be but for no_new_privs (security/commoncap.c:cap_bprm_creds_from_file).
+ */
+bool privileges_clear_personality(const struct privileges *here, int fd, const struct stat *stat);
+
 /* Whether it gets another user or group or capabilities. */
 bool privileges_are_given(const struct privileges *here, int fd, const struct stat *stat);
 

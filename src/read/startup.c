@@ -38,6 +38,16 @@ static int open_of(pid_t pid, const char *name)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
+bool startup_lost_no_aslr(pid_t pid)
+{
+	scope_close int fd = open_of(pid, "personality");
+	char text[16] = "";
+	unsigned int persona;
+
+	return fd >= 0 && fd_read(fd, text, sizeof(text) - 1, 0) > 0 &&
+	       sscanf(text, "%x", &persona) == 1 && !(persona & ADDR_NO_RANDOMIZE);
+}
+
 /* One program header in the form of the 64-bit ones. */
 static Elf64_Phdr phdr_at(const unsigned char *bytes, bool is_64)
 {

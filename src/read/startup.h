@@ -11,6 +11,12 @@
  */
 SEGMAP_MUST_CHECK struct segmap_error *startup_without_aslr(const char *program);
 
+/*
+ * Whether @pid, executed after that, is randomized all the same: execve has taken the personality
+ * back (fs/exec.c:begin_new_exec, PER_CLEAR_ON_SETID). False where it cannot be read.
+ */
+bool startup_lost_no_aslr(pid_t pid);
+
 /* Of a program at the moment exec. Addresses are runtime addresses. */
 struct startup {
 	uint64_t entry;			 /* AT_ENTRY; 0 if unknown */

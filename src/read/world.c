@@ -128,9 +128,11 @@ static int open_program(void *context, const char *path, struct segmap_world_fil
 	if (fd < 0)
 		return -fd;
 	errnum = take_file(context, fd, &stat, path, ret);
-	if (!errnum)
-		ret->secure = privileges_are_secure(&here->privileges, fd, &stat);
-	return errnum;
+	if (errnum)
+		return errnum;
+	ret->secure = privileges_are_secure(&here->privileges, fd, &stat);
+	ret->clears_personality = privileges_clear_personality(&here->privileges, fd, &stat);
+	return 0;
 }
 
 static int look(void *context, const char *path, bool to_execute)
@@ -341,8 +343,8 @@ static void ask_kernel(struct here *here)
 	}
 	/* What segmap has been told, a program that it starts has been told, too. -1: no answer. */
 	told = personality(0xffffffff);
-	world->randomizes = setting_read("kernel/randomize_va_space", 2) &&
-			    (told == -1 || !(told & ADDR_NO_RANDOMIZE));
+	world->randomizes = setting_read("kernel/randomize_va_space", 2);
+	world->not_randomized = told != -1 && (told & ADDR_NO_RANDOMIZE);
 	ask_bounds(world);
 	ask_layout(world, told);
 }

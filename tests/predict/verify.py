@@ -477,6 +477,49 @@ def privileges_of_a_set_user_id_program_are_spoken_of():
         assert library not in [image["path"] for image in documents[1]["images"]]
 
 
+@segtest.parameters("4755", "2755", "2745", "capabilities", "4755 no_new_privs", "capabilities no_new_privs")
+def privileged_program_is_randomized_all_the_same(how):
+    """PER_CLEAR_ON_SETID: where it is somewhere else each time, the prediction has no numbers."""
+    segtest.need_root()
+    with open("/proc/sys/kernel/randomize_va_space", encoding="ascii") as file:
+        if not int(file.read()):
+            raise segtest.Skip("needs a kernel that randomizes")
+    no_randomize = 0x0040000    # ADDR_NO_RANDOMIZE
+    kind, _, no_new_privs = how.partition(" ")
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o755)
+        path = os.path.join(directory, "privileged")
+        shutil.copy(shutil.which("cat"), path)
+        if os.statvfs(directory).f_flag & os.ST_NOSUID:
+            raise segtest.Skip("needs a file system without nosuid")
+        if kind == "capabilities":
+            # struct vfs_cap_data: cap_net_raw+ep
+            os.setxattr(path, "security.capability", struct.pack("<5I", 0x2000001, 1 << 13, 0, 0, 0))
+        else:
+            os.chmod(path, int(kind, 8))
+
+        def prepare():
+            ctypes.CDLL(None).personality(no_randomize)
+            if no_new_privs:
+                ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)    # PR_SET_NO_NEW_PRIVS
+            os.setgroups([])
+            if kind == "capabilities":
+                os.setresgid(65534, 65534, 65534)
+                os.setresuid(65534, 65534, 65534)
+        starts = {subprocess.run([path, "/proc/self/maps"], preexec_fn=prepare, check=True,
+                                 stdout=subprocess.PIPE).stdout.split(b"-")[0] for _ in range(3)}
+        cleared = len(starts) > 1
+        assert cleared == (kind != "2745" and how != "4755 no_new_privs"), starts
+        # What segmap has been told itself is enough.
+        for document in check_verified(path, *([] if kind == "2755" else ["--no-aslr"]), preexec_fn=prepare):
+            program = [vma for vma in document["vmas"] if vma["kind"] in ("segment", "relro")]
+            assert all(bool(vma["base"]) == cleared for vma in program if vma["name"] == path), program
+            assert any("all the same" in note for note in document["notes"]) == cleared, document["notes"]
+        result = segtest.segmap("-J", "--run", "--no-aslr", path, "/dev/null", preexec_fn=prepare)
+        notes = json.loads(result.out)["notes"]
+        assert any("all the same" in note for note in notes) == cleared, (result, notes)
+
+
 # ---- wrong usage ----
 
 @segtest.claim
