@@ -126,7 +126,9 @@ static struct segmap_error *decide_outcome(struct predictor *predictor)
 	}
 	if (predictor->not_executable && !predictor->is_library)
 		return outcome_of_permission(plan->objects[PROGRAM].file.path, outcome);
-	if (predictor->moment != SEGMAP_MOMENT_ENTRY || predictor->foreign)
+	/* Where another dynamic linker than those known looks, nothing says that it finds nothing. */
+	if (predictor->moment != SEGMAP_MOMENT_ENTRY || predictor->foreign ||
+	    plan->libc == PLAN_LIBC_UNKNOWN)
 		return NULL;
 	for (size_t i = 0; i < plan->n_missing; i++)
 		if (plan->missing[i].needed_by >= 0)

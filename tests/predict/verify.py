@@ -477,6 +477,31 @@ def privileges_of_a_set_user_id_program_are_spoken_of():
         assert library not in [image["path"] for image in documents[1]["images"]]
 
 
+# A dynamic linker that does nothing but jump to AT_ENTRY.
+JUMP = r"""
+__asm__(".globl _start\n_start: mov %rsp,%rdi; mov (%rdi),%rax; lea 16(%rdi,%rax,8),%rdi\n"
+        "1: mov (%rdi),%rax; add $8,%rdi; test %rax,%rax; jnz 1b\n"
+        "2: cmpq $9,(%rdi); je 3f; add $16,%rdi; jmp 2b\n3: jmp *8(%rdi)");
+"""
+LEAVE = 'void leave(void) { __asm__("mov $60,%eax; xor %edi,%edi; syscall"); }'
+
+
+@segtest.claim
+def unknown_dynamic_linker_is_not_said_to_give_up():
+    with tempfile.TemporaryDirectory() as directory:
+        here = os.path.realpath(directory)
+        for source, *flags in ((JUMP, "-shared", "-Wl,-e,_start", "-o", f"{here}/jump.so"),
+                               ("int e;", "-shared", "-Wl,-soname,libe.so", "-o", f"{here}/libe.so"),
+                               (LEAVE, "-pie", "-Wl,-e,leave", "-Wl,--no-as-needed", f"{here}/libe.so",
+                                f"-Wl,--dynamic-linker={here}/jump.so", "-o", f"{here}/program")):
+            subprocess.run([segtest.which("gcc"), "-x", "c", "-fPIC", "-nostdlib", "-", "-x", "none", *flags],
+                           input=source.encode(), check=True)
+        for document in check_verified(f"{here}/program"):
+            assert document["outcome"] is None, document["outcome"]
+        assert any("what it will do is not known" in note for note in document["notes"]), document["notes"]
+        assert any(note.startswith("libe.so") for note in document["notes"]), document["notes"]
+
+
 @segtest.parameters("4755", "2755", "2745", "capabilities", "4755 no_new_privs", "capabilities no_new_privs")
 def privileged_program_is_randomized_all_the_same(how):
     """PER_CLEAR_ON_SETID: where it is somewhere else each time, the prediction has no numbers."""
