@@ -161,6 +161,17 @@ static void find_subdirectories(struct planner *planner)
 /* ---- $ORIGIN, $LIB, $PLATFORM ---- */
 
 /*
+ * What glibc takes the processor for, for programs of the planner's kind: "haswell" is for
+ * 64 bits alone (sysdeps/x86/cpu-features.c). NULL: unknown.
+ */
+static const char *find_platform(const struct planner *planner)
+{
+	if (!planner->has_environment)
+		return NULL;
+	return planner->elf->machine == EM_386 ? "i686" : planner->world->platform;
+}
+
+/*
  * How long the token @name is at @at, behind its dollar; 0 if it is not there.
  * "$ORIGINAL" is none (elf/dl-load.c:is_dst).
  */
@@ -260,7 +271,7 @@ static const char *expand(struct planner *planner, int32_t object, const char *i
 			value = secure && !alone ? NULL : find_origin(planner, object);
 			must_be_trusted = secure && object == 0;
 		} else if ((length = match_token(at + 1, "PLATFORM"))) {
-			value = planner->world->platform;
+			value = find_platform(planner);
 		} else if ((length = match_token(at + 1, "LIB"))) {
 			value = planner->linker.lib;
 		}

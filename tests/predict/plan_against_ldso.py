@@ -559,6 +559,10 @@ def programs_of_32_bits_have_libraries_of_32_bits(make):
     for place in ("sse2", "i686", "tls/i686/sse2", "glibc-hwcaps/x86-64-v2"):
         make.library(f"lib/{place}/libone.so")
         compare(program)
+    program = make.program("platform", library, RUNPATH + "$ORIGIN/on/$PLATFORM")
+    for place in ("haswell", "x86_64", "i686"):
+        make.library(f"on/{place}/libone.so")
+        compare(program)
 
 
 # The lists of musl's dynamic linker name each library once, where it was loaded.
