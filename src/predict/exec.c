@@ -181,11 +181,16 @@ static struct fate check_one(const struct load *load, int32_t index, uint64_t at
 	return fate_goes_on();
 }
 
-/* Room for an object that says nothing of its place; where there is none, the mapping will fail. */
-static uint64_t find_room(const struct load *load, const struct extent_of_loads *all)
+/*
+ * Room for an object that says nothing of its place; where there is none, the mapping will fail.
+ * *@unsure: it is large enough for huge pages, which many file systems have an eye to.
+ */
+static uint64_t find_room(const struct load *load, const struct extent_of_loads *all, bool *unsure)
 {
+	enum { HUGE_PAGE = 2 << 20 };
 	uint64_t room = space_find_room(load->space, all->size);
 
+	*unsure = load->elf->class == 64 && all->size >= HUGE_PAGE;
 	return room ? room : load->space->limits.task_size;
 }
 
@@ -196,7 +201,7 @@ static uint64_t find_room(const struct load *load, const struct extent_of_loads 
  * bytes, and then it is address 0.
  */
 static uint64_t place_program(const struct exec_params *params, const struct load *program,
-			      const struct extent_of_loads *all, bool with_interp)
+			      const struct extent_of_loads *all, bool with_interp, bool *unsure)
 {
 	const struct segmap_segment *first = load_segment(program, all->first);
 	uint64_t page_size = program->space->limits.page_size;
@@ -205,7 +210,7 @@ static uint64_t place_program(const struct exec_params *params, const struct loa
 	if (program->elf->type != ET_DYN)
 		return 0;
 	if (!with_interp) {
-		base = first->filesz ? find_room(program, all) : 0;
+		base = first->filesz ? find_room(program, all, unsure) : 0;
 		if (align == page_size && base)
 			return base - page_down(first->vaddr, page_size);
 	}
@@ -219,7 +224,8 @@ static struct fate load_program(const struct exec_params *params, struct load *p
 	bool first = true;
 
 	if (all.first >= 0)
-		program->bias = place_program(params, program, &all, with_interp);
+		program->bias = place_program(params, program, &all, with_interp,
+					      &ret->program_unsure);
 	load_for_each(program, i) {
 		const struct segmap_segment *segment = load_segment(program, i);
 		struct fate fate = load_one(program, i,
@@ -241,7 +247,7 @@ static struct fate load_program(const struct exec_params *params, struct load *p
  * aligned; only where the program is ET_EXEC is its own address a wish.
  */
 static uint64_t place_interp(const struct load *interp, const struct extent_of_loads *all,
-			     uint64_t program_bias)
+			     uint64_t program_bias, bool *unsure)
 {
 	const struct segmap_segment *first = load_segment(interp, all->first);
 	const struct space *space = interp->space;
@@ -256,17 +262,17 @@ static uint64_t place_interp(const struct load *interp, const struct extent_of_l
 	    all->size <= space->limits.task_size && wish <= space->limits.task_size - all->size &&
 	    (at == space->n_vmas || wish + all->size <= space->vmas[at].start))
 		return 0;
-	return find_room(interp, all) - wish;
+	return find_room(interp, all, unsure) - wish;
 }
 
-static struct fate load_interp(struct load *interp, uint64_t program_bias)
+static struct fate load_interp(struct load *interp, uint64_t program_bias, bool *unsure)
 {
 	struct extent_of_loads all = measure(interp);
 	const struct extent_of_loads *room = &all;
 
 	if (!all.size)
 		return fate_of(FATE_KILLED, FATE_INTERP_NO_LOAD, EINVAL, -1);
-	interp->bias = place_interp(interp, &all, program_bias);
+	interp->bias = place_interp(interp, &all, program_bias, unsure);
 	load_for_each(interp, i) {
 		struct fate fate = load_one(interp, i, room);
 
@@ -325,7 +331,7 @@ void exec_program(const struct exec_params *params, struct load *program, struct
 	ret->brk_moved = program->elf->type == ET_DYN && !program->elf->interp;
 	ret->fate = load_program(params, program, program->elf->interp, ret);
 	if (ret->fate.end == FATE_GOES_ON && program->elf->interp && interp)
-		ret->fate = load_interp(interp, program->bias);
+		ret->fate = load_interp(interp, program->bias, &ret->interp_unsure);
 	if (ret->fate.end != FATE_GOES_ON)
 		return;
 	ret->entry = segmap_addr(starts->elf->entry, starts->bias);

@@ -30,6 +30,10 @@ struct exec_result {
 	uint64_t start_brk; /* where [heap] would start, were it not random */
 	bool brk_moved;	    /* ET_DYN without interpreter: the heap starts at ELF_ET_DYN_BASE */
 	int stack_prot;	    /* of [stack] */
+	/* Of program and interpreter: mmap has chosen the place, and the file's own file system can
+	 * want another even without randomization, a multiple of 2 MiB (mm/huge_memory.c:
+	 * thp_get_unmapped_area). */
+	bool program_unsure, interp_unsure;
 };
 
 /*

@@ -14,9 +14,18 @@ static bool is_floating(const struct predictor *predictor, size_t object)
 		return true;
 	if (object == PROGRAM && elf_of(predictor, object)->type == ET_EXEC)
 		return false;
+	if (object == PROGRAM)
+		return !is_still(predictor) || predictor->exec.program_unsure;
 	/* Where libraries go depends on what ld.so has mapped for itself in between. */
-	return !is_still(predictor) || object > INTERPRETER ||
-	       (object == INTERPRETER && !predictor->plan.has_interpreter);
+	return !is_still(predictor) || predictor->exec.interp_unsure || object > INTERPRETER ||
+	       !predictor->plan.has_interpreter;
+}
+
+/* Whether the kernel's own pages have the addresses of the model: they are below what mmap placed. */
+static bool areas_are_still(const struct predictor *predictor)
+{
+	return is_still(predictor) && !predictor->exec.program_unsure &&
+	       !predictor->exec.interp_unsure;
 }
 
 static void name_base(struct segmap_forecast *forecast, const struct predictor *predictor,
@@ -216,7 +225,8 @@ static void add_vdso(struct predictor *predictor, uint64_t start)
 	};
 	layout->vdso_opened = SEGMAP_OPENED_SELF;
 	layout->prediction->n_images = layout->n_images;
-	*forecast = (struct segmap_forecast){ .needed_by = -1, .floating = !is_still(predictor) };
+	*forecast = (struct segmap_forecast){ .needed_by = -1,
+					     .floating = !areas_are_still(predictor) };
 	if (!forecast->floating)
 		return;
 	snprintf(forecast->base, sizeof(forecast->base), "V");
@@ -232,7 +242,7 @@ static void add_areas(struct predictor *predictor)
 
 	for (size_t i = 0; i < world->n_areas && at; i++) {
 		const struct segmap_area *area = &world->areas[i];
-		bool fixed = is_fixed(area), known = fixed || is_still(predictor);
+		bool fixed = is_fixed(area), known = fixed || areas_are_still(predictor);
 		uint64_t start = fixed ? area->start : at;
 
 		if (fixed && !own_class)

@@ -162,6 +162,21 @@ def addresses_are_verified_without_randomization():
             check_verified(entry["program"], "--no-aslr")
 
 
+@segtest.claim
+def large_static_pie_has_no_address_that_its_file_system_can_change():
+    source = "const char big[5 << 20] = {1, 2, 3}; int main(int c, char **v) { return !big[c] && !v; }"
+    for parent in sorted({tempfile.gettempdir(), segtest.BUILD}):    # perhaps a tmpfs, which aligns nothing
+        with tempfile.TemporaryDirectory(dir=parent) as directory:
+            path = os.path.join(os.path.realpath(directory), "big")
+            subprocess.run([segtest.which("gcc"), "-x", "c", "-", "-static-pie", "-fPIE", "-o", path],
+                           input=source.encode(), check=True)
+            if os.statvfs(path).f_flag & os.ST_NOEXEC:
+                continue
+            for document in check_verified(path, "--no-aslr"):
+                based = {vma["name"]: vma["base"] for vma in document["vmas"]}
+                assert based[path] and based["[vdso]"] and not based["[stack]"], based
+
+
 def check_placed(prepare):
     """One program of each class with an interpreter, one without, in a process that is prepared so."""
     programs = [zoo()[name] for name in ("gcc-static-pie", "gcc-pie", "gcc-m32-static-pie", "gcc-m32-pie")]
