@@ -286,18 +286,26 @@ static void add_stack(struct predictor *predictor)
 }
 
 /*
+ * Whether the heap starts at a known place: not that of an ET_DYN without interpreter before 6.15,
+ * whose rule (commit 11854fe263eb) some kernels of older series have, too (6.1.140, 6.6.92).
+ */
+static bool heap_is_still(const struct predictor *predictor)
+{
+	const struct segmap_world *world = predictor->world;
+
+	return is_still(predictor) &&
+	       (!predictor->exec.brk_moved || world->kernel_major > 6 ||
+		(world->kernel_major == 6 && world->kernel_minor >= 15));
+}
+
+/*
  * Where the heap starts without randomization: behind the program, or for an
- * ET_DYN without interpreter, since 6.15, at ELF_ET_DYN_BASE (commit
- * 11854fe263eb): two thirds of a 64-bit address space, not rounded before.
+ * ET_DYN without interpreter at ELF_ET_DYN_BASE: two thirds of a 64-bit address
+ * space, not rounded before.
  */
 static uint64_t still_heap(const struct predictor *predictor)
 {
-	const struct segmap_world *world = predictor->world;
-	bool moved = predictor->exec.brk_moved &&
-		     (world->kernel_major > 6 ||
-		      (world->kernel_major == 6 && world->kernel_minor >= 15));
-
-	if (!moved)
+	if (!predictor->exec.brk_moved)
 		return predictor->exec.start_brk;
 	if (elf_of(predictor, PROGRAM)->class == 32)
 		return 0x56555000;
@@ -310,7 +318,7 @@ static void add_heap(struct predictor *predictor)
 {
 	enum { FIRST_STEP = 0x21000 }; /* of glibc's malloc: M_TOP_PAD and a page */
 	const struct segmap_elf *program = elf_of(predictor, PROGRAM);
-	bool is_static = !program->interp, still = is_still(predictor);
+	bool is_static = !program->interp, still = heap_is_still(predictor);
 	uint64_t size = page_up(FIRST_STEP, predictor->layout->page_size);
 	uint64_t start = still ? still_heap(predictor) : stand_in(predictor, size);
 

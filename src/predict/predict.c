@@ -106,8 +106,9 @@ static struct segmap_error *note_unknowns(struct predictor *predictor)
 	    (predictor->world->kernel_major < 6 || (predictor->world->kernel_major == 6 &&
 						    predictor->world->kernel_minor < 7)))
 		error = segmap_layout_note(layout,
-					   "predicted by the rules of Linux 6.7 and later: before, a "
-					   ".bss that is not in the last PT_LOAD was mapped otherwise");
+					   "predicted by the rules of Linux 6.7 (6.6.92, 6.1.140) and "
+					   "later: before, a .bss that is not in the last PT_LOAD was "
+					   "mapped otherwise");
 	return error;
 }
 

@@ -177,6 +177,20 @@ def large_static_pie_has_no_address_that_its_file_system_can_change():
                 assert based[path] and based["[vdso]"] and not based["[stack]"], based
 
 
+@segtest.claim
+def heap_of_a_static_pie_has_no_address_before_linux_6_15():
+    uname26 = 0x0020000    # of personality(2): the release is 2.6.something
+    entry = zoo()["gcc-static-pie"]
+    if entry["status"] != "built":
+        raise segtest.Skip("needs a static-pie program")
+    release = tuple(int(number) for number in os.uname().release.replace("-", ".").split(".")[:2])
+    for persona, known in ((0, release >= (6, 15)), (uname26, False)):
+        document = check_verified(entry["program"], "--no-aslr",
+                                  preexec_fn=lambda persona=persona: ctypes.CDLL(None).personality(persona))[1]
+        based = {vma["name"]: vma["base"] for vma in document["vmas"]}
+        assert bool(based["[heap]"]) != known and not based["[stack]"], (persona, based)
+
+
 def check_placed(prepare):
     """One program of each class with an interpreter, one without, in a process that is prepared so."""
     programs = [zoo()[name] for name in ("gcc-static-pie", "gcc-pie", "gcc-m32-static-pie", "gcc-m32-pie")]
