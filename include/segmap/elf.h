@@ -86,6 +86,7 @@ struct segmap_linking {
 		uint64_t vaddr, size; /* bytes; 0, 0 if there is none */
 	} rel, rela;	     /* DT_REL and DT_RELA */
 	bool has_relr;		      /* DT_RELR: relative relocations as a bitmap */
+	bool has_audit;		      /* DT_AUDIT or DT_DEPAUDIT: a program brings auditing libraries */
 	bool has_constructors;	      /* DT_INIT, or a DT_INIT_ARRAY or DT_PREINIT_ARRAY that is not
 					 empty: code of it runs before main() */
 	struct segmap_version *wanted; /* DT_VERNEED */

@@ -1029,21 +1029,35 @@ static void check_versions(struct planner *planner)
 
 /* ---- the whole ---- */
 
+/* LD_AUDIT, and since 2.32 what the program itself asks for (elf/rtld.c:dl_main). */
+static void note_audit(struct planner *planner)
+{
+	const struct segmap_linking *linking = planner->elf->linking;
+	unsigned int minor = planner->linker.glibc_minor;
+	const char *audit = planner_getenv(planner, "LD_AUDIT"), *by = NULL;
+
+	if (audit && *audit)
+		by = "LD_AUDIT is set";
+	else if (linking && linking->has_audit && !planner->options->is_library &&
+		 (!minor || minor >= 32))
+		by = "the program has a DT_AUDIT or DT_DEPAUDIT";
+	if (by)
+		planner_note(planner, "%s: what auditing libraries load and change is not "
+				      "predicted", by);
+}
+
 static void read_environment(struct planner *planner)
 {
 	struct plan *plan = planner->plan;
 	unsigned int minor = planner->linker.glibc_minor;
 	const char *now = planner_getenv(planner, "LD_BIND_NOW");
-	const char *audit = planner_getenv(planner, "LD_AUDIT");
 	size_t length;
 	const char *tunable = find_tunable(planner, "glibc.rtld.execstack", &length);
 
 	/* A secure program ignores it since 2.39 (elf/rtld.c:process_envvars_secure). */
 	if (now && *now && !(plan->secure && minor >= 39))
 		plan->bind_now = true;
-	if (audit && *audit)
-		planner_note(planner, "LD_AUDIT is set: what auditing libraries load and change is "
-				      "not predicted");
+	note_audit(planner);
 	if (minor < 41 || length != 1 || planner->options->is_library)
 		return;
 	if (*tunable == '2') {

@@ -227,6 +227,8 @@ static void parse_flags(const struct linking_source *source, struct segmap_linki
 			    (linking->flags & DF_BIND_NOW) || (linking->flags_1 & DF_1_NOW);
 	parse_relocations(source, linking);
 	linking->has_relr = find_entry(source, DT_RELR, &value);
+	linking->has_audit = find_entry(source, DT_AUDIT, &value) ||
+			     find_entry(source, DT_DEPAUDIT, &value);
 	linking->has_constructors = find_entry(source, DT_INIT, &value) && value;
 	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
 		if (find_entry(source, arrays[i], &value) && value)

@@ -510,6 +510,19 @@ def relr_that_is_not_marked_is_found_out(make):
 
 
 @with_makers()
+def auditing_libraries_are_noted_whoever_asks_for_them(make):
+    library = make._make("libaudit.so", "unsigned la_version(unsigned v) { return v; }", ["-shared", "-fPIC"])
+    plain = make.program("plain")
+    for program, variables in ((make.program("audit", "-Wl,--audit=" + library), {}),
+                               (make.program("depaudit", "-Wl,--depaudit=" + library), {}),
+                               (plain, {"LD_AUDIT": library}), (plain, {})):
+        result = subprocess.run([program], env=environment({**variables, "LD_DEBUG": "files"}), check=True,
+                                stderr=subprocess.PIPE)
+        noted = any("auditing libraries" in note for note in plan_of(program, variables).notes)
+        assert noted == (library.encode() in result.stderr), (program, variables, noted)
+
+
+@with_makers()
 def a_program_is_no_library(make):
     pie = make.program("pie", "-pie")
     fixed = make.program("fixed", "-no-pie")
