@@ -58,10 +58,10 @@ struct segmap_world {
 	const char *directory; /* the working directory, absolute; NULL if unknown */
 	const char *const *hwcaps; /* directories below glibc-hwcaps that this processor can use,
 				      best first, NULL at the end */
-	/* What glibc before 2.37 made directory names of, "haswell" and "x86_64" say, in the order
-	 * in which they follow one another in a path; NULL at the end. */
+	/* What glibc before 2.37 made directory names of beside the platform, "x86_64" say, in the
+	 * order in which they follow one another and it in a path; NULL at the end. */
 	const char *const *legacy_hwcaps;
-	const char *platform; /* what $PLATFORM is for glibc; NULL if unknown */
+	const char *platform; /* what $PLATFORM is for glibc, "haswell" say; NULL if unknown */
 	uint64_t page_size;	   /* bytes; of the files, which need not be this machine's */
 	unsigned int machine;	   /* EM_X86_64 … of the kernel */
 	unsigned int kernel_major, kernel_minor; /* 6, 18; 0, 0 if unknown */

@@ -29,38 +29,6 @@ static void add_subdirectory(struct planner *planner, const char *before, const 
 	planner->subdirectories[planner->n_subdirectories++] = subdirectory;
 }
 
-/*
- * Until 2.36 the names of features made subdirectories too, in all their
- * combinations, the longest first (elf/dl-hwcaps.c:_dl_important_hwcaps;
- * dropped by commit 3bd80bb1ac of 2.37):
- *
- *   tls/haswell/x86_64/ tls/haswell/ tls/x86_64/ tls/ haswell/x86_64/ haswell/ x86_64/
- */
-static void add_legacy_subdirectories(struct planner *planner)
-{
-	enum { MOST = 4 };
-	static const char *const i386[] = { "i686", "sse2", NULL };
-	const char *const *words = planner->elf->machine == EM_386 ? i386 :
-								     planner->world->legacy_hwcaps;
-	const char *names[MOST + 1] = { "tls" };
-	size_t n = 1;
-
-	for (; words && n <= MOST && words[n - 1]; n++)
-		names[n] = words[n - 1];
-	for (unsigned int set = (1U << n) - 1; set; set--) {
-		char subdirectory[256] = "";
-
-		for (size_t i = 0; i < n; i++) {
-			size_t used = strlen(subdirectory);
-
-			if (set & 1U << (n - 1 - i))
-				snprintf(subdirectory + used, sizeof(subdirectory) - used, "%s/",
-					 names[i]);
-		}
-		add_subdirectory(planner, "", subdirectory, "");
-	}
-}
-
 /* The value of tunable @name in GLIBC_TUNABLES; *@length 0 and NULL if it is not set. */
 static const char *find_tunable(const struct planner *planner, const char *name, size_t *length)
 {
@@ -77,52 +45,143 @@ static const char *find_tunable(const struct planner *planner, const char *name,
 	return found;
 }
 
-/* The level of x86-64 that glibc.cpu.hwcaps takes away by @feature; 5 for none. */
-static unsigned int level_of(const char *feature, size_t length)
+/* Whether glibc.cpu.hwcaps takes @feature from the processor (sysdeps/x86/cpu-tunables.c). */
+static bool is_taken_away(const struct planner *planner, const char *feature)
+{
+	size_t left, length = strlen(feature);
+	const char *at = find_tunable(planner, "glibc.cpu.hwcaps", &left);
+
+	while (left) {
+		size_t word = strcspn(at, ",:");
+
+		if (*at == '-' && word == length + 1 && memcmp(at + 1, feature, length) == 0)
+			return true;
+		word += word < left; /* the comma */
+		at += word;
+		left -= word;
+	}
+	return false;
+}
+
+/* Below which level of x86-64 GLIBC_TUNABLES holds the processor; 5: it does not. */
+static unsigned int find_level_limit(struct planner *planner)
 {
 	static const struct {
 		const char *name;
 		unsigned int level;
 	} features[] = {
+		/* Those of the first level are wanted for all others, too. */
+		{ "CMOV", 2 },	   { "CX8", 2 },      { "SSE2", 2 },
 		{ "POPCNT", 2 },   { "SSSE3", 2 },    { "SSE4_1", 2 },	 { "SSE4_2", 2 },
 		{ "AVX", 3 },	   { "AVX2", 3 },     { "BMI1", 3 },	 { "BMI2", 3 },
 		{ "FMA", 3 },	   { "LZCNT", 3 },    { "MOVBE", 3 },	 { "OSXSAVE", 3 },
 		{ "AVX512F", 4 },  { "AVX512BW", 4 }, { "AVX512CD", 4 }, { "AVX512DQ", 4 },
 		{ "AVX512VL", 4 },
 	};
-
-	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
-		if (strlen(features[i].name) == length &&
-		    memcmp(features[i].name, feature, length) == 0)
-			return features[i].level;
-	return 5;
-}
-
-/* Below which level GLIBC_TUNABLES holds the processor (sysdeps/x86/cpu-tunables.c). */
-static unsigned int find_level_limit(struct planner *planner)
-{
-	size_t length;
-	const char *at = find_tunable(planner, "glibc.cpu.hwcaps", &length), *end;
 	unsigned int limit = 5;
 
-	if (!at || planner->elf->machine != EM_X86_64)
-		return limit;
-	for (end = at + length; at < end;) {
-		size_t word = strcspn(at, ",:");
-
-		if (*at == '-') {
-			unsigned int level = level_of(at + 1, word - 1);
-
-			limit = level < limit ? level : limit;
-		}
-		at += word + 1;
-	}
+	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
+		if (planner->elf->machine == EM_X86_64 && features[i].level < limit &&
+		    is_taken_away(planner, features[i].name))
+			limit = features[i].level;
 	if (limit < 5)
 		planner_note(planner,
 			     "GLIBC_TUNABLES: glibc.cpu.hwcaps makes the processor one below "
 			     "x86-64-v%u: libraries for that and later ones are passed over",
 			     limit);
 	return limit;
+}
+
+/* What glibc calls a processor, and what that takes (sysdeps/x86/cpu-features.c, dl-hwcap.h). */
+struct hwcap {
+	const char *name;
+	uint64_t bit; /* of glibc.cpu.hwcap_mask; 0: it is a platform, which that has no say in */
+	const char *features[8];
+};
+
+static const struct hwcap hwcap_haswell = {
+	"haswell", 0, { "AVX2", "BMI1", "BMI2", "FMA", "LZCNT", "MOVBE", "POPCNT" }
+};
+static const struct hwcap legacy_hwcaps[] = {
+	{ "sse2", 1 << 0, { "SSE2" } },
+	{ "x86_64", 1 << 1, { NULL } },
+	{ "avx512_1", 1 << 2, { "AVX512BW", "AVX512CD", "AVX512DQ", "AVX512VL" } },
+};
+
+static bool lacks_feature(const struct planner *planner, const struct hwcap *hwcap)
+{
+	for (size_t i = 0; hwcap->features[i]; i++)
+		if (is_taken_away(planner, hwcap->features[i]))
+			return true;
+	return false;
+}
+
+/* glibc.cpu.hwcap_mask, which LD_HWCAP_MASK is, too (elf/dl-tunables.list). */
+static uint64_t find_hwcap_mask(const struct planner *planner)
+{
+	size_t length;
+	const char *value = find_tunable(planner, "glibc.cpu.hwcap_mask", &length);
+
+	if (!value && !planner->plan->secure)
+		value = planner_getenv(planner, "LD_HWCAP_MASK");
+	return value ? strtoull(value, NULL, 0) : UINT64_MAX;
+}
+
+static bool has_hwcap(const struct planner *planner, const char *name, uint64_t mask)
+{
+	for (size_t i = 0; i < sizeof(legacy_hwcaps) / sizeof(legacy_hwcaps[0]); i++)
+		if (strcmp(legacy_hwcaps[i].name, name) == 0)
+			return (legacy_hwcaps[i].bit & mask) && !lacks_feature(planner, &legacy_hwcaps[i]);
+	return true;
+}
+
+/* What $PLATFORM is for programs of the planner's kind; NULL: unknown. "haswell" has 64 bits. */
+static const char *find_platform(const struct planner *planner)
+{
+	const char *platform = planner->world->platform;
+
+	if (!planner->has_environment)
+		return NULL;
+	if (planner->elf->machine == EM_386)
+		return "i686";
+	return platform && strcmp(platform, hwcap_haswell.name) == 0 &&
+			       lacks_feature(planner, &hwcap_haswell) ?
+		       "x86_64" :
+		       platform;
+}
+
+/*
+ * Until 2.36 the platform and names of features made subdirectories too, in all
+ * their combinations, the longest first (elf/dl-hwcaps.c:_dl_important_hwcaps;
+ * dropped by commit 3bd80bb1ac of 2.37):
+ *
+ *   tls/haswell/x86_64/ tls/haswell/ tls/x86_64/ tls/ haswell/x86_64/ haswell/ x86_64/
+ */
+static void add_legacy_subdirectories(struct planner *planner)
+{
+	enum { MOST = 4 };
+	static const char *const i386[] = { "sse2", NULL };
+	const char *const *words = planner->elf->machine == EM_386 ? i386 :
+								     planner->world->legacy_hwcaps;
+	const char *names[MOST + 1] = { "tls", find_platform(planner) };
+	uint64_t mask = find_hwcap_mask(planner);
+	size_t n = 1 + (names[1] != NULL);
+
+	for (; words && *words && n <= MOST; words++)
+		if (has_hwcap(planner, *words, mask))
+			names[n++] = *words;
+	for (unsigned int set = (1U << n) - 1; set; set--) {
+		char subdirectory[256] = "";
+
+		for (size_t i = 0; i < n; i++) {
+			size_t used = strlen(subdirectory);
+
+			if (set & 1U << (n - 1 - i))
+				snprintf(subdirectory + used, sizeof(subdirectory) - used, "%s/",
+					 names[i]);
+		}
+		add_subdirectory(planner, "", subdirectory, "");
+	}
 }
 
 /* "x86-64-v3" is level 3; 0 for a name that says no level. */
@@ -159,17 +218,6 @@ static void find_subdirectories(struct planner *planner)
 }
 
 /* ---- $ORIGIN, $LIB, $PLATFORM ---- */
-
-/*
- * What glibc takes the processor for, for programs of the planner's kind: "haswell" is for
- * 64 bits alone (sysdeps/x86/cpu-features.c). NULL: unknown.
- */
-static const char *find_platform(const struct planner *planner)
-{
-	if (!planner->has_environment)
-		return NULL;
-	return planner->elf->machine == EM_386 ? "i686" : planner->world->platform;
-}
 
 /*
  * How long the token @name is at @at, behind its dollar; 0 if it is not there.

@@ -238,8 +238,6 @@ static void ask_processor(struct here *here)
 	if (cpu.intel && level >= 3)
 		here->world.platform = "haswell";
 	n = 0;
-	if (here->world.platform)
-		here->legacy_hwcaps[n++] = here->world.platform;
 	if (cpu.intel && level >= 4)
 		here->legacy_hwcaps[n++] = "avx512_1";
 	here->legacy_hwcaps[n] = "x86_64";
@@ -249,8 +247,7 @@ static void ask_processor(struct here *here)
 #else
 static void ask_processor(struct here *here)
 {
-	if (here->world.platform)
-		here->legacy_hwcaps[0] = here->world.platform;
+	(void)here;
 }
 #endif
 

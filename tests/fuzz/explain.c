@@ -169,7 +169,7 @@ static void explain_all(const struct segmap_world *world)
 static void explain_in(struct place *place)
 {
 	static const char *const hwcaps[] = { "x86-64-v3", "x86-64-v2", NULL };
-	static const char *const legacy[] = { "haswell", "x86_64", NULL };
+	static const char *const legacy[] = { "x86_64", NULL };
 	const struct fuzz_part *vdso = fuzz_input_find(place->input, "vdso");
 	unsigned int flags = fuzz_option(place->input, 1);
 	struct segmap_world world = {

@@ -210,7 +210,7 @@ static bool fake_is_directory(void *context, const char *path)
 void fake_world_make(struct fake_world *fake)
 {
 	static const char *const hwcaps[] = { "x86-64-v3", "x86-64-v2", NULL };
-	static const char *const legacy[] = { "haswell", "x86_64", NULL };
+	static const char *const legacy[] = { "x86_64", NULL };
 
 	fake->world.context = fake;
 	fake->world.open = fake->world.open_program = fake_open;

@@ -324,8 +324,31 @@ def hwcaps_subdirectories_come_first(make):
         make.library(f"lib/{place}/libone.so")
         compare(program)
     for tunable in ("glibc.cpu.hwcaps=-AVX512F", "glibc.cpu.hwcaps=-AVX2", "glibc.cpu.hwcaps=-SSE4_2",
-                    "glibc.malloc.check=0:glibc.cpu.hwcaps=-BMI2,-ERMS"):
+                    "glibc.malloc.check=0:glibc.cpu.hwcaps=-BMI2,-ERMS", "glibc.cpu.hwcaps=-CX8"):
         compare(program, {"GLIBC_TUNABLES": tunable})
+
+
+@with_makers()
+def features_that_a_tunable_takes_away_make_no_subdirectory(make):
+    masked = ({}, {"LD_HWCAP_MASK": "0"}, {"LD_HWCAP_MASK": "0x2"}, {"LD_HWCAP_MASK": ""},
+              {"LD_HWCAP_MASK": "0", "GLIBC_TUNABLES": "glibc.cpu.hwcap_mask=6"},
+              {"GLIBC_TUNABLES": "glibc.cpu.hwcap_mask=0"}, {"GLIBC_TUNABLES": "glibc.cpu.hwcap_mask=4"},
+              *({"GLIBC_TUNABLES": "glibc.cpu.hwcaps=" + words}
+                for words in ("-AVX2", "-LZCNT", "-ERMS,-MOVBE", "-AVX", "-AVX512F", "-AVX512DQ", "-SSE2", "-CMOV", "AVX2")))
+    for makers in (make, Makers(make.path("narrow"), "gcc", ["-m32"])):
+        # For each place a library of its own: all are also where no word is needed.
+        libraries = []
+        for place in ("haswell", "x86_64", "avx512_1", "tls", "haswell/avx512_1", "haswell/x86_64", "i686", "sse2"):
+            name = f"lib{place.replace('/', '_')}.so"
+            libraries.append(makers.library(f"lib/{name}"))
+            os.makedirs(makers.path(f"lib/{place}"), exist_ok=True)
+            shutil.copy(libraries[-1], makers.path(f"lib/{place}"))
+        libraries.append(makers.library("on/haswell/libplatform.so"))
+        for platform in ("x86_64", "i686"):
+            shutil.copytree(makers.path("on/haswell"), makers.path(f"on/{platform}"))
+        program = makers.program("program", *libraries, RUNPATH + "$ORIGIN/lib:$ORIGIN/on/$PLATFORM")
+        for variables in masked:
+            compare(program, variables)
 
 
 @with_makers()
