@@ -918,14 +918,17 @@ struct queue {
 	size_t at; /* whose turn it is */
 };
 
-/* Put @object at @index, unless it is there before; if it is behind, it moves. */
+/*
+ * Put @object at @index, unless it is in the queue before; if it is behind, it moves. Whether
+ * it is at @index now.
+ */
 static bool queue_insert(struct planner *planner, struct queue *queue, size_t index, int32_t object)
 {
 	size_t i;
 
 	for (i = 0; i < queue->n && queue->objects[i] != object; i++)
 		;
-	if (i < queue->n && i <= index)
+	if (i < queue->n && i < index)
 		return false;
 	if (i == queue->n) {
 		if (!grow(&queue->objects, &queue->capacity, queue->n, sizeof(*queue->objects))) {

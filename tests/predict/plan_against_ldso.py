@@ -330,11 +330,11 @@ def hwcaps_subdirectories_come_first(make):
 
 @with_makers()
 def features_that_a_tunable_takes_away_make_no_subdirectory(make):
+    words = ("-AVX2", "-LZCNT", "-ERMS,-MOVBE", "-AVX", "-AVX512F", "-AVX512DQ", "-SSE2", "-CMOV", "AVX2")
     masked = ({}, {"LD_HWCAP_MASK": "0"}, {"LD_HWCAP_MASK": "0x2"}, {"LD_HWCAP_MASK": ""},
               {"LD_HWCAP_MASK": "0", "GLIBC_TUNABLES": "glibc.cpu.hwcap_mask=6"},
               {"GLIBC_TUNABLES": "glibc.cpu.hwcap_mask=0"}, {"GLIBC_TUNABLES": "glibc.cpu.hwcap_mask=4"},
-              *({"GLIBC_TUNABLES": "glibc.cpu.hwcaps=" + words}
-                for words in ("-AVX2", "-LZCNT", "-ERMS,-MOVBE", "-AVX", "-AVX512F", "-AVX512DQ", "-SSE2", "-CMOV", "AVX2")))
+              *({"GLIBC_TUNABLES": "glibc.cpu.hwcaps=" + word} for word in words))
     for makers in (make, Makers(make.path("narrow"), "gcc", ["-m32"])):
         # For each place a library of its own: all are also where no word is needed.
         libraries = []
@@ -429,6 +429,20 @@ def filters_are_loaded_and_come_before_the_next(make):
         plan = plan_of(program)
         assert [name.encode() for name, _ in plan.libraries()] == real, f"{plan.libraries()}, is {real}"
         assert not plan.missing
+
+
+@with_makers()
+def filtee_that_would_be_next_anyway_is_followed_by_the_next_one(make):
+    for name in ("p", "q"):
+        make.library(f"lib{name}.so")
+    for number, needs in (("1", "p"), ("2", "q")):
+        make.library(f"liba{number}.so", make.path(f"lib{needs}.so"), RUNPATH + "$ORIGIN")
+    make.library("libl.so", "-Wl,-f,liba1.so", "-Wl,-f,liba2.so", RUNPATH + "$ORIGIN")
+    program = make.program("program", make.path("libl.so"), make.path("liba1.so"), RUNPATH + "$ORIGIN")
+    # In the order in which they are loaded, as filters_are_loaded_and_come_before_the_next().
+    result = subprocess.run([program], env=environment({"LD_DEBUG": "files"}), stderr=subprocess.PIPE, check=True)
+    real = re.findall(r"file=(\S+) \[0\];  generating link map", result.stderr.decode())
+    assert [name for name, _ in plan_of(program).libraries()] == real, f"{plan_of(program).libraries()}, is {real}"
 
 
 @with_makers()
