@@ -195,6 +195,18 @@ static const char *refuse(struct planner *planner, const struct attempt *attempt
 	return NULL;
 }
 
+/*
+ * What was loaded by its path, and is found again by a search, gets a name by which it is
+ * found from then on: the base name of that path, whatever was looked for.
+ */
+static void name_by_path(struct planner *planner, int32_t object)
+{
+	const char *slash = strrchr(planner->known[object].realname, '/');
+
+	if (slash)
+		planner_add_name(planner, object, slash + 1);
+}
+
 /* load_library() of what musl itself is not. NULL: it is loaded, as *@ret; else why not. */
 static const char *load(struct planner *planner, int32_t loader, const char *name, int32_t *ret)
 {
@@ -211,9 +223,8 @@ static const char *load(struct planner *planner, int32_t loader, const char *nam
 		return attempt.why ? attempt.why : "";
 	*ret = planner_find_file(planner, &attempt.file);
 	if (*ret >= 0) {
-		/* One that was loaded by its path has no name yet. */
 		if (!by_path && !planner->known[*ret].n_names)
-			planner_add_name(planner, *ret, planner_format(planner, "%s", name));
+			name_by_path(planner, *ret);
 		return NULL;
 	}
 	why = refuse(planner, &attempt);

@@ -635,6 +635,18 @@ def musl_finds_them_in_its_own_way(make):
     compare(make.program("bypath", by_path, RUNPATH + make.path("lib")), cwd=make.root)
 
 
+@with_makers("musl-gcc")
+def musl_names_what_it_finds_again_by_its_path(make):
+    library = make.library("d/libreal.so", soname="d/libreal.so")
+    os.symlink("libreal.so", make.path("d/libsym.so"))
+    make.library("stub/libsym.so")
+    make.library("e/libreal.so")
+    second = make.library("lib2.so", make.path("e/libreal.so"), RUNPATH + "$ORIGIN/e", soname="./lib2.so")
+    make.program("program", library, make.path("stub/libsym.so"), second, RUNPATH + "$ORIGIN/d")
+    plan = compare("./program", cwd=make.root)
+    assert [name for name, _ in plan.libraries()] == ["d/libreal.so", "./lib2.so"], plan.libraries()
+
+
 @with_makers()
 def etc_ld_so_preload_is_obeyed(make):
     segtest.need_root()
