@@ -331,13 +331,17 @@ static void read_linker_of_library(struct planner *planner)
 static void open_interpreter(struct planner *planner, int *errnum)
 {
 	const struct segmap_world *world = planner->world;
+	size_t header_size = planner->elf->class == 64 ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr);
 	const char *path = planner->elf->interp;
 	struct segmap_world_file file;
 
-	/* The kernel opens it as a program (fs/binfmt_elf.c, open_exec). */
+	/* The kernel opens it as a program, then reads a header (fs/binfmt_elf.c, open_exec, elf_read). */
 	*errnum = world->open_program(world->context, path, &file);
 	planner->failed |= *errnum == ENOMEM;
 	planner->linker.libc = PLAN_LIBC_UNKNOWN;
+	/* Of one that is shorter than the header of the program's class there is nothing to judge. */
+	if (!*errnum && file.file && file.file->size < header_size)
+		*errnum = EIO;
 	if (*errnum || !file.elf)
 		return;
 	planner_add(planner, &file, path, NULL, -1);

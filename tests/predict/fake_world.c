@@ -152,7 +152,10 @@ static void make_slot(struct fake_world *fake, size_t index)
 	slot->elf->n_segments = 1;
 	slot->elf->segments[0] = (struct segmap_segment){ .prot = PROT_READ,
 							  .filesz = file->size };
-	slot->identity = (struct segmap_file){ .size = file->size, .fd = -1 };
+	/* An ELF file has a header, although it cannot be read. */
+	slot->identity = (struct segmap_file){
+		.size = file->size < sizeof(Elf64_Ehdr) ? sizeof(Elf64_Ehdr) : file->size, .fd = -1
+	};
 	slot->file = (struct segmap_world_file){ .file = &slot->identity, .elf = slot->elf,
 						 .path = file->path };
 	while ((word = strsep(&rest, " ")))

@@ -506,6 +506,26 @@ def privileges_of_a_set_user_id_program_are_spoken_of():
         assert library not in [image["path"] for image in documents[1]["images"]]
 
 
+@segtest.claim
+def interpreter_shorter_than_a_header_is_an_error_of_reading():
+    with tempfile.TemporaryDirectory() as directory:
+        here = os.path.realpath(directory)
+        interpreter = os.path.join(here, "short.so")
+        for width, ehdr in (("-m64", 64), ("-m32", 52)):
+            program = os.path.join(here, "program" + width)
+            if subprocess.run([segtest.which("gcc"), width, "-x", "c", "-fPIC", "-nostdlib", "-pie", "-", "-o",
+                               program, "-Wl,-e,f", f"-Wl,--dynamic-linker={interpreter}"],
+                              input=b"void f(void) { __builtin_trap(); }", check=False).returncode:
+                raise segtest.Skip(f"needs gcc {width}")
+            for size in (0, ehdr - 1, ehdr):
+                with open(interpreter, "wb") as file:
+                    file.write(b"\x7fELF".ljust(size, b"\1")[:size])
+                os.chmod(interpreter, 0o755)
+                status, documents, error = verify(program)
+                assert status == 1 and not changes(documents), (status, changes(documents), error)
+                assert documents[0]["outcome"]["error"] == ("ELIBBAD" if size == ehdr else "EIO"), documents[0]
+
+
 # A dynamic linker that does nothing but jump to AT_ENTRY.
 JUMP = r"""
 __asm__(".globl _start\n_start: mov %rsp,%rdi; mov (%rdi),%rax; lea 16(%rdi,%rax,8),%rdi\n"
