@@ -560,6 +560,8 @@ struct segmap_error *segmap_run_new(const struct segmap_run_options *options,
 /* Signals are the caller's: the thread has all of them blocked, and the child opens them again. */
 static struct segmap_error *start_thread(struct segmap_run *run)
 {
+	enum { STACK_SIZE = 1 << 20 }; /* not RLIMIT_STACK, which can be more than there is room for */
+	pthread_attr_t attributes;
 	sigset_t all;
 	int problem;
 
@@ -567,7 +569,10 @@ static struct segmap_error *start_thread(struct segmap_run *run)
 		return NULL;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &run->mask);
-	problem = pthread_create(&run->thread, NULL, trace, run);
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	problem = pthread_create(&run->thread, &attributes, trace, run);
+	pthread_attr_destroy(&attributes);
 	pthread_sigmask(SIG_SETMASK, &run->mask, NULL);
 	if (problem)
 		return segmap_error_system(problem, run->options.path, "make a thread to trace it");

@@ -225,6 +225,19 @@ def stack_is_no_longer_than_its_limit():
 
 
 @segtest.claim
+def limit_of_the_stack_can_be_more_than_there_is_memory_for():
+    hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    limit = 500000000 << 10
+    if hard != resource.RLIM_INFINITY and hard < limit:
+        print("    not tried: the hard limit is lower")
+        return
+    result = segtest.segmap("--explain", "--verify", "-q", "/bin/true",
+                            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_STACK, (limit, hard)))
+    assert "make a thread" not in result.error_text, result
+    assert result.status == 0 or "trace it" in result.error_text, result
+
+
+@segtest.claim
 def addresses_are_left_open_where_mappings_go_elsewhere():
     compat_layout, limit_3gb = 0x0200000, 0x8000000    # of personality(2)
     for persona in (compat_layout, limit_3gb):
