@@ -139,6 +139,9 @@ struct segmap_elf {
 	bool dynamic_writable;	       /* PF_W of PT_DYNAMIC: glibc writes to it then only */
 	bool textrel; /* DT_TEXTREL or DF_TEXTREL; looked for together with soname */
 	bool abi_note; /* NT_GNU_ABI_TAG: linked with glibc's start files; looked for with linking */
+	/* GNU_PROPERTY_X86_ISA_1_NEEDED: a bit for each level of x86-64 that it needs, 1 the baseline,
+	 * 2 x86-64-v2 and so on; 0 if it says none; looked for with linking. */
+	uint32_t isa_needed;
 	struct segmap_linking *linking; /* NULL if it was not asked for, or nothing is linked */
 	char *names;	/* what sections[].name point into */
 };

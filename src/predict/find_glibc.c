@@ -1060,6 +1060,13 @@ static bool has_unmarked_relr(const struct segmap_linking *linking)
 	return false;
 }
 
+/* ld.so gives up for the reason @why. */
+static void refuse_plan(struct planner *planner, const char *why)
+{
+	planner->plan->refused = strdup(why);
+	planner->failed |= !planner->plan->refused;
+}
+
 /* elf/dl-version.c:_dl_check_all_versions */
 static void check_versions(struct planner *planner)
 {
@@ -1071,11 +1078,37 @@ static void check_versions(struct planner *planner)
 
 		if (!why && planner->linker.checks_relr && has_unmarked_relr(file->elf->linking))
 			why = planner_format(planner, "%s: \"" RELR_REFUSAL "\"", file->path);
-		if (!why)
-			continue;
-		plan->refused = strdup(why);
-		planner->failed |= !plan->refused;
+		if (why)
+			refuse_plan(planner, why);
 	}
+}
+
+/* ---- levels of x86-64 ---- */
+
+/* What the processor has of them, a bit for each, whatever GLIBC_TUNABLES says. */
+static uint32_t find_isa(const struct segmap_world *world)
+{
+	const char *best = world->hwcaps && world->hwcaps[0] ? world->hwcaps[0] : "";
+	unsigned int level = level_of_hwcap(best);
+
+	return (1U << (level ? level : 1)) - 1;
+}
+
+/* Since 2.33, of all objects but the dynamic linker (sysdeps/x86/dl-prop.h:dl_isa_level_check). */
+static void check_isa(struct planner *planner)
+{
+	struct plan *plan = planner->plan;
+	uint32_t lacking = ~find_isa(planner->world);
+
+	if (planner->linker.glibc_minor < 33 || !planner->has_environment)
+		return;
+	for (size_t i = 0; i < plan->n_objects && !plan->refused && !planner->failed; i++)
+		if ((plan->objects[i].file.elf->isa_needed & lacking) &&
+		    !(i == 1 && plan->has_interpreter))
+			refuse_plan(planner,
+				    planner_format(planner,
+						   "%s: \"CPU ISA level is lower than required\"",
+						   plan->objects[i].file.path));
 }
 
 /* ---- the whole ---- */
@@ -1116,11 +1149,9 @@ static void read_environment(struct planner *planner)
 		planner_note(planner, "GLIBC_TUNABLES: glibc.rtld.execstack=2 makes the stack "
 				      "executable");
 	}
-	if (*tunable == '0' && wants_exec_stack(planner->elf)) {
-		plan->refused = strdup("executable stack is not allowed: glibc.rtld.execstack=0 in "
-				       "GLIBC_TUNABLES");
-		planner->failed |= !plan->refused;
-	}
+	if (*tunable == '0' && wants_exec_stack(planner->elf))
+		refuse_plan(planner, "executable stack is not allowed: glibc.rtld.execstack=0 in "
+				     "GLIBC_TUNABLES");
 }
 
 void planner_load_glibc(struct planner *planner)
@@ -1143,4 +1174,6 @@ void planner_load_glibc(struct planner *planner)
 	load_in_order(planner);
 	if (!plan->refused && !plan->n_missing)
 		check_versions(planner);
+	if (!plan->refused && !plan->n_missing)
+		check_isa(planner);
 }

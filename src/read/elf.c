@@ -3,6 +3,7 @@
 #include "base/range.h"
 #include "base/scope.h"
 #include "model/elf.h"
+#include "read/bytes.h"
 #include "read/linking.h"
 #include <endian.h>
 #include <errno.h>
@@ -549,8 +550,42 @@ static struct segmap_error *take_build_id(const unsigned char *desc, size_t size
 	return NULL;
 }
 
-/* The first build-id among notes, and whether there is an ABI note. */
-static struct segmap_error *walk_notes(Elf_Data *data, struct segmap_elf *elf)
+/*
+ * The level of x86-64 that is needed, among the properties of one note: type and size of the
+ * value, 32 bits each, and the value up to the next word; in ascending order of types
+ * (sysdeps/x86/dl-prop.h:_dl_process_property_note). 0 if there is none.
+ */
+static uint32_t find_isa_needed(const unsigned char *desc, size_t size, size_t word, bool swapped)
+{
+	static const uint32_t isa_needed = 0xc0008002; /* GNU_PROPERTY_X86_ISA_1_NEEDED */
+	uint32_t before = 0;
+	size_t at = 0;
+
+	while (size % word == 0 && size - at >= 8) {
+		uint32_t type = (uint32_t)bytes_word(desc + at, 4, swapped);
+		uint32_t length = (uint32_t)bytes_word(desc + at + 4, 4, swapped);
+
+		at += 8;
+		if (type < before || length > size - at)
+			break;
+		if (type == isa_needed)
+			return length == 4 ? (uint32_t)bytes_word(desc + at, 4, swapped) : 0;
+		before = type;
+		at += page_up(length, word);
+	}
+	return 0;
+}
+
+static void take_properties(const unsigned char *desc, size_t size, bool swapped,
+			    struct segmap_elf *elf)
+{
+	if (!elf->isa_needed && (elf->machine == EM_X86_64 || elf->machine == EM_386))
+		elf->isa_needed = find_isa_needed(desc, size, elf->class / 8, swapped);
+}
+
+/* The first build-id among notes, whether there is an ABI note, and with @properties those. */
+static struct segmap_error *walk_notes(const struct window *window, Elf_Data *data, bool properties,
+				       struct segmap_elf *elf)
 {
 	size_t at = 0, next, name_at, desc_at;
 	GElf_Nhdr note;
@@ -560,6 +595,9 @@ static struct segmap_error *walk_notes(Elf_Data *data, struct segmap_elf *elf)
 
 		if (is_gnu_note(data, &note, name_at, NT_GNU_ABI_TAG))
 			elf->abi_note = true;
+		if (properties && is_gnu_note(data, &note, name_at, NT_GNU_PROPERTY_TYPE_0))
+			take_properties((unsigned char *)data->d_buf + desc_at, note.n_descsz,
+					elf_is_swapped(window_at(window, HEAD_AT)), elf);
 		if (!elf->build_id && is_gnu_note(data, &note, name_at, NT_GNU_BUILD_ID) &&
 		    note.n_descsz > 0 && note.n_descsz <= SEGMAP_MAX_BUILD_ID)
 			error = take_build_id((unsigned char *)data->d_buf + desc_at, note.n_descsz,
@@ -583,6 +621,7 @@ static struct segmap_error *read_chunk(Elf *libelf, size_t at, uint64_t size, El
 /*
  * The notes of a PT_NOTE. Where it is aligned to 8 bytes, so should each of them
  * be; mold puts those that are aligned to 4 behind a property note all the same.
+ * A property note counts only where the segment is aligned to words (sysdeps/x86/dl-prop.h).
  */
 static struct segmap_error *parse_notes(struct window *window, Elf *libelf, const GElf_Phdr *phdr,
 					struct segmap_elf *elf)
@@ -599,7 +638,7 @@ static struct segmap_error *parse_notes(struct window *window, Elf *libelf, cons
 	for (size_t i = phdr->p_align != 8; i < sizeof(types) / sizeof(types[0]) && !error; i++) {
 		error = read_chunk(libelf, at, phdr->p_filesz, types[i], &data);
 		if (!error)
-			error = walk_notes(data, elf);
+			error = walk_notes(window, data, phdr->p_align == elf->class / 8, elf);
 	}
 	return error;
 }

@@ -559,6 +559,45 @@ def auditing_libraries_are_noted_whoever_asks_for_them(make):
         assert noted == (library.encode() in result.stderr), (program, variables, noted)
 
 
+def set_property(path, bits, alignment=None):
+    """Set GNU_PROPERTY_X86_ISA_1_NEEDED, which is there, in a copy of the file at path; the copy."""
+    with open(path, "rb") as file:
+        content = bytearray(file.read())
+    at = content.find(bytes.fromhex("028000c004000000"))
+    assert at > 0, path
+    struct.pack_into("<I", content, at + 8, bits)
+    phoff, (size, count) = struct.unpack_from("<Q", content, 32)[0], struct.unpack_from("<HH", content, 54)
+    for header in range(phoff, phoff + size * count, size):
+        if alignment and struct.unpack_from("<I", content, header)[0] in (4, 0x6474e553):    # PT_NOTE, PT_GNU_PROPERTY
+            struct.pack_into("<Q", content, header + 48, alignment)
+    copied = f"{path}-{bits:x}-{alignment}"
+    with open(copied, "wb") as file:
+        file.write(content)
+    os.chmod(copied, 0o755)
+    return copied
+
+
+@with_makers()
+def a_processor_of_a_lower_level_is_found_out(make):
+    library = make.library("lib/libone.so", "-Wl,-z,x86-64-v4")
+    program = make.program("program", "-Wl,-z,x86-64-v4", library, RUNPATH + "$ORIGIN/lib")
+    plain = make.program("plain", library, RUNPATH + "$ORIGIN/lib")
+    programs = [set_property(program, bits) for bits in (0, 1, 2, 4, 8, 16)]
+    programs += [program, plain, set_property(program, 16, 4)]
+    for variables in ({}, {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-CX8"}):
+        for path in programs:
+            result = subprocess.run([path], env=environment(variables), stderr=subprocess.PIPE, check=False)
+            refused = b"CPU ISA level is lower than required" in result.stderr
+            assert refused == bool(result.returncode), (path, result)
+            planned = plan_of(path, variables).refused
+            assert bool(planned) == refused, (path, planned, result)
+            assert not refused or planned.split(":")[0].encode() in result.stderr, (planned, result)
+    os.rename(set_property(library, 16), library)
+    result = subprocess.run([plain], env=environment({}), stderr=subprocess.PIPE, check=False)
+    planned = plan_of(plain).refused
+    assert result.returncode == 127 and planned.split(":")[0].encode() in result.stderr, (planned, result)
+
+
 @with_makers()
 def a_program_is_no_library(make):
     pie = make.program("pie", "-pie")
