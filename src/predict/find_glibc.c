@@ -456,24 +456,57 @@ static void make_paths(struct planner *planner)
 /* ---- trying files ---- */
 
 /*
- * What open_verify says of a library's ELF header, which neither the kernel nor
- * musl looks at; NULL: nothing (sysdeps/gnu/ldsodefs.h). The versions of the ABI are
+ * What open_verify says of a library's e_ident, which neither the kernel nor musl
+ * looks at; NULL: nothing (sysdeps/gnu/ldsodefs.h). The versions of the ABI are
  * those of libc-abis; ABSOLUTE came with 2.28. Arm and MIPS have rules of their own.
  */
-static const char *refuse_header(const struct planner *planner, const struct segmap_elf *elf)
+static const char *refuse_ident(const struct planner *planner, const struct segmap_elf *elf)
 {
+	const struct segmap_elf *program = planner->elf;
 	unsigned int minor = planner->linker.glibc_minor;
 	unsigned int abi_versions = minor && minor < 28 ? 3 : 4;
-	bool is_own = elf->machine == EM_ARM || elf->machine == EM_MIPS;
+	bool is_own = program->machine == EM_ARM || program->machine == EM_MIPS;
 
+	if (elf->big_endian != program->big_endian)
+		return program->big_endian ? "ELF file data encoding not big-endian" :
+					     "ELF file data encoding not little-endian";
 	if (!is_own && elf->osabi != ELFOSABI_SYSV && elf->osabi != ELFOSABI_GNU)
 		return "ELF file OS ABI invalid";
 	if (!is_own && elf->abi_version &&
 	    (elf->osabi != ELFOSABI_GNU || elf->abi_version >= abi_versions))
 		return "ELF file ABI version invalid";
-	if (elf->ident_padded)
-		return "nonzero padding in e_ident";
-	return elf->other_version ? "ELF file version does not match current one" : NULL;
+	return elf->ident_padded ? "nonzero padding in e_ident" : NULL;
+}
+
+/* What is wrong with the file up to there, as far as glibc looks; NULL: nothing. */
+static const char *refuse_start(const struct planner *planner, const struct segmap_world_file *file)
+{
+	const struct segmap_elf *elf = file->elf;
+
+	if (elf)
+		return elf->class == planner->elf->class ? refuse_ident(planner, elf) : NULL;
+	return file->file && file->file->error ? file->file->error->why :
+						 "it is no ELF file that can be loaded";
+}
+
+/*
+ * Whether the dynamic linker goes on behind a file with whose e_ident something is wrong, since
+ * its e_machine is another one. That is read in the program's byte order, as it stands there.
+ */
+static bool skips(const struct planner *planner, const struct segmap_world_file *file)
+{
+	const struct segmap_elf *program = planner->elf;
+	unsigned char start[EI_NIDENT + 2 * sizeof(uint16_t)]; /* e_ident, e_type, e_machine */
+	const unsigned char *machine = start + EI_NIDENT + sizeof(uint16_t);
+
+	return planner->linker.skips_machines &&
+	       planner->world->read(planner->world->context, file, start, sizeof(start), 0) ==
+		       (int64_t)sizeof(start) &&
+	       memcmp(start, ELFMAG, SELFMAG) == 0 &&
+	       start[EI_CLASS] == (program->class == 64 ? ELFCLASS64 : ELFCLASS32) &&
+	       program->machine != (unsigned int)(program->big_endian ?
+							  machine[0] << 8 | machine[1] :
+							  machine[1] << 8 | machine[0]);
 }
 
 /* elf/dl-load.c:open_verify, and what _dl_map_object_from_fd refuses without a look at segments. */
@@ -481,35 +514,33 @@ static enum try_result try_file(struct planner *planner, const char *path, struc
 {
 	const struct segmap_elf *elf;
 	const char *refusal;
+	bool other_kind;
 
 	attempt->errnum = planner_open(planner, path, &attempt->file);
-	elf = attempt->errnum ? NULL : attempt->file.elf;
 	if (attempt->errnum == EISDIR)
 		attempt->why = planner_format(planner, "%s is a directory", path);
-	else if (attempt->errnum)
-		return TRY_NOT_THERE;
-	else if (!elf)
-		attempt->why = planner_format(planner, "%s: %s", path,
-					      attempt->file.file && attempt->file.file->error ?
-						      attempt->file.file->error->why :
-						      "it is no ELF file that can be loaded");
-	if (!elf)
-		return TRY_FATAL;
-	refusal = elf->class == planner->elf->class ? refuse_header(planner, elf) : NULL;
-	if (refusal) {
-		attempt->why = planner_format(planner, "%s: \"%s\"", path, refusal);
-		return TRY_FATAL;
+	if (attempt->errnum)
+		return attempt->errnum == EISDIR ? TRY_FATAL : TRY_NOT_THERE;
+	elf = attempt->file.elf;
+	refusal = refuse_start(planner, &attempt->file);
+	other_kind = refusal ? skips(planner, &attempt->file) :
+			       elf->class != planner->elf->class ||
+				       elf->machine != planner->elf->machine;
+	if (!refusal && elf->class == planner->elf->class && elf->other_version) {
+		refusal = "ELF file version does not match current one";
+		other_kind = false;
 	}
-	if (elf->class != planner->elf->class || elf->machine != planner->elf->machine) {
+	if (other_kind) {
 		attempt->other_kind = true;
 		attempt->errnum = ENOENT;
 		return TRY_NOT_THERE;
 	}
+	if (refusal) {
+		attempt->why = planner_format(planner, elf ? "%s: \"%s\"" : "%s: %s", path, refusal);
+		return TRY_FATAL;
+	}
 	attempt->realname = planner_format(planner, "%s", path);
-	if (elf->foreign == planner->elf->foreign)
-		return TRY_TAKEN;
-	attempt->why = planner_format(planner, "%s: its byte order is another one", path);
-	return TRY_FATAL;
+	return TRY_TAKEN;
 }
 
 /* Whether subdirectory @index of a directory is there; asked once. */

@@ -190,6 +190,9 @@ static bool read_glibc(const struct blob *blob, const struct segmap_elf *elf, st
 	ret->libc = PLAN_LIBC_GLIBC;
 	if (version && version + 22 < blob->bytes + blob->size)
 		ret->glibc_minor = (unsigned int)atoi(version + strlen(" release version 2."));
+	/* "ld.so (Debian GLIBC 2.36-9) stable release version 2.36." */
+	ret->skips_machines = find_in(blob, blob->bytes, " (Debian GLIBC ") ||
+			      find_in(blob, blob->bytes, " (Ubuntu GLIBC ");
 	ret->checks_relr = find_in(blob, blob->bytes, RELR_REFUSAL);
 	if (!n && !linker_usual_directories(elf, ret))
 		return false;

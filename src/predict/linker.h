@@ -13,6 +13,8 @@ struct linker {
 	unsigned int glibc_minor; /* 36 of 2.36; 0: it does not say */
 	bool checks_relr; /* glibc: it wants GLIBC_ABI_DT_RELR of whoever has DT_RELR (2.36, or earlier
 			     where a distribution has it) */
+	bool skips_machines; /* glibc: a file whose e_ident is wrong is passed over if it is for another
+				machine, as by Debian's and Ubuntu's */
 	/*
 	 * The directories that are searched last, with a slash at the end each
 	 * (glibc: SYSTEM_DIRS, which are also the only ones that a set-user-ID program's

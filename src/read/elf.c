@@ -1096,6 +1096,7 @@ static struct segmap_error *parse_window(struct window *window, uint64_t page_si
 	for (int i = EI_PAD; i < EI_NIDENT; i++)
 		elf->ident_padded |= ehdr.e_ident[i] != 0;
 	elf->other_version = ehdr.e_version != EV_CURRENT;
+	elf->big_endian = ehdr.e_ident[EI_DATA] == ELFDATA2MSB;
 	elf->foreign = elf_is_foreign(ehdr.e_machine, elf_is_swapped(ehdr.e_ident));
 	elf->entry = ehdr.e_entry;
 	elf->elf_off = window->elf_off;

@@ -495,6 +495,34 @@ def an_elf_header_that_glibc_does_not_take_is_found_out(make):
             assert missing[library].split('"')[1].encode() in result.stderr, (changes, missing, result)
 
 
+@with_makers()
+def a_library_for_another_machine_is_passed_over_as_ld_so_does(make):
+    library = make.library("d2/libone.so")
+    program = make.program("program", library, RUNPATH + "$ORIGIN/d1:$ORIGIN/d2")
+    first = make.path("d1/libone.so")
+    os.mkdir(make.path("d1"))
+    byte_order, os_abi, abi_version, padding, kind, machine, version = 5, 7, 8, 12, 16, 18, 20
+    with open(library, "rb") as file:
+        good = file.read()
+    for changes in ({}, {os_abi: 9}, {abi_version: 7}, {padding: 1}, {byte_order: 2}, {version: 2},
+                    {os_abi: 9, version: 2}, {byte_order: 2, kind: 0, kind + 1: 3}):
+        for more in ({}, {machine: 183}):
+            content = bytearray(good)
+            for at, value in {**changes, **more}.items():
+                content[at] = value
+            with open(first, "wb") as file:
+                file.write(content)
+            result = subprocess.run([program], env=environment({}), stderr=subprocess.PIPE, check=False)
+            plan = plan_of(program)
+            # Debian's goes on where others give up.
+            assert bool(plan.missing) == (result.returncode == 127), (changes, more, plan.missing, result)
+            if '"' in plan.missing.get("libone.so", ""):
+                assert plan.missing["libone.so"].split('"')[1].encode() in result.stderr, (plan.missing, result)
+            if not plan.missing:
+                taken = library if more else first
+                assert ("libone.so", taken) in plan.libraries(), (changes, more, plan.libraries())
+
+
 @with_makers("musl-gcc")
 def musl_takes_an_elf_header_that_glibc_does_not(make):
     library = make.library("libone.so", soname=False)
