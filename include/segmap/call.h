@@ -70,6 +70,9 @@ enum segmap_reason {
 	 * RLIMIT_STACK if that leaves less room.
 	 */
 	SEGMAP_REASON_STACK,
+	/* The library wants an executable stack; the range is a page of that: 1 if its PT_GNU_STACK
+	 * says so, 0 if it has none. */
+	SEGMAP_REASON_STACK_EXEC,
 	/* The kernel's own pages: bytes. */
 	SEGMAP_REASON_AREAS,
 	/* The library cannot be loaded after all: bytes. */

@@ -150,6 +150,14 @@ static bool is_around(const struct tracing *tracing, size_t index)
 	return false;
 }
 
+/* A page of the stack: which one depends on the arguments. */
+static bool is_of_stack(const struct tracing *tracing, const struct segmap_traced *call)
+{
+	int64_t vma = segmap_layout_find(tracing->layout, call->start);
+
+	return vma >= 0 && tracing->layout->annotations[vma].kind == SEGMAP_KIND_STACK;
+}
+
 static bool is_predicted(struct tracing *tracing, size_t index, const struct segmap_call *predicted)
 {
 	const struct segmap_traced *call = &tracing->trace->calls[index];
@@ -160,6 +168,8 @@ static bool is_predicted(struct tracing *tracing, size_t index, const struct seg
 		return has_size(call, predicted);
 	if (predicted->reason == SEGMAP_REASON_ALIGN_REST)
 		return is_around(tracing, index);
+	if (predicted->reason == SEGMAP_REASON_STACK_EXEC)
+		return has_size(call, predicted) && is_of_stack(tracing, call);
 	return begins_image(tracing, call, predicted) || has_range(tracing, call, predicted);
 }
 
@@ -293,9 +303,7 @@ static enum segmap_purpose purpose_of_change(struct tracing *tracing, size_t ind
 	vma = segmap_layout_find(tracing->layout, call->start);
 	if (vma >= 0 && tracing->layout->annotations[vma].kind == SEGMAP_KIND_HEAP)
 		return call->prot == PROT_NONE ? SEGMAP_PURPOSE_GUARD : SEGMAP_PURPOSE_HEAP;
-	if (vma >= 0 && tracing->layout->annotations[vma].kind == SEGMAP_KIND_STACK)
-		return SEGMAP_PURPOSE_STACK;
-	return SEGMAP_PURPOSE_UNKNOWN;
+	return is_of_stack(tracing, call) ? SEGMAP_PURPOSE_STACK : SEGMAP_PURPOSE_UNKNOWN;
 }
 
 static enum segmap_purpose find_purpose(struct tracing *tracing, size_t index)

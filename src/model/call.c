@@ -39,6 +39,7 @@ static const struct {
 	[SEGMAP_REASON_RELRO] = { "relro", { "vaddr", "end", "start_rounded", "end_rounded" } },
 	[SEGMAP_REASON_DONATED] = { "donated", { "p_vaddr", "p_memsz" } },
 	[SEGMAP_REASON_STACK] = { "stack", { "bytes", "has_gnu_stack" } },
+	[SEGMAP_REASON_STACK_EXEC] = { "stack-exec", { "has_gnu_stack" } },
 	[SEGMAP_REASON_AREAS] = { "kernel-pages", { "bytes" } },
 	[SEGMAP_REASON_GIVEN_UP] = { "given-up", { "bytes" } },
 };

@@ -174,9 +174,10 @@ struct segmap_placement segmap_layout_call_placement(const struct segmap_layout 
 	struct segmap_placement nowhere = { .base_name = "" };
 	const struct segmap_forecast *forecast;
 
-	if (call->image < 0) {
+	if (call->image < 0 || call->reason == SEGMAP_REASON_STACK_EXEC) {
 		for (size_t i = 0; i < layout->n_vmas; i++)
-			if (layout->vmas[i].start == call->start)
+			if (layout->vmas[i].start <= call->start &&
+			    call->start < layout->vmas[i].end)
 				return layout->prediction->placements[i];
 		return nowhere;
 	}

@@ -536,7 +536,8 @@ static enum try_result try_file(struct planner *planner, const char *path, struc
 		return TRY_NOT_THERE;
 	}
 	if (refusal) {
-		attempt->why = planner_format(planner, elf ? "%s: \"%s\"" : "%s: %s", path, refusal);
+		attempt->why = planner_format(planner, elf ? "%s: \"%s\"" : "%s: %s", path,
+					      refusal);
 		return TRY_FATAL;
 	}
 	attempt->realname = planner_format(planner, "%s", path);
@@ -793,6 +794,7 @@ static const char *decide_stack(struct planner *planner, const struct segmap_elf
 		return "it wants an executable stack, which glibc.rtld.execstack=0 in "
 		       "GLIBC_TUNABLES forbids";
 	planner->plan->stack_needs_exec = true;
+	planner->plan->stack_object = planner->plan->n_objects; /* it is the next */
 	return NULL;
 }
 

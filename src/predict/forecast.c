@@ -21,7 +21,7 @@ static bool is_floating(const struct predictor *predictor, size_t object)
 	       !predictor->plan.has_interpreter;
 }
 
-/* Whether the kernel's own pages have the addresses of the model: they are below what mmap placed. */
+/* Whether the kernel's own pages have the model's addresses: they are below what mmap placed. */
 static bool areas_are_still(const struct predictor *predictor)
 {
 	return is_still(predictor) && !predictor->exec.program_unsure &&
@@ -268,10 +268,12 @@ static void add_stack(struct predictor *predictor)
 	bool still = is_still(predictor);
 	uint64_t start = predictor->stack_start;
 	int prot = predictor->exec.stack_prot;
+	bool needs_exec = predictor->moment == SEGMAP_MOMENT_ENTRY &&
+			  predictor->plan.stack_needs_exec;
 
 	if (space_find(&predictor->space, start) < predictor->space.n_vmas)
 		return; /* the program has put something there */
-	if (predictor->moment == SEGMAP_MOMENT_ENTRY && predictor->plan.stack_needs_exec)
+	if (needs_exec)
 		prot |= PROT_EXEC;
 	add_vma(predictor->layout,
 		(struct segmap_vma){ .start = start, .end = predictor->space.limits.task_size,
@@ -281,13 +283,15 @@ static void add_stack(struct predictor *predictor)
 			.base = still ? SEGMAP_BASE_NONE : SEGMAP_BASE_STACK,
 			.base_name = still ? "" : "S",
 			.group = GROUP_STACK,
-			.label = predictor->stack_is_cut ? NULL : "larger with long arguments",
+			.label = needs_exec ? "its last pages, arguments and environment, can stay rw-" :
+				 predictor->stack_is_cut ? NULL : "larger with long arguments",
 		});
 }
 
 /*
- * Whether the heap starts at a known place: not that of an ET_DYN without interpreter before 6.15,
- * whose rule (commit 11854fe263eb) some kernels of older series have, too (6.1.140, 6.6.92).
+ * Whether the heap starts at a known place: not that of an ET_DYN without interpreter
+ * before 6.15, whose rule (commit 11854fe263eb) some kernels of older series have, too
+ * (6.1.140, 6.6.92).
  */
 static bool heap_is_still(const struct predictor *predictor)
 {

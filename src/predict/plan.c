@@ -335,11 +335,11 @@ static void open_interpreter(struct planner *planner, int *errnum)
 	const char *path = planner->elf->interp;
 	struct segmap_world_file file;
 
-	/* The kernel opens it as a program, then reads a header (fs/binfmt_elf.c, open_exec, elf_read). */
+	/* Opened as a program, then a header is read (fs/binfmt_elf.c, open_exec, elf_read). */
 	*errnum = world->open_program(world->context, path, &file);
 	planner->failed |= *errnum == ENOMEM;
 	planner->linker.libc = PLAN_LIBC_UNKNOWN;
-	/* Of one that is shorter than the header of the program's class there is nothing to judge. */
+	/* The header of the program's class: what is shorter cannot be judged. */
 	if (!*errnum && file.file && file.file->size < header_size)
 		*errnum = EIO;
 	if (*errnum || !file.elf)

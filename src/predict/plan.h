@@ -45,6 +45,7 @@ struct plan {
 	bool bind_now, secure;
 	bool stack_needs_exec; /* some library's PT_GNU_STACK makes the dynamic linker turn the stack
 				  executable (see plan.c for the versions' rules) */
+	size_t stack_object; /* that library's, where stack_needs_exec; 0: a tunable does */
 	struct plan_object *objects;
 	size_t n_objects, cap_objects;
 	struct plan_missing *missing;

@@ -163,6 +163,28 @@ static void replay_exec(struct predictor *predictor, int interp_errnum)
 		predictor->loaded[INTERPRETER] = true;
 }
 
+/*
+ * glibc makes the stack executable for library @object: the page in which it began, here the last,
+ * and by PROT_GROWSDOWN all below (elf/dl-load.c, sysdeps/unix/sysv/linux/dl-execstack.c).
+ */
+static void replay_exec_stack(struct predictor *predictor, size_t object)
+{
+	struct space *space = &predictor->space;
+	struct segmap_call call = {
+		.actor = SEGMAP_ACTOR_LDSO,
+		.name = SEGMAP_CALL_MPROTECT,
+		.start = space->limits.task_size - space->limits.page_size,
+		.end = space->limits.task_size,
+		.prot = PROT_READ | PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN,
+		.image = (int32_t)object,
+		.segment = -1,
+	};
+
+	load_reason(&call, SEGMAP_REASON_STACK_EXEC, "elf/dl-execstack.c:_dl_make_stack_executable",
+		    elf_of(predictor, object)->stack_prot != SEGMAP_NO_STACK, 0, 0, 0);
+	space_note(space, &call, false);
+}
+
 /* The dynamic linker maps libraries in order. False: it gives up. */
 static bool map_libraries(struct predictor *predictor)
 {
@@ -177,6 +199,9 @@ static bool map_libraries(struct predictor *predictor)
 			return false;
 		}
 		predictor->loaded[i] = fate.end == FATE_GOES_ON;
+		if (predictor->plan.stack_needs_exec && i == predictor->plan.stack_object &&
+		    predictor->loaded[i] && !predictor->is_library)
+			replay_exec_stack(predictor, i);
 	}
 	return true;
 }

@@ -205,7 +205,8 @@ static void say_subject(struct segmap_text *text, const struct segmap_layout *la
 	else
 		say(text, "%-8s",
 		    segment ? "RELRO" :
-		    call->reason == SEGMAP_REASON_STACK ? "stack" :
+		    call->reason == SEGMAP_REASON_STACK ||
+				    call->reason == SEGMAP_REASON_STACK_EXEC ? "stack" :
 		    call->reason == SEGMAP_REASON_AREAS ? "vdso" : "");
 }
 

@@ -231,6 +231,15 @@ static void reason_stack(struct segmap_text *text, const struct subject *subject
 		say(text, " There is no PT_GNU_STACK: it has the machine's default permissions.");
 }
 
+static void reason_stack_exec(struct segmap_text *text, const struct subject *subject)
+{
+	say(text, subject->call->numbers[0] ?
+			  "Its PT_GNU_STACK wants an executable stack." :
+			  "It has no PT_GNU_STACK: it may want an executable stack.");
+	say(text, " The page in which the stack began is made so, and with PROT_GROWSDOWN all below "
+		  "it. What lies above, arguments and environment, stays as it is.");
+}
+
 static void reason_areas(struct segmap_text *text, const struct subject *subject)
 {
 	say(text, "The kernel's own pages, " HEX " bytes: data in [vvar], and in [vdso] a small "
@@ -265,6 +274,7 @@ void append_reason(struct segmap_text *text, const struct segmap_layout *layout,
 		[SEGMAP_REASON_RELRO] = reason_relro,
 		[SEGMAP_REASON_DONATED] = reason_donated,
 		[SEGMAP_REASON_STACK] = reason_stack,
+		[SEGMAP_REASON_STACK_EXEC] = reason_stack_exec,
 		[SEGMAP_REASON_AREAS] = reason_areas,
 		[SEGMAP_REASON_GIVEN_UP] = reason_given_up,
 	};

@@ -47,6 +47,7 @@ static void say_predicted(struct segmap_text *text, const struct segmap_layout *
 		[SEGMAP_REASON_TEXTREL] = ", writable while it is relocated",
 		[SEGMAP_REASON_TEXTREL_DONE] = ", when it is relocated",
 		[SEGMAP_REASON_DONATED] = ", the rest of a page for malloc",
+		[SEGMAP_REASON_STACK_EXEC] = ", which wants an executable stack",
 		[SEGMAP_REASON_GIVEN_UP] = ", which cannot be loaded after all",
 	};
 	const struct segmap_segment *segment = segment_of(layout, call->image, call->segment);

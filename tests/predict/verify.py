@@ -785,6 +785,13 @@ def stack_is_executable_where_a_library_wants_it():
             for document in check_verified(program):
                 stack, = [vma for vma in document["vmas"] if vma["name"] == "[stack]"]
                 assert stack["perms"] == (perms if document["moment"] == "entry" else "rw-p"), (flag, stack)
+            # The story has the call, and a real run makes it.
+            traced = json.loads(segtest.segmap("-J", "--run", "--trace", program, env={"ASAN_OPTIONS": ""}).out)
+            made = [call for call in traced["calls"] if call["name"] == "mprotect" and call["perms"] == "rwxp"]
+            assert len(made) == (flag == "execstack") and all(call["matched"] for call in made), made
+            assert not any("not made" in note for note in traced["notes"]), traced["notes"]
+            text = segtest.segmap("--explain", program).text
+            assert ("wants an executable stack" in text) == ("can stay rw-" in text) == (flag == "execstack"), text
 
 
 segtest.main()
