@@ -153,6 +153,16 @@ struct segmap_vma_label {
 	char *text;   /* owned */
 };
 
+/* Pages of others where the file's pages of a segment that is not writable should be. */
+struct segmap_displaced {
+	uint64_t start, end; /* runtime addresses, [start, end), in one VMA and one PT_LOAD */
+	uint32_t vma;	     /* index, of what is there */
+	int32_t image, segment; /* indices, of what should be: a loaded image and its PT_LOAD */
+	/* By segmap_layout_gather(), which compares memory with what should be there. */
+	uint64_t n_differing; /* bytes */
+	uint64_t n_unknown;   /* pages that are not in memory, or could not be read */
+};
+
 /* A block of names. */
 struct segmap_names {
 	struct segmap_names *next;
@@ -191,6 +201,8 @@ struct segmap_layout {
 	size_t n_images;
 	struct segmap_vma_label *labels; /* ascending by VMA; few have one */
 	size_t n_labels;
+	struct segmap_displaced *displaced; /* by image and address; few have any; none of a prediction */
+	size_t n_displaced;
 	struct segmap_piece *pieces; /* of all VMAs, in their order */
 	size_t n_pieces;
 	struct segmap_memory *memory; /* what all this costs; NULL: not asked for, or not known */
@@ -233,7 +245,7 @@ struct segmap_layout {
 	struct segmap_names *names; /* what vmas[].name point into, and other names of its own */
 	uint32_t *vma_lists;	    /* what backings[].vmas point into */
 	size_t n_lines;		    /* of maps, parsed so far */
-	size_t cap_vmas, cap_pieces, cap_images, cap_notes;
+	size_t cap_vmas, cap_pieces, cap_images, cap_notes, cap_displaced;
 };
 
 SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *segmap_layout_new(struct segmap_layout **ret);

@@ -1,8 +1,11 @@
 /* src/correlate/audit_memory.c - permissions that no file calls for, and executable memory. */
 #include "correlate/audit.h"
+#include "base/scope.h"
 #include "correlate/bias.h"
+#include "correlate/kinds.h"
 #include "model/elf.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* How it is known that a program generates code. */
@@ -26,6 +29,7 @@ struct looking {
 	struct auditing *auditing;
 	int32_t engine, library; /* images that generate code, see enum jit; -1 */
 	struct generated executable[N_JITS], writable[N_JITS];
+	uint64_t *displaced; /* bytes of each VMA that lie where an image's pages should be */
 };
 
 static bool begins_with(const char *text, const char *prefix)
@@ -537,11 +541,13 @@ static void look_at_code(struct looking *looking, size_t vma)
 {
 	const struct segmap_layout *layout = looking->auditing->layout;
 	int prot = layout->vmas[vma].prot;
-	bool is_known = is_known_code(layout, vma), drifts = look_for_drift(looking->auditing, vma);
+	bool drifts = look_for_drift(looking->auditing, vma), is_known;
 	enum jit jit;
 
 	if (!(prot & PROT_EXEC) || layout->read_implies_exec)
 		return;
+	is_known = is_known_code(layout, vma) ||
+		   looking->displaced[vma] >= segmap_vma_size(&layout->vmas[vma]);
 	jit = is_known ? JIT_NOT : jit_of(looking, vma);
 	if (is_stack(layout, vma))
 		add_stack(looking->auditing, vma);
@@ -553,47 +559,84 @@ static void look_at_code(struct looking *looking, size_t vma)
 		add_foreign_code(looking, vma, jit);
 }
 
-/* Bytes that differ on the pages of @vma. */
-static bool has_altered(const struct segmap_evidence *evidence, const struct segmap_vma *vma)
+/* What lies there instead of the pages that should. */
+static const char *words_of_displaced(const struct segmap_layout *layout,
+				      const struct segmap_displaced *displaced)
 {
-	for (size_t i = 0; i < evidence->n_altered; i++)
-		if (evidence->altered[i].start >= vma->start &&
-		    evidence->altered[i].start < vma->end)
-			return true;
-	return false;
+	const struct segmap_annotation *annotation = &layout->annotations[displaced->vma];
+
+	if (is_anonymous(&layout->vmas[displaced->vma]))
+		return "anonymous pages instead of the file's";
+	if (annotation->kind == SEGMAP_KIND_SHM || annotation->kind == SEGMAP_KIND_ANON)
+		return "memory of no file instead of the file's pages";
+	return annotation->backing == layout->images[displaced->image].backing ?
+		       "pages from elsewhere in the file" :
+		       "pages of another file";
 }
 
-/* Code that is no longer on pages of its file. */
-static void look_at_remapped(struct auditing *auditing, size_t vma)
+/* A name for @vma's pages from @addr on: a file and the offset in it. */
+static void name_pages(struct auditing *auditing, struct segmap_finding *finding,
+		       const struct segmap_displaced *displaced)
 {
 	const struct segmap_layout *layout = auditing->layout;
-	const struct segmap_annotation *annotation = &layout->annotations[vma];
-	const struct segmap_evidence *evidence = auditing->evidence;
-	bool compared =
-		evidence && evidence->compared && !evidence->n_swapped && !evidence->n_unread;
+	const struct segmap_vma *vma = &layout->vmas[displaced->vma];
+	const struct segmap_image *image = &layout->images[displaced->image];
+	const struct segmap_segment *segment = &image->elf->segments[displaced->segment];
+
+	audit_expect(auditing, finding, "%s from 0x%jx",
+		     segmap_layout_image_path(layout, displaced->image),
+		     (uintmax_t)(image->elf->elf_off +
+				 segmap_off(segment, segmap_vaddr(displaced->start, image->bias))));
+	if (is_anonymous(vma))
+		audit_actual(auditing, finding, "anonymous pages");
+	else
+		audit_actual(auditing, finding, "%s from 0x%jx",
+			     vma->name[0] ? vma->name : "memory",
+			     (uintmax_t)(vma->off + (displaced->start - vma->start)));
+}
+
+/* Code or constants that are not on the pages of their file. */
+static void look_at_displaced(struct auditing *auditing, const struct segmap_displaced *displaced)
+{
+	const struct segmap_layout *layout = auditing->layout;
+	const struct segmap_vma *vma = &layout->vmas[displaced->vma];
+	const struct segmap_elf *elf = layout->images[displaced->image].elf;
+	bool is_code = elf->segments[displaced->segment].prot & PROT_EXEC;
+	bool looked = auditing->evidence && auditing->evidence->compared;
+	bool compared = looked && !displaced->n_unknown, same = compared && !displaced->n_differing;
 	struct verdict verdict = {
 		.id = SEGMAP_FINDING_TEXT_ANONYMOUS,
-		.severity = SEGMAP_SEVERITY_MEDIUM,
+		.severity = same ? SEGMAP_SEVERITY_INFO : SEGMAP_SEVERITY_MEDIUM,
 		.confidence = compared ? SEGMAP_CONFIDENCE_CERTAIN : SEGMAP_CONFIDENCE_POSSIBLE,
-		.vma = (int64_t)vma,
-		.image = annotation->image,
-		.benign = "the program has moved its code to huge pages, as node does",
+		.vma = displaced->vma,
+		.image = displaced->image,
+		.start = displaced->start,
+		.end = displaced->end,
+		.benign = "the program has moved itself to huge pages, as node does, or was packed",
 	};
-	bool same;
+	char how[64] = "";
 
-	if (annotation->kind != SEGMAP_KIND_REMAPPED || !(layout->vmas[vma].prot & PROT_EXEC))
+	/* Without any right it can be neither run nor read: a guard. */
+	if (vma->unknown_prot || !vma->prot)
 		return;
-	same = compared && !has_altered(evidence, &layout->vmas[vma]);
 	if (same)
-		verdict.severity = SEGMAP_SEVERITY_INFO;
-	struct segmap_finding *finding =
-		audit_add(auditing, &verdict, "code is on anonymous pages instead of the file's%s",
-			  same	   ? "; byte by byte it is the file's" :
-			  compared ? "; not all of it is the file's" :
-				     "");
-
-	audit_expect(auditing, finding, "pages of the file");
-	audit_actual(auditing, finding, "anonymous pages");
+		snprintf(how, sizeof(how), "; byte by byte %s the file's", is_code ? "it is" : "they are");
+	else if (displaced->n_differing)
+		snprintf(how, sizeof(how), "; not all of it is the file's");
+	else if (looked)
+		snprintf(how, sizeof(how), "; %ju page%s could not be compared with the file",
+			 (uintmax_t)displaced->n_unknown, displaced->n_unknown == 1 ? "" : "s");
+	/* Of anonymous pages each place that differs is a finding of its own. */
+	if (displaced->n_differing && !is_anonymous(vma)) {
+		verdict.id = is_code ? SEGMAP_FINDING_TEXT_MODIFIED : SEGMAP_FINDING_RODATA_MODIFIED;
+		verdict.severity = is_code ? SEGMAP_SEVERITY_HIGH : SEGMAP_SEVERITY_MEDIUM;
+		verdict.confidence = SEGMAP_CONFIDENCE_CERTAIN;
+		verdict.benign = "the program replaces parts of its own files on purpose";
+	}
+	name_pages(auditing,
+		   audit_add(auditing, &verdict, "%s on %s%s", is_code ? "code is" : "constants are",
+			     words_of_displaced(layout, displaced), how),
+		   displaced);
 }
 
 static const char *words_of_jit(const struct looking *looking, enum jit jit)
@@ -681,14 +724,23 @@ void audit_memory(struct auditing *auditing)
 		.engine = find_image(layout, engines),
 		.library = find_image(layout, libraries),
 	};
+	scope_free uint64_t *displaced = calloc(layout->n_vmas + 1, sizeof(*displaced));
 
+	if (!displaced) {
+		auditing->failed = true;
+		return;
+	}
+	for (size_t i = 0; i < layout->n_displaced; i++)
+		displaced[layout->displaced[i].vma] +=
+			layout->displaced[i].end - layout->displaced[i].start;
+	looking.displaced = displaced;
 	look_at_personality(auditing);
 	for (size_t i = 0; i < layout->n_vmas; i++) {
-		if (layout->vmas[i].unknown_prot)
-			continue;
-		look_at_code(&looking, i);
-		look_at_remapped(auditing, i);
+		if (!layout->vmas[i].unknown_prot)
+			look_at_code(&looking, i);
 	}
+	for (size_t i = 0; i < layout->n_displaced; i++)
+		look_at_displaced(auditing, &layout->displaced[i]);
 	for (enum jit jit = JIT_BY_NAME; jit < N_JITS; jit++) {
 		add_generated(&looking, &looking.executable[jit], jit, false);
 		add_generated(&looking, &looking.writable[jit], jit, true);

@@ -4,6 +4,7 @@
 #include "base/scope.h"
 #include "correlate/annotate.h"
 #include "correlate/bias.h"
+#include "correlate/displaced.h"
 #include "correlate/kinds.h"
 #include "correlate/labels.h"
 #include "model/layout.h"
@@ -493,6 +494,7 @@ struct segmap_error *segmap_layout_correlate(struct segmap_layout *layout)
 		return segmap_error_no_memory();
 	assign_roles(layout);
 	if (!link_aliases(layout) || !annotate(layout, correlation.of_image, &correlation.cuts_left) ||
+	    !displaced_find(layout, correlation.of_image, &correlation.lookups_left) ||
 	    !label_threads(layout))
 		return segmap_error_no_memory();
 	return note_bounds(&correlation);

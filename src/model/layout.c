@@ -53,6 +53,7 @@ void segmap_layout_free(struct segmap_layout *layout)
 	for (size_t i = 0; i < layout->n_labels; i++)
 		free(layout->labels[i].text);
 	free(layout->labels);
+	free(layout->displaced);
 	free(layout->threads);
 	prediction_free(layout->prediction);
 	segmap_comparison_free(layout->comparison);

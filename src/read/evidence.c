@@ -486,6 +486,73 @@ static bool compare_all(struct comparing *comparing)
 	return true;
 }
 
+/*
+ * Read @size bytes of @displaced, from @page on; false if they are not to be had. What is not in
+ * memory is what the file has there, if it is the image's own: another is not open.
+ */
+static bool read_displaced(const struct comparing *comparing,
+			   const struct segmap_displaced *displaced, uint64_t page, size_t size)
+{
+	const struct segmap_layout *layout = comparing->layout;
+	const struct segmap_vma *vma = &layout->vmas[displaced->vma];
+	int32_t backing = layout->images[displaced->image].backing;
+
+	switch (page_window_at(comparing->window, page, displaced->end)) {
+	case PAGE_FILE:
+	case PAGE_PRIVATE:
+		return fd_read(comparing->evidence->mem, comparing->in_memory, size, page) ==
+		       (int64_t)size;
+	case PAGE_ABSENT:
+		return !comparing->window->exhausted &&
+		       layout->annotations[displaced->vma].backing == backing &&
+		       fd_read(layout->backings[backing].file->fd, comparing->in_memory, size,
+			       vma->off + (page - vma->start)) == (int64_t)size;
+	default:
+		return false;
+	}
+}
+
+/* Compare a page of @displaced, from @page on, with what its image's file has for that place. */
+static void compare_displaced_page(const struct comparing *comparing,
+				   struct segmap_displaced *displaced, uint64_t page, size_t size)
+{
+	const struct segmap_layout *layout = comparing->layout;
+	const struct segmap_image *image = &layout->images[displaced->image];
+	const struct segmap_segment *segment = &image->elf->segments[displaced->segment];
+	const struct segmap_file *file = layout->backings[image->backing].file;
+	uint64_t vaddr = segmap_vaddr(page, image->bias);
+	uint64_t before = vaddr < segment->vaddr ? segment->vaddr - vaddr : 0;
+	uint64_t until = min_u64(segment->vaddr + segment->filesz - vaddr, size);
+
+	if (!read_displaced(comparing, displaced, page, size) ||
+	    fd_read(file->fd, comparing->in_file, size,
+		    image->elf->elf_off + segmap_off(segment, vaddr)) < (int64_t)until) {
+		displaced->n_unknown++;
+		return;
+	}
+	/* What shares the page with the segment, before and behind it, is not looked at. */
+	for (uint64_t i = before; i < until; i++)
+		displaced->n_differing += comparing->in_file[i] != comparing->in_memory[i];
+}
+
+/* What is mapped over an image can hold the same bytes: code on huge pages does. */
+static void compare_displaced(const struct comparing *comparing)
+{
+	struct segmap_layout *layout = comparing->layout;
+	uint64_t page_size = layout->page_size;
+
+	for (size_t i = 0; i < layout->n_displaced; i++) {
+		struct segmap_displaced *displaced = &layout->displaced[i];
+		uint64_t page = displaced->start;
+
+		for (; page < displaced->end && !comparing->window->exhausted; page += page_size)
+			compare_displaced_page(comparing, displaced, page,
+					       min_u64(page_size, displaced->end - page));
+		if (page < displaced->end)
+			displaced->n_unknown += (displaced->end - page + page_size - 1) / page_size;
+	}
+}
+
 static struct segmap_error *compare_with_files(struct segmap_layout *layout,
 					       struct page_window *window)
 {
@@ -501,6 +568,8 @@ static struct segmap_error *compare_with_files(struct segmap_layout *layout,
 	};
 	bool enough = pages && compare_all(&comparing);
 
+	if (enough)
+		compare_displaced(&comparing);
 	free(comparing.relocated);
 	layout->evidence->compared = true;
 	return enough ? NULL : segmap_error_no_memory();

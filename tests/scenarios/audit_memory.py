@@ -413,6 +413,75 @@ def text_moved_to_anonymous_pages_is_compared():
             assert_all_told(document, running.pid, path, running.address("bias"))
 
 
+def page_of(path, section):
+    """The address and the offset of a page with this section's bytes; of code not the first one."""
+    found = situations.Elf(path).section(section)
+    skipped = situations.PAGE if section == ".apple_text" else 0
+    return [situations.page_down(at) + skipped for at in (found.vaddr, found.off)]
+
+
+def mapped_over(path, section, perms, source, offset=0, **how):
+    """The library at this path with another page in this section's place."""
+    vaddr, _ = page_of(path, section)
+    return situation("mapped-over", path, f"{vaddr:x}", perms, source, f"{offset:x}", **how)
+
+
+@segtest.parameters(".apple_text:r-x:anonymous", ".apple_text:r-x:shared", ".apple_rodata:r--:anonymous",
+                    ".apple_rodata:r--:shared", ".apple_rodata:r--:/etc/passwd")
+def pages_that_were_never_touched_are_not_taken_for_the_files(case):
+    section, perms, source = case.split(":")
+    with workspace() as directory:
+        path = situations.library(directory + "/libapple.so")
+        with mapped_over(path, section, perms, source) as running:
+            document = audit(running.pid)
+            finding = expect_change(document, "text-anonymous", running, "displaced")
+            assert (finding["severity"], image_of(document, finding)) == ("medium", path), finding
+            assert "1 page could not be compared" in finding["reason"], finding
+            peek(running.pid, running.range("displaced")[0], 1)  # into memory
+            seen = "text-modified" if section == ".apple_text" else "rodata-modified"
+            assert seen in ids(audit(running.pid)), seen
+
+
+@segtest.parameters(".apple_text:r-x:text-modified:high", ".apple_rodata:r--:rodata-modified:medium")
+def other_pages_of_the_file_are_found(case):
+    """Constants in the place of code, and code in the place of constants."""
+    section, perms, finding_id, severity = case.split(":")
+    with workspace() as directory:
+        path = situations.library(directory + "/libapple.so")
+        other, = {".apple_text", ".apple_rodata"} - {section}
+        _, offset = page_of(path, other)
+        with mapped_over(path, section, perms, path, offset) as running:
+            document = audit(running.pid)
+            finding = expect_change(document, finding_id, running, "displaced")
+            assert (finding["severity"], finding["confidence"]) == (severity, "certain"), finding
+            assert finding["actual"] == f"{path} from {offset:#x}", finding
+            start, end = running.range("displaced")
+            witnessed = differing(running.pid, path, running.address("bias"))
+            assert witnessed and all(start <= a < end for a in witnessed)
+
+
+@segtest.claim
+def page_of_a_copy_of_the_file_is_information():
+    with workspace() as directory:
+        path = situations.library(directory + "/libapple.so")
+        copy = shutil.copy(path, directory + "/copy.so")
+        _, offset = page_of(path, ".apple_text")
+        with mapped_over(path, ".apple_text", "r-x", copy, offset) as running:
+            peek(running.pid, running.range("displaced")[0], 1)  # into memory
+            document = audit(running.pid, expect=0)
+            found = [f for f in document["findings"] if f["id"] == "text-anonymous"]
+            assert "byte by byte it is the file's" in found[0]["reason"], found
+
+
+@segtest.claim
+def compiler_in_the_process_does_not_excuse_what_lies_over_code():
+    with workspace() as directory:
+        path, node = situations.library(directory + "/libapple.so"), directory + "/node"
+        shutil.copy(situations.scenario_program(), node)
+        with mapped_over(path, ".apple_text", "r-x", "shared", executable=node) as running:
+            expect_change(audit(running.pid), "text-anonymous", running, "displaced")
+
+
 @segtest.claim
 def relro_of_a_process_that_has_not_started_is_not_yet_due():
     """Stopped right behind execve: the dynamic linker has no list yet."""

@@ -662,6 +662,27 @@ static void remapped_text(int argc, char **argv)
 	say_range("remapped", start, end);
 }
 
+/*
+ * A page of LIB, at VADDR, is another's: of "anonymous" or "shared" memory, or of the file FROM at
+ * OFFSET. PERMS is r-- or r-x; its bytes are not in memory.
+ */
+static void mapped_over(int argc, char **argv)
+{
+	struct object object = load(argv[0], "bias");
+	uintptr_t start = object.bias + strtoul(argv[1], NULL, 16);
+	bool is_shared = strcmp(argv[3], "shared") == 0;
+	bool is_file = !is_shared && strcmp(argv[3], "anonymous") != 0;
+	int fd = is_file ? open_file(argv[3], O_RDONLY) : -1;
+
+	(void)argc;
+	map(start, page_size, argv[2][2] == 'x' ? PROT_READ | PROT_EXEC : PROT_READ,
+	    (is_shared ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED | (is_file ? 0 : MAP_ANONYMOUS), fd,
+	    (off_t)strtoul(argv[4], NULL, 16));
+	if (fd >= 0)
+		close(fd);
+	say_range("displaced", start, start + page_size);
+}
+
 static void hole_in_text(int argc, char **argv)
 {
 	struct object object = load(argv[0], "bias");
@@ -1259,6 +1280,7 @@ static const struct situation {
 	{ "mapped-as-data", "FILE [loaded]", "FILE is mapped whole, read-only", mapped_as_data },
 	{ "text-alias", "", "part of its text is mapped a second time", text_alias },
 	{ "remapped-text", "LIB", "text of LIB lies on anonymous pages", remapped_text },
+	{ "mapped-over", "LIB VADDR PERMS FROM OFFSET", "a page of LIB is one of FROM's", mapped_over },
 	{ "hole-in-text", "LIB", "text of LIB is unmapped in the middle", hole_in_text },
 	{ "text-writable", "LIB", "text of LIB is writable in the middle", text_writable },
 	{ "data-read-only", "LIB", "data of LIB is read-only in the middle", data_read_only },

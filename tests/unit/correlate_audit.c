@@ -161,6 +161,23 @@ static const struct {
 	{ "a .bss of the kernel's behind code", "10000-11000 r-xp 00000000 fe:00 7 /p\n"
 	  "11000-12000 rwxp 00000000 00:00 0 \n", "wx-vma medium 11000-12000\n", { &code_bss },
 	  .reason = "memory is writable and executable" },
+	{ "memory over constants", "10000-11000 r--p 00000000 00:00 0 \n" TEXT PROTECTED DATA,
+	  "text-anonymous medium 10000-11000\n",
+	  .reason = "constants are on anonymous pages instead of the file's" },
+	{ "a guard over constants", "10000-11000 ---p 00000000 00:00 0 \n" TEXT PROTECTED DATA,
+	  "perms-drift info 10000-11000\n" },
+	{ "other pages of the file over code", RODATA "11000-12000 r-xp 00001000 fe:00 7 /p\n"
+	  "12000-13000 r-xp 00000000 fe:00 7 /p\n" PROTECTED DATA, "text-anonymous medium 12000-13000\n",
+	  .reason = "code is on pages from elsewhere in the file" },
+	{ "another file over constants", "10000-11000 r--p 00000000 fe:00 8 /q\n" TEXT PROTECTED DATA,
+	  "text-anonymous medium 10000-11000\n", .reason = "constants are on pages of another file" },
+	{ "shared memory over code, beside a compiler", RODATA "11000-12000 r-xp 00001000 fe:00 7 /p\n"
+	  "12000-13000 r-xs 00000000 00:00 0 \n" PROTECTED DATA
+	  "30000-31000 r-xp 00000000 fe:00 9 /libpcre2-8.so.0\n", "text-anonymous medium 12000-13000\n",
+	  { &program, &pcre }, .reason = "code is on memory of no file instead of the file's pages" },
+	{ "and behind it", RODATA TEXT PROTECTED "14000-15000 rw-p 00004000 fe:00 7 /p\n"
+	  "15000-17000 rw-s 00000000 00:00 0 \n", "" },
+	{ "a part of a file that is mapped alone", "10000-11000 r--p 00000000 fe:00 8 /q\n" TEXT, "" },
 	{ "a gap", SPREAD("---p"), "", { &spread }, .is_glibc = true },
 	{ "a gap with code", SPREAD("r-xp"), "perms-drift medium 41000-43000\n", { &spread },
 	  .is_glibc = true },
@@ -303,6 +320,44 @@ static struct segmap_evidence *give_evidence(struct segmap_layout *layout)
 	layout->evidence = evidence;
 	return evidence;
 }
+
+/* What was seen of pages that lie over code or constants. */
+static const struct {
+	const char *claim, *file, *findings; /* the file that is at 12000 */
+	uint64_t n_differing, n_unknown;
+	const char *reason;
+} displacements[] = {
+	{ "the same bytes", "00:00 0 ", "text-anonymous info 12000-13000\n",
+	  .reason = "code is on anonymous pages instead of the file's; byte by byte it is the file's" },
+	{ "others, which are told one by one", "00:00 0 ", "text-anonymous medium 12000-13000\n", 5, 0,
+	  "code is on anonymous pages instead of the file's; not all of it is the file's" },
+	{ "not all were there to be compared", "00:00 0 ", "text-anonymous medium 12000-13000\n", 0, 2,
+	  "code is on anonymous pages instead of the file's; 2 pages could not be compared with the file" },
+	{ "the same bytes of another file", "fe:00 8 /q", "text-anonymous info 12000-13000\n",
+	  .reason = "code is on pages of another file; byte by byte it is the file's" },
+	{ "others", "fe:00 8 /q", "text-modified high 12000-13000\n", 5, 2,
+	  "code is on pages of another file; not all of it is the file's" },
+};
+
+START_TEST(pages_over_code_are_judged_by_their_bytes)
+{
+	static const struct plan *const plans[] = { &program, NULL };
+	struct world world;
+	char maps[1024];
+
+	snprintf(maps, sizeof(maps), RODATA "11000-12000 r-xp 00001000 fe:00 7 /p\n"
+		 "12000-13000 r-xp 00000000 %s\n" PROTECTED DATA, displacements[_i].file);
+	judge(&world, maps, plans);
+	give_evidence(world.layout);
+	ck_assert_uint_eq(world.layout->n_displaced, 1);
+	world.layout->displaced[0].n_differing = displacements[_i].n_differing;
+	world.layout->displaced[0].n_unknown = displacements[_i].n_unknown;
+	unit_no_error(segmap_layout_audit(world.layout));
+	check_findings(displacements[_i].claim, world.layout, displacements[_i].findings);
+	ck_assert_str_eq(world.layout->audit->findings[0].reason, displacements[_i].reason);
+	world_free(&world);
+}
+END_TEST
 
 /* Bytes that differ from @at on; at most the context's. */
 static struct segmap_altered *give_altered(struct segmap_layout *layout, uint64_t at,
@@ -640,6 +695,8 @@ int main(void)
 	TCase *tcase = unit_case(suite, "audit");
 
 	tcase_add_loop_test(tcase, permissions_and_code_are_judged, 0, N_ROWS(memories));
+	tcase_add_loop_test(tcase, pages_over_code_are_judged_by_their_bytes, 0,
+			    N_ROWS(displacements));
 	tcase_add_loop_test(tcase, changed_code_is_told_apart, 0, N_ROWS(patches));
 	tcase_add_loop_test(tcase, probe_elsewhere_is_not_this_breakpoint, 0, 2);
 	tcase_add_test(tcase, long_change_is_shown_by_its_first_bytes);
