@@ -4,6 +4,7 @@
 #include "correlate/bias.h"
 #include "correlate/kinds.h"
 #include "model/elf.h"
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,26 +38,55 @@ static bool begins_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-static const char *const engines[] = {
-	"node",	      "chrome",	   "chromium", "electron",    "libv8",
-	"libnode.so", "libjvm.so", "libmozjs", "libxul.so",   "libjavascriptcore",
-	"libQt5Qml",  "libQt6Qml", "luajit",   "libluajit",   "libcoreclr.so",
-	"libclrjit",  "libmono",   "mono-",    "beam.",	      "libjulia",
-	"pypy",	      "libpypy",   "qemu-",    "libwasmtime", "libvk_swiftshader",
-	NULL,
-};
-static const char *const libraries[] = {
-	"libgccjit", "libLLVM",	   "libpcre2-", "libpcre.so", "libffi.so", "libruby",
-	"php",	     "libgallium", "liborc-",	"libpixman-", NULL,
+/* Files that generate code. A program's name is whole, but for its version: python3.11, node-18. */
+struct makers {
+	const char *const *programs, *const *prefixes;
 };
 
-/* The first image whose file has a base name that begins with one of @names; -1. */
-static int32_t find_image(const struct segmap_layout *layout, const char *const *names)
+static const struct makers engines = {
+	.programs = (const char *const[]){ "node", "nodejs", "chrome", "chromium", "electron", "luajit",
+					   "pypy", NULL },
+	.prefixes = (const char *const[]){ "libv8", "libnode.so", "libjvm.so", "libmozjs",
+					   "libxul.so", "libjavascriptcore", "libQt5Qml",
+					   "libQt6Qml", "libluajit", "libcoreclr.so", "libclrjit",
+					   "libmono", "mono-", "beam.", "libjulia", "libpypy",
+					   "qemu-", "libwasmtime", "libvk_swiftshader", NULL },
+};
+static const struct makers libraries = {
+	.programs = (const char *const[]){ "php", NULL },
+	.prefixes = (const char *const[]){ "libgccjit", "libLLVM", "libpcre2-", "libpcre.so",
+					   "libffi.so", "libruby", "libgallium", "liborc-",
+					   "libpixman-", NULL },
+};
+
+static bool is_program(const char *name, const char *program)
 {
-	for (; *names; names++)
-		for (size_t i = 0; i < layout->n_images; i++)
-			if (begins_with(audit_image_name(layout, (int32_t)i), *names))
-				return (int32_t)i;
+	unsigned char next;
+
+	if (!begins_with(name, program))
+		return false;
+	next = (unsigned char)name[strlen(program)];
+	return next != '_' && !isalpha(next);
+}
+
+/* Whether a file of this base name is one of @makers. */
+static bool is_maker(const struct makers *makers, const char *name)
+{
+	for (const char *const *program = makers->programs; *program; program++)
+		if (is_program(name, *program))
+			return true;
+	for (const char *const *prefix = makers->prefixes; *prefix; prefix++)
+		if (begins_with(name, *prefix))
+			return true;
+	return false;
+}
+
+/* The first image that is one of @makers; -1. */
+static int32_t find_maker(const struct segmap_layout *layout, const struct makers *makers)
+{
+	for (size_t i = 0; i < layout->n_images; i++)
+		if (is_maker(makers, audit_image_name(layout, (int32_t)i)))
+			return (int32_t)i;
 	return -1;
 }
 
@@ -721,8 +751,8 @@ void audit_memory(struct auditing *auditing)
 	const struct segmap_layout *layout = auditing->layout;
 	struct looking looking = {
 		.auditing = auditing,
-		.engine = find_image(layout, engines),
-		.library = find_image(layout, libraries),
+		.engine = find_maker(layout, &engines),
+		.library = find_maker(layout, &libraries),
 	};
 	scope_free uint64_t *displaced = calloc(layout->n_vmas + 1, sizeof(*displaced));
 

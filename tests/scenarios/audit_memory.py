@@ -482,6 +482,17 @@ def compiler_in_the_process_does_not_excuse_what_lies_over_code():
             expect_change(audit(running.pid), "text-anonymous", running, "displaced")
 
 
+@segtest.parameters("node:info", "node-18:info", "php8.2:low", "node_exporter:medium", "phpfoo:medium")
+def compiler_is_known_by_its_whole_name(case):
+    name, severity = case.split(":")
+    with workspace() as directory:
+        path = shutil.copy(situations.scenario_program(), directory + "/" + name)
+        with situation("anon-executable", "r-x", executable=path) as running:
+            document = audit(running.pid, expect=0 if severity == "info" else 3)
+            finding, = [f for f in document["findings"] if f["id"] == "anon-executable"]
+            assert finding["severity"] == severity, finding
+
+
 @segtest.claim
 def relro_of_a_process_that_has_not_started_is_not_yet_due():
     """Stopped right behind execve: the dynamic linker has no list yet."""
