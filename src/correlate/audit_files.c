@@ -253,7 +253,10 @@ static uint64_t last_slot(const struct segmap_elf *elf)
 	return last;
 }
 
-/* Slots of functions that stay writable, bound at once or not. */
+/*
+ * Slots of functions that stay writable, bound at once or not. Those that RELRO has are its own
+ * affair: it can be still to come, or undone.
+ */
 static void look_at_slots(struct auditing *auditing, int32_t index)
 {
 	const struct segmap_layout *layout = auditing->layout;
@@ -261,13 +264,16 @@ static void look_at_slots(struct auditing *auditing, int32_t index)
 	const struct segmap_linking *linking = image->elf->linking;
 	struct verdict partial = promise(SEGMAP_FINDING_RELRO_PARTIAL, SEGMAP_SEVERITY_INFO, index,
 					 "it is what -z relro without -z now gives");
+	const struct segmap_segment *relro = find_relro(image->elf);
 	struct segmap_finding *finding;
 	const char *section = NULL;
+	uint64_t slot;
 
-	if (!linking || !linking->n_plt || !linking->plt_got ||
-	    !protects_pages(find_relro(image->elf)) ||
-	    !is_writable(layout, index, segmap_addr(last_slot(image->elf), image->bias),
-			 &partial.vma, &section))
+	if (!linking || !linking->n_plt || !linking->plt_got || !protects_pages(relro))
+		return;
+	slot = last_slot(image->elf);
+	if ((slot >= relro->map_start && slot < relro->mem_end) ||
+	    !is_writable(layout, index, segmap_addr(slot, image->bias), &partial.vma, &section))
 		return;
 	if (linking->bind_now) {
 		partial.severity = SEGMAP_SEVERITY_LOW;

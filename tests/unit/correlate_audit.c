@@ -558,12 +558,16 @@ static const struct {
 	const char *claim;
 	struct segmap_linking linking;
 	const char *findings;
+	const char *maps; /* NULL: after start-up */
 } bindings[] = {
 	{ "nothing to bind", { .plt_got = 0x2000 }, "" },
 	{ "bound at once", { .plt_got = 0x1f00, .n_plt = 5, .bind_now = true }, "" },
 	{ "more relocations than slots", { .plt_got = 0x1f00, .n_plt = 50, .bind_now = true }, "" },
 	{ "in pages that RELRO does not have whole",
 	  { .plt_got = 0x2000, .n_plt = 5, .bind_now = true }, "relro-partial low 42000-43000\n" },
+	{ "bound at once, before RELRO is applied", { .plt_got = 0x1f00, .n_plt = 5, .bind_now = true },
+	  "relro-not-applied medium 41000-42000\n", "40000-41000 r-xp 00000000 fe:00 8 /lib.so\n"
+	  "41000-43000 rw-p 00001000 fe:00 8 /lib.so\n" },
 	{ "lazily", { .plt_got = 0x2000, .n_plt = 5 },
 	  "no-bind-now info\nrelro-partial info 42000-43000\n" },
 	{ "lazily, by a table that is not writable", { .plt_got = 0x800, .n_plt = 5 },
@@ -592,7 +596,7 @@ START_TEST(binding_and_search_paths_are_judged)
 	struct segmap_linking linking = bindings[_i].linking;
 	struct world world;
 
-	judge(&world, LIBRARY, plans);
+	judge(&world, bindings[_i].maps ? bindings[_i].maps : LIBRARY, plans);
 	world.elfs[0][0]->linking = &linking;
 	unit_no_error(segmap_layout_audit(world.layout));
 	check_findings(bindings[_i].claim, world.layout, bindings[_i].findings);
