@@ -604,9 +604,10 @@ static struct segmap_error *judge_twin(struct segmap_layout *layout, struct segm
 	if (agreement != AGREEMENT_OF_BUILD_IDS) {
 		backing->error = segmap_error_new(
 			SEGMAP_ERROR_PERMISSION, backing->path,
-			"its device is %02x:%02x in maps and another one to stat(), and memory has no "
-			"build-id to tell whether the file at its path is the mapped one; root could "
-			"read it", backing->dev_major, backing->dev_minor);
+			"its device is %02x:%02x in maps and another one to stat(), and %s to tell "
+			"whether the file at its path is the mapped one; root could read it",
+			backing->dev_major, backing->dev_minor,
+			is_readable(backing->twin) ? "memory has no build-id" : "that file cannot be read");
 		return NULL;
 	}
 	backing->file = backing->twin;

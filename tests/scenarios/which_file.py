@@ -396,6 +396,19 @@ def without_a_build_id_on_btrfs_the_same_inode_is_neither_believed_nor_another_f
             assert "file-replaced" not in found.text, found.text
 
 
+@segtest.claim
+def file_on_btrfs_that_may_not_be_read_is_said_to_be_that():
+    """Memory has its build-id."""
+    with workspace("user") as directory, btrfs(directory) as point:
+        path = library(os.path.join(point, "lib.so"))
+        own("user", path)
+        with situation("plain", path, who="user") as running:
+            os.chmod(path, 0)
+            notes = look(running.pid, "user").notes_on(path)
+            assert len(notes) == 1 and "that file cannot be read" in notes[0], notes
+            assert "build-id" not in notes[0], notes
+
+
 @segtest.parameters(*((who, flags) for who in ("root", "user") for flags in ((), NO_BUILD_ID)))
 def same_inode_on_btrfs_is_not_enough(case):
     """With build-ids or, by other headers, without."""
