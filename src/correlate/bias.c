@@ -81,6 +81,12 @@ static bool has_right_prot(const struct segmap_layout *layout, const struct exte
 		prot &= ~PROT_EXEC;
 	if (segmap_vma_has_prot(vma, prot_implied(layout, prot)))
 		return true;
+	/*
+	 * So musl leaves all of a library with text relocations (ldso/dynlink.c:map_library). Whether
+	 * it has any is not always known, and what else makes code of a file so has loaded it, too.
+	 */
+	if (vma->prot == (PROT_READ | PROT_WRITE | PROT_EXEC))
+		return true;
 	return (load->prot & PROT_WRITE) &&
 	       extents_in_relro(extents, load->map_start, &until) &&
 	       segmap_vma_has_prot(vma, prot_implied(layout, PROT_READ));

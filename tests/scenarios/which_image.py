@@ -1,5 +1,6 @@
 """Which image and which segment a VMA is: rows 1 to 17 and 33 of the hard cases."""
 import os
+import re
 import subprocess
 
 import segtest
@@ -412,6 +413,25 @@ def what_musl_maps_behind_a_library_is_a_gap(layout):
             assert [(p["kind"], p["size"]) for p in vma["pieces"]] == [("gap", 3 * PAGE)], vma
             assert_sections(seen, image, Elf(path), int(image["bias"], 16))
             assert segtest.segmap("--audit", running.pid).status == 0
+
+
+@segtest.claim
+def library_that_musl_leaves_writable_as_a_whole_has_sections():
+    """With text relocations and without RELRO: one VMA, rwxp."""
+    with workspace() as directory:
+        source, path = os.path.join(directory, "textrel.c"), os.path.join(directory, "libtextrel.so")
+        with open(source, "w", encoding="ascii") as file:
+            file.write('int value; __asm__(".text\\n.dc.a value\\n");\n')
+        subprocess.run([segtest.which("gcc", "clang"), "-shared", "-fPIC", "-nostdlib", "-Wl,-z,notext",
+                        "-Wl,-z,norelro", source, "-o", path], check=True, stdin=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+        with started([musl_program(directory, path)]) as running:
+            assert {r[2] for r in maps(running.pid) if r[6] == os.fsencode(path)} == {"rwxp"}, "the point"
+            seen = look(running.pid)
+            image = seen.image(path)
+            assert_sections(seen, image, Elf(path), int(image["bias"], 16))
+            table = segtest.segmap(running.pid).text  # for which no file's dynamic section is read
+            assert re.search(r"rwxp.* libtextrel.so +LOAD 0", table), table
 
 
 # Sections that are not there, bytes that are another's.

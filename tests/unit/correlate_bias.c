@@ -103,7 +103,23 @@ static const struct plan resource = {
 	.segments = { LOAD(R, 0, 0, 0x1800, 0x1800) },
 };
 
+/* A library that is relocated in its code, and has no RELRO. */
+static const struct plan textrel = {
+	.path = "/lib/textrel.so",
+	.segments = { LOAD(R, 0, 0, 0x1000, 0x1000), LOAD(RX, 0x1000, 0x1000, 0x1000, 0x1000),
+		      LOAD(RW, 0x2000, 0x2000, 0x1000, 0x1000) },
+	.sections = { SECTION(".text", 0x1000, 0x1000, 0x1000) },
+};
+
 static const struct scenario scenarios[] = {
+	{ .claim = "musl makes all of a library with text relocations writable code",
+	  .plans = { &textrel },
+	  .maps = "10000-13000 rwxp 00000000 08:01 5 /lib/textrel.so\n",
+	  .images = "library 10000 /lib/textrel.so" },
+	{ .claim = "as data it is none, writable or not",
+	  .plans = { &textrel },
+	  .maps = "10000-13000 rw-p 00000000 08:01 5 /lib/textrel.so\n",
+	  .images = "" },
 	{ .claim = "GNU ld: two r--p at one offset, and one bias",
 	  .plans = { &gnu },
 	  .maps = GNU_MAPS("10000", "11000", "12000", "13000", "14000", "15000", "18000"),
