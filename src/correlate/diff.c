@@ -913,6 +913,18 @@ static int64_t find_area(const struct segmap_layout *layout, const char *name)
 	return -1;
 }
 
+/* Where the part of VMA @index begins that is no image's: a heap can be one VMA with .bss. */
+static uint64_t start_of_area(const struct segmap_layout *layout, size_t index)
+{
+	const struct segmap_annotation *annotation = &layout->annotations[index];
+	const struct segmap_piece *pieces = segmap_layout_pieces(layout, annotation);
+
+	for (uint32_t i = 0; i < annotation->n_pieces; i++)
+		if (pieces[i].image < 0)
+			return pieces[i].start;
+	return layout->vmas[index].start;
+}
+
 /* Where the kernel has put what has no file. */
 static void compare_area(struct diffing *diffing, const char *name, bool grows_down)
 {
@@ -926,8 +938,8 @@ static void compare_area(struct diffing *diffing, const char *name, bool grows_d
 				  .name = format(diffing, "%s", name),
 				  .known_a = true,
 				  .known_b = true,
-				  .a = grows_down ? a->vmas[i].end : a->vmas[i].start,
-				  .b = grows_down ? b->vmas[j].end : b->vmas[j].start,
+				  .a = grows_down ? a->vmas[i].end : start_of_area(a, (size_t)i),
+				  .b = grows_down ? b->vmas[j].end : start_of_area(b, (size_t)j),
 			  });
 }
 

@@ -3,6 +3,7 @@
 #include "base/idmap.h"
 #include "base/scope.h"
 #include "correlate/summary.h"
+#include <string.h>
 #include <sys/mman.h>
 
 /* Rows while they are filled. */
@@ -49,7 +50,9 @@ static int64_t find_row(struct summing *summing, size_t vma, const struct segmap
 		row.image = piece->image;
 		row.class = segmap_piece_class(layout, piece);
 	} else if (piece) {
-		row.kind = SEGMAP_KIND_ANON;
+		/* Behind .bss in one VMA: before Linux 6.1 the kernel merged the heap with it. */
+		row.kind = strcmp(layout->vmas[vma].name, "[heap]") == 0 ? SEGMAP_KIND_HEAP :
+									   SEGMAP_KIND_ANON;
 	} else {
 		row.image = layout->annotations[vma].image;
 	}

@@ -163,6 +163,29 @@ def deleted_file_is_not_looked_for_under_its_old_name():
         assert any("deleted when the map was saved" in n for n in saved["notes"])
 
 
+@segtest.claim
+def heap_that_is_one_vma_with_bss_is_heap_behind_it():
+    """As kernels before Linux 6.1 merged them: an anonymous .bss that is called [heap] and is longer."""
+    with workspace() as directory, zoo_running("gcc-static") as process:
+        live = segtest.document(process.pid)
+        bss, = (v for v in live["vmas"] if v["kind"] == "bss")
+        path = save(process.pid, os.path.join(directory, "maps"))
+        start, end = int(bss["start"], 16), int(bss["end"], 16)
+        with open(path, encoding="utf-8") as file:
+            lines = [line for line in file if "[heap]" not in line]
+        with open(path, "w", encoding="utf-8") as file:
+            file.writelines(f"{start:x}-{end + 0x100000:x} rw-p 00000000 00:00 0 [heap]\n"
+                            if line.startswith(f"{start:08x}-") else line for line in lines)
+        rows = segtest.document("--summary", "--maps", path)["rows"]
+        assert [r["size"] for r in rows if r["group"] == "heap"] == [0x100000], rows
+        assert not any(r["group"] == "anon" for r in rows), rows
+        saved = segtest.segmap("-J", "--maps", path)
+        with open(os.path.join(directory, "saved.json"), "wb") as file:
+            file.write(saved.out)
+        bases = segtest.segmap("--diff", file.name, file.name).text
+        assert re.search(rf"\[heap\] +0*{end:x} +0*{end:x} ", bases), bases
+
+
 def guest_map(path, page):
     """The map that a guest's own kernel would show."""
     rows = []
