@@ -1,5 +1,6 @@
 /* src/correlate/audit_files.c - what became of files, who knows of them, and what they promise. */
 #include "correlate/audit.h"
+#include "correlate/labels.h"
 #include <elf.h>
 #include <stdlib.h>
 #include <string.h>
@@ -339,8 +340,7 @@ static void look_at_runpath(struct auditing *auditing, int32_t index)
 static bool stack_is_executable(const struct segmap_layout *layout)
 {
 	for (size_t i = 0; i < layout->n_vmas; i++)
-		if (layout->annotations[i].kind == SEGMAP_KIND_STACK &&
-		    layout->vmas[i].prot & PROT_EXEC)
+		if (layout->vmas[i].prot & PROT_EXEC && is_stack(layout, i))
 			return true;
 	return false;
 }

@@ -3,6 +3,7 @@
 #include "base/scope.h"
 #include "correlate/bias.h"
 #include "correlate/kinds.h"
+#include "correlate/labels.h"
 #include "model/elf.h"
 #include <ctype.h>
 #include <stdio.h>
@@ -366,11 +367,6 @@ static bool look_for_drift(struct auditing *auditing, size_t vma)
 			add_drift(auditing, &drift);
 	}
 	return any;
-}
-
-static bool is_stack(const struct segmap_layout *layout, size_t vma)
-{
-	return layout->annotations[vma].kind == SEGMAP_KIND_STACK;
 }
 
 /* Whether @image asks for an executable stack, by its header or (@implied) for lack of one. */

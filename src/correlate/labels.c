@@ -53,13 +53,19 @@ static bool add_label(struct segmap_layout *layout, size_t vma, struct segmap_te
 	return true;
 }
 
-/* "thread stack of 7", "thread stacks of 7, 8": without guards between them the kernel merges them. */
-static void name_stack(struct segmap_text *text, const struct standing *first, size_t n)
+/*
+ * "thread stack of 7", "thread stacks of 7, 8": without guards between them the kernel merges them,
+ * and with other memory, too. What is larger than stacks are, @bytes, "holds the stack of 7".
+ */
+static void name_stack(struct segmap_text *text, const struct standing *first, size_t n,
+		       uint64_t bytes)
 {
-	enum { MOST = 8 };
+	enum { MOST = 8, LARGE = 64 << 20 }; /* threads, bytes of one stack */
+	bool holds = bytes / n > LARGE;
 
 	text->size = 0;
-	segmap_text_append_trusted(text, n > 1 ? "thread stacks of " : "thread stack of ");
+	segmap_text_append_trusted(text, holds ? "holds the stack" : "thread stack");
+	segmap_text_append_trusted(text, n > 1 ? "s of " : " of ");
 	for (size_t i = 0; i < n && i < MOST; i++) {
 		if (i)
 			segmap_text_append_trusted(text, ", ");
@@ -84,9 +90,15 @@ static bool label_stack(struct segmap_layout *layout, struct segmap_text *text,
 		if (!add_label(layout, vma - 1, text))
 			return false;
 	}
-	name_stack(text, first, n);
-	layout->annotations[vma].kind = SEGMAP_KIND_STACK;
+	name_stack(text, first, n, segmap_vma_size(&layout->vmas[vma]));
 	return add_label(layout, vma, text);
+}
+
+bool is_stack(const struct segmap_layout *layout, size_t vma)
+{
+	const char *label = segmap_layout_label(layout, vma);
+
+	return layout->annotations[vma].kind == SEGMAP_KIND_STACK || (label && strstr(label, "stack"));
 }
 
 bool label_threads(struct segmap_layout *layout)

@@ -6,9 +6,12 @@
 
 /*
  * Name the stacks of threads, by where their stack pointers are, and the guard
- * below each. A VMA that is one becomes of kind stack, as on Linux before 4.5,
- * which named it [stack:TID]. False if there is no memory.
+ * below each. Their VMAs stay of kind anon: of a thread that is running just then
+ * it is not known where it stands. False if there is no memory.
  */
 bool label_threads(struct segmap_layout *layout);
+
+/* Whether VMA @vma is the main thread's stack, or is known to be or to hold another's. */
+bool is_stack(const struct segmap_layout *layout, size_t vma);
 
 #endif

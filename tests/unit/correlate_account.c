@@ -1,5 +1,6 @@
 /* tests/unit/correlate_account.c - pages shared out among pieces, summed up and drawn; stacks named. */
 #include "builder.h"
+#include "correlate/labels.h"
 #include "model/memory.h"
 #include "unit.h"
 #include <segmap/summary.h>
@@ -201,8 +202,8 @@ static const struct {
 	{ true, 0, SEGMAP_CLASS_DATA, 0x800, 0x800, 0, 0x800 },
 	{ true, 0, SEGMAP_CLASS_BSS, 0x1800, 0x800, 0x1000, 0x800 },
 	{ false, SEGMAP_KIND_HEAP, SEGMAP_CLASS_OTHER, 0x4000, 0x2000, 0, 0x1000 },
-	{ false, SEGMAP_KIND_STACK, SEGMAP_CLASS_OTHER, 0x8000, 0, 0, 0 },
-	{ false, SEGMAP_KIND_ANON, SEGMAP_CLASS_OTHER, 0x9000, 0, 0, 0 },
+	/* A thread's stack among it: where others stand that are running is not known. */
+	{ false, SEGMAP_KIND_ANON, SEGMAP_CLASS_OTHER, 0x11000, 0, 0, 0 },
 };
 
 START_TEST(summary_has_a_row_for_each_class_and_kind)
@@ -318,13 +319,43 @@ START_TEST(stacks_are_named_by_stack_pointers)
 	world_correlate(&world);
 	label = segmap_layout_label(world.layout, STACK);
 	ck_assert_pstr_eq(label, threads[_i].stack);
-	ck_assert_int_eq(world.layout->annotations[STACK].kind,
-			 label ? SEGMAP_KIND_STACK : SEGMAP_KIND_ANON);
+	ck_assert_int_eq(world.layout->annotations[STACK].kind, SEGMAP_KIND_ANON);
+	ck_assert_int_eq(is_stack(world.layout, STACK), !!label);
+	ck_assert(!is_stack(world.layout, GUARD));
 	ck_assert_pstr_eq(segmap_layout_label(world.layout, GUARD), threads[_i].guard);
 	ck_assert_int_eq(world.layout->annotations[GUARD].kind, SEGMAP_KIND_ANON);
 	ck_assert_ptr_null(segmap_layout_label(world.layout, OTHER));
 	ck_assert_ptr_null(segmap_layout_label(world.layout, HEAP));
 	world_free(&world);
+}
+END_TEST
+
+START_TEST(memory_much_larger_than_stacks_holds_them)
+{
+	static const struct {
+		const char *maps, *label;
+		int n_threads;
+	} larges[] = {
+		{ "1000000-5000000 rw-p 00000000 00:00 0 \n", "thread stack of 100", 1 },
+		{ "1000000-5001000 rw-p 00000000 00:00 0 \n", "holds the stack of 100", 1 },
+		{ "1000000-9000000 rw-p 00000000 00:00 0 \n", "thread stacks of 100, 101", 2 },
+		{ "1000000-9002000 rw-p 00000000 00:00 0 \n", "holds the stacks of 100, 101", 2 },
+	};
+
+	for (size_t i = 0; i < N_ROWS(larges); i++) {
+		struct world world = { 0 };
+
+		world_make(&world, larges[i].maps);
+		world.layout->threads = calloc(2, sizeof(*world.layout->threads));
+		ck_assert_ptr_nonnull(world.layout->threads);
+		for (int j = 0; j < larges[i].n_threads; j++)
+			world.layout->threads[world.layout->n_threads++] =
+				(struct segmap_thread){ 100 + j, 0x1800000 };
+		world_correlate(&world);
+		ck_assert_pstr_eq(segmap_layout_label(world.layout, 0), larges[i].label);
+		ck_assert(is_stack(world.layout, 0));
+		world_free(&world);
+	}
 }
 END_TEST
 
@@ -338,6 +369,7 @@ int main(void)
 	tcase_add_test(tcase, shared_page_counts_in_part_if_it_is_known_how_many_share_it);
 	tcase_add_test(tcase, summary_has_a_row_for_each_class_and_kind);
 	tcase_add_loop_test(tcase, strip_says_all_that_is_in_a_cell, 0, N_ROWS(strips));
+	tcase_add_test(tcase, memory_much_larger_than_stacks_holds_them);
 	tcase_add_loop_test(tcase, stacks_are_named_by_stack_pointers, 0, N_ROWS(threads));
 	return unit_run(suite);
 }

@@ -309,6 +309,23 @@ static uint32_t piece_at(const struct segmap_layout *layout, uint64_t addr)
 	ck_abort_msg("no piece");
 }
 
+START_TEST(stack_of_a_thread_that_is_executable_is_a_stack)
+{
+	struct world world;
+
+	world_make(&world, PROGRAM "20000-21000 rwxp 00000000 00:00 0 \n");
+	world_put(&world, &program);
+	world.layout->exe_ino = 7;
+	world.layout->threads = calloc(1, sizeof(*world.layout->threads));
+	ck_assert_ptr_nonnull(world.layout->threads);
+	world.layout->threads[world.layout->n_threads++] = (struct segmap_thread){ 5, 0x20ff0 };
+	world_correlate(&world);
+	unit_no_error(segmap_layout_audit(world.layout));
+	check_findings("one of a thread", world.layout, "stack-executable medium 20000-21000\n");
+	world_free(&world);
+}
+END_TEST
+
 /* Evidence with nothing in it. */
 static struct segmap_evidence *give_evidence(struct segmap_layout *layout)
 {
@@ -699,6 +716,7 @@ int main(void)
 	TCase *tcase = unit_case(suite, "audit");
 
 	tcase_add_loop_test(tcase, permissions_and_code_are_judged, 0, N_ROWS(memories));
+	tcase_add_test(tcase, stack_of_a_thread_that_is_executable_is_a_stack);
 	tcase_add_loop_test(tcase, pages_over_code_are_judged_by_their_bytes, 0,
 			    N_ROWS(displacements));
 	tcase_add_loop_test(tcase, changed_code_is_told_apart, 0, N_ROWS(patches));
