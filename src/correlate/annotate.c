@@ -372,7 +372,10 @@ static uint64_t label_at(struct segmap_piece *piece, const struct cutter *cutter
 	return label_segment(piece, elf, &elf->segments[fragment->segment], &place);
 }
 
-/* Whether all of @fragment is of one class (see segmap_piece_class()), whatever its sections. */
+/*
+ * Whether all of @fragment is of one class (see segmap_piece_class()), whatever its sections.
+ * RELRO is one only where it is expected: not in an image of another machine.
+ */
 static bool is_one_class(const struct cutter *cutter, const struct fragment *fragment)
 {
 	const struct segmap_elf *elf;
@@ -380,7 +383,8 @@ static bool is_one_class(const struct cutter *cutter, const struct fragment *fra
 	if (fragment->segment < 0)
 		return false;
 	elf = cutter->layout->images[fragment->image].elf;
-	return fragment->relro || fragment->kind == FRAGMENT_ANON ||
+	return (fragment->relro && fragment->expected != SEGMAP_NO_PROT) ||
+	       fragment->kind == FRAGMENT_ANON ||
 	       !(elf->segments[fragment->segment].prot & PROT_WRITE);
 }
 

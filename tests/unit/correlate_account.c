@@ -330,6 +330,45 @@ START_TEST(stacks_are_named_by_stack_pointers)
 }
 END_TEST
 
+/* The same program, of another machine: emulators do as they like about RELRO. */
+static struct plan emulated_program(void)
+{
+	struct plan plan = program;
+
+	plan.foreign = true;
+	return plan;
+}
+
+START_TEST(brief_look_sums_up_the_same)
+{
+	struct plan plans[] = { program, emulated_program() };
+
+	for (int i = 0; i < N_ROWS(plans); i++) {
+		struct segmap_summary summaries[2];
+
+		for (int brief = 0; brief < 2; brief++) {
+			struct world world = { 0 };
+
+			world_make(&world, program_maps);
+			world_put(&world, &plans[i]);
+			world.layout->brief = brief;
+			unit_no_error(segmap_layout_correlate(world.layout));
+			unit_no_error(segmap_layout_summarize(world.layout, 0, UINT64_MAX,
+							      &summaries[brief]));
+			world_free(&world);
+		}
+		ck_assert_uint_eq(summaries[0].n_rows, summaries[1].n_rows);
+		for (size_t j = 0; j < summaries[0].n_rows; j++) {
+			ck_assert_int_eq(summaries[0].rows[j].class, summaries[1].rows[j].class);
+			ck_assert_uint_eq(summaries[0].rows[j].figures.of[SEGMAP_SUMMARY_SIZE],
+					  summaries[1].rows[j].figures.of[SEGMAP_SUMMARY_SIZE]);
+		}
+		segmap_summary_free(&summaries[0]);
+		segmap_summary_free(&summaries[1]);
+	}
+}
+END_TEST
+
 START_TEST(memory_much_larger_than_stacks_holds_them)
 {
 	static const struct {
@@ -369,6 +408,7 @@ int main(void)
 	tcase_add_test(tcase, shared_page_counts_in_part_if_it_is_known_how_many_share_it);
 	tcase_add_test(tcase, summary_has_a_row_for_each_class_and_kind);
 	tcase_add_loop_test(tcase, strip_says_all_that_is_in_a_cell, 0, N_ROWS(strips));
+	tcase_add_test(tcase, brief_look_sums_up_the_same);
 	tcase_add_test(tcase, memory_much_larger_than_stacks_holds_them);
 	tcase_add_loop_test(tcase, stacks_are_named_by_stack_pointers, 0, N_ROWS(threads));
 	return unit_run(suite);
