@@ -262,13 +262,12 @@ static void add_drift(struct auditing *auditing, const struct drift *drift)
 		.start = drift->start,
 		.end = drift->end,
 	};
-	bool shared = auditing->layout->vmas[drift->vma].shared;
 	struct segmap_finding *finding;
 	char expected[5], actual[5];
 
 	judge_drift(auditing, drift, &verdict);
-	segmap_perms_format(drift->expected, shared, expected);
-	segmap_perms_format(drift->actual, shared, actual);
+	segmap_perms_format(drift->expected, false, expected); /* loaders map privately */
+	segmap_vma_perms_format(&auditing->layout->vmas[drift->vma], actual);
 	finding = audit_add(auditing, &verdict, "%s", words_of_drift(drift, verdict.id));
 	finding->section = drift->section;
 	audit_expect(auditing, finding, "%s", expected);

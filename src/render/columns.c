@@ -253,7 +253,7 @@ static void get_segment(const struct row *row, const struct style *style, struct
 		segmap_text_append_trusted(cell, explanation);
 	if (drifts(row)) {
 		segmap_text_append_trusted(cell, ", expected ");
-		append_perms(cell, annotation->expected_prot, row->vma->shared);
+		append_perms(cell, annotation->expected_prot, false);
 	}
 }
 

@@ -497,7 +497,7 @@ static void add_memory(struct writer *writer, struct json_object *object,
 }
 
 static struct json_object *piece_of(struct writer *writer, const struct segmap_layout *layout,
-				    const struct segmap_annotation *annotation, bool shared,
+				    const struct segmap_annotation *annotation,
 				    const struct segmap_piece *piece, uint64_t origin)
 {
 	const struct segmap_segment *segment = segment_at(layout, piece->image, piece->segment);
@@ -516,7 +516,7 @@ static struct json_object *piece_of(struct writer *writer, const struct segmap_l
 	if (piece->expected_prot != SEGMAP_NO_PROT &&
 	    piece->expected_prot != annotation->expected_prot)
 		add(writer, object, "expected_perms",
-		    perms_of(writer, piece->expected_prot, shared));
+		    perms_of(writer, piece->expected_prot, false));
 	add(writer, object, "offset",
 	    piece->off == SEGMAP_NO_OFF ? NULL : number_of(writer, piece->off));
 	if (piece->comes_from || piece->goes_on)
@@ -564,10 +564,10 @@ static struct json_object *vma_of(struct writer *writer, const struct segmap_lay
 	add(writer, object, "expected_perms",
 	    annotation->expected_prot == SEGMAP_NO_PROT ?
 		    NULL :
-		    perms_of(writer, annotation->expected_prot, vma->shared));
+		    perms_of(writer, annotation->expected_prot, false)); /* loaders map privately */
 	for (uint32_t i = 0; i < annotation->n_pieces; i++)
 		append(writer, pieces,
-		       piece_of(writer, layout, annotation, vma->shared,
+		       piece_of(writer, layout, annotation,
 				&layout->pieces[annotation->first_piece + i],
 				placement->origin));
 	add(writer, object, "pieces", pieces);

@@ -186,6 +186,26 @@ def heap_that_is_one_vma_with_bss_is_heap_behind_it():
         assert re.search(rf"\[heap\] +0*{end:x} +0*{end:x} ", bases), bases
 
 
+@segtest.claim
+def permissions_of_a_shared_mapping_are_expected_private_in_every_form():
+    with workspace() as directory, zoo_running("gcc-static") as process:
+        live = segtest.document(process.pid)
+        code, = (v for v in live["vmas"] if v["perms"] == "r-xp" and v["kind"] == "segment")
+        path = save(process.pid, os.path.join(directory, "maps"))
+        with open(path, encoding="utf-8") as file:
+            lines = file.readlines()
+        with open(path, "w", encoding="utf-8") as file:
+            file.writelines(line.replace("r-xp", "rwxs", 1) if int(line.split("-")[0], 16) == int(code["start"], 16)
+                            else line for line in lines)
+        found, = (v for v in segtest.document("--maps", path)["vmas"] if v["start"] == code["start"])
+        assert (found["perms"], found["expected_perms"]) == ("rwxs", "r-xp"), found
+        table = segtest.segmap("-r", "-q", "-o", "PERM,EXPECTED,SEGMENT", "--maps", path).text
+        assert re.search(r"^rwxs r-xp .*expected\\x20r-xp$", table, re.MULTILINE), table
+        finding, = (f for f in segtest.document("--audit", "--maps", path, expect=3)["findings"]
+                    if f["id"] == "text-writable")
+        assert (finding["expected"], finding["actual"]) == ("r-xp", "rwxs"), finding
+
+
 def guest_map(path, page):
     """The map that a guest's own kernel would show."""
     rows = []
