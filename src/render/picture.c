@@ -74,8 +74,18 @@ static bool is_in(uint64_t at, uint64_t start, uint64_t size)
 	return at >= start && at - start < size;
 }
 
-/* What the byte at @off, from the ELF header, is loaded as, and by which segment. */
-static enum picture_class class_of_off(const struct segmap_elf *elf, uint64_t off, int32_t *segment)
+/* Whether RELRO, of several the last, makes all of [@start, @end) read-only: vaddrs, whole pages. */
+static bool is_in_relro(const struct segmap_elf *elf, uint64_t start, uint64_t end)
+{
+	for (size_t i = elf->n_segments; i-- > 0;)
+		if (elf->segments[i].type == SEGMAP_SEGMENT_RELRO)
+			return start >= elf->segments[i].map_start && end <= elf->segments[i].mem_end;
+	return false;
+}
+
+/* What the bytes [@off, @end), from the ELF header, are loaded as, and by which segment. */
+static enum picture_class class_of_offs(const struct segmap_elf *elf, uint64_t off, uint64_t end,
+					int32_t *segment)
 {
 	const struct segmap_segment *load = NULL;
 	uint64_t vaddr;
@@ -92,13 +102,7 @@ static enum picture_class class_of_off(const struct segmap_elf *elf, uint64_t of
 	if (!(load->prot & PROT_WRITE))
 		return PICTURE_RODATA;
 	vaddr = load->vaddr + (off - load->off);
-	/* Of several the last counts. */
-	for (size_t i = elf->n_segments; i-- > 0;)
-		if (elf->segments[i].type == SEGMAP_SEGMENT_RELRO)
-			return is_in(vaddr, elf->segments[i].vaddr, elf->segments[i].memsz) ?
-				       PICTURE_RELRO :
-				       PICTURE_DATA;
-	return PICTURE_DATA;
+	return is_in_relro(elf, vaddr, vaddr + (end - off)) ? PICTURE_RELRO : PICTURE_DATA;
 }
 
 /* @name NULL: it has none. */
@@ -108,7 +112,7 @@ static bool add_part(struct picture *picture, const struct segmap_elf *elf, uint
 	struct picture_part part = { .start = start + elf->elf_off, .end = end + elf->elf_off,
 				     .name = name ? name : "[padding]" };
 
-	part.class = class_of_off(elf, start, &part.segment);
+	part.class = class_of_offs(elf, start, end, &part.segment);
 	if (is_header)
 		part.class = PICTURE_HEADER;
 	else if (!name && (end - start < LITTLE || part.class == PICTURE_UNLOADED))

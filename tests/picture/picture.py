@@ -200,6 +200,22 @@ def of_several_relros_the_last_colours_the_file():
     assert boxes == ["data", "relro"], boxes
 
 
+@segtest.claim
+def section_that_relro_has_in_part_is_not_coloured_as_read_only():
+    """RELRO ends with the page in which it ends: .got.plt, as it is without -z now."""
+    elf = Elf("x", [load("r-x", 0, 0, 0x1000), load("rw-", 0x1000, 0x2000, 0x2000), relro(0x1000, 0x2000, 0x1010),
+                    Segment(PT_DYNAMIC, "rw-", 0x1000, 0x2000, 0x10, 0x10)],
+              [Section(".got", "aw", 0x2000, 0x1000, 0xf00), Section(".got.plt", "aw", 0x2f00, 0x1f00, 0x200),
+               Section(".late", "aw", 0x3100, 0x2100, 8)])
+    with tempfile.TemporaryDirectory() as directory:
+        with open(os.path.join(directory, "libpart.so"), "wb") as file:
+            file.write(elf.build())
+        text = draw(directory, ["--html", "--explain", "./libpart.so"])
+    boxes = {name: kind for kind, name in
+             re.findall(r'<a class="i c-(\w+)"[^>]* id="m0g0b\d+".*?<text[^>]*>(\.[.a-z]+)<', text)}
+    assert (boxes[".got"], boxes[".got.plt"], boxes[".late"]) == ("relro", "data", "data"), boxes
+
+
 def check_links(page):
     assert len(page.ids) == len(set(page.ids)), "an id stands twice"
     missing = set(page.links) - set(page.ids)
