@@ -986,13 +986,18 @@ static void write_notes(struct writer *writer, char **notes, size_t n_notes)
 		write_element(writer, string_of(writer, notes[i]));
 }
 
-/* What a summary is of, a pid or all; and of how many processes. */
+/* What a summary is of, a pid, what was named where there is none, or all; of how many processes. */
 static void write_scope(struct writer *writer, const struct summary_view *view)
 {
-	char scope[16] = "all";
+	const char *scope = "all";
+	char pid[16];
 
-	if (view->layout)
-		snprintf(scope, sizeof(scope), "%d", view->layout->pid);
+	if (view->layout && view->layout->pid) {
+		snprintf(pid, sizeof(pid), "%d", view->layout->pid);
+		scope = pid;
+	} else if (view->layout) {
+		scope = view->layout->target ? view->layout->target : "";
+	}
 	write_member(writer, "scope", string_of(writer, scope));
 	if (view->census)
 		write_member(writer, "processes", number_of(writer, view->summary->n_processes));

@@ -176,7 +176,9 @@ def heap_that_is_one_vma_with_bss_is_heap_behind_it():
         with open(path, "w", encoding="utf-8") as file:
             file.writelines(f"{start:x}-{end + 0x100000:x} rw-p 00000000 00:00 0 [heap]\n"
                             if line.startswith(f"{start:08x}-") else line for line in lines)
-        rows = segtest.document("--summary", "--maps", path)["rows"]
+        summary = segtest.document("--summary", "--maps", path)
+        assert summary["scope"] == path, summary
+        rows = summary["rows"]
         assert [r["size"] for r in rows if r["group"] == "heap"] == [0x100000], rows
         assert not any(r["group"] == "anon" for r in rows), rows
         saved = segtest.segmap("-J", "--maps", path)
