@@ -543,9 +543,13 @@ static void compare_displaced(const struct comparing *comparing)
 
 	for (size_t i = 0; i < layout->n_displaced; i++) {
 		struct segmap_displaced *displaced = &layout->displaced[i];
+		int32_t backing = layout->images[displaced->image].backing;
+		const struct segmap_file *file = layout->backings[backing].file;
+		bool is_open = file && file->fd >= 0; /* else it is known from memory alone */
 		uint64_t page = displaced->start;
 
-		for (; page < displaced->end && !comparing->window->exhausted; page += page_size)
+		for (; is_open && page < displaced->end && !comparing->window->exhausted;
+		     page += page_size)
 			compare_displaced_page(comparing, displaced, page,
 					       min_u64(page_size, displaced->end - page));
 		if (page < displaced->end)

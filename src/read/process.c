@@ -540,7 +540,8 @@ static bool can_be_of_two_moments(const struct segmap_error *error)
 static struct segmap_error *read_until_still(int dir, const char *name, struct segmap_files *files,
 					     const struct wanted *wanted, struct segmap_layout **ret)
 {
-	enum { TRIES = 3 };
+	/* Rows that contradict one another cannot be shown, and seldom come twice. */
+	enum { TRIES = 3, TRIES_OF_ROWS = 16 };
 	struct moment before, after;
 	struct segmap_layout *layout;
 	struct segmap_error *error;
@@ -558,13 +559,13 @@ static struct segmap_error *read_until_still(int dir, const char *name, struct s
 			error = read_moment(dir, name, wanted->memory, &after);
 		if (!error && is_same_moment(&before, &after))
 			break;
-		if (error && (i == TRIES || !can_be_of_two_moments(error)))
+		if (error && (i == TRIES_OF_ROWS || !can_be_of_two_moments(error)))
 			break;
-		if (!error && i == TRIES) {
+		if (!error && i >= TRIES) {
 			layout->changed = true;
 			error = segmap_layout_note(layout, "it changed while it was read, %d times "
 							   "over: rows can be of different moments",
-						   TRIES);
+						   i);
 			break;
 		}
 		segmap_error_free(error);

@@ -45,7 +45,11 @@ def short_reads_change_nothing(most):
             whole, _ = preloaded(arguments)
             short, _ = preloaded(arguments, SEGMAP_READ_MOST=str(most))
             assert (short.status, short.err) == (0, b""), (arguments, short.status, short.error_text)
-            assert comparable(short.out, arguments) == comparable(whole.out, arguments), arguments
+            out = whole.out
+            # The page map is read by words or not at all: without it segmap's own vdso, which is the same, is read.
+            if most < 8:
+                out = out.replace(b'"opened":"memory"', b'"opened":"self"')
+            assert comparable(short.out, arguments) == comparable(out, arguments), arguments
 
 
 def comparable(text, arguments):
