@@ -18,8 +18,8 @@ struct segmap_elsewhere {
  * A file is taken by its path. Where some have the device and inode of the map,
  * this is the machine it was saved on: then a file with another inode has
  * replaced the mapped one and is not believed. One with another device alone is
- * taken, with a note: btrfs, and overlayfs before Linux 6.8, show one in maps and
- * another in stat(). Otherwise nothing can be compared, and a note says so.
+ * taken, with a note: btrfs, and overlayfs of several file systems, show one in maps
+ * and another in stat(). Otherwise nothing can be compared, and a note says so.
  * Missing files are notes.
  *
  * Errors: SEGMAP_ERROR_SYSTEM where @path or the sysroot cannot be opened,

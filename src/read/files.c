@@ -587,7 +587,7 @@ static enum agreement compare_files(const struct segmap_file *seen,
 
 /*
  * A file with the mapped one's inode on another device than maps shows (btrfs
- * gives each subvolume a device of its own, overlayfs did before Linux 6.8):
+ * gives each subvolume a device of its own, overlayfs of several file systems each of them):
  * it is believed if it has the build-id that is in memory.
  */
 static struct segmap_error *judge_twin(struct segmap_layout *layout, struct segmap_backing *backing)

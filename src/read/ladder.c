@@ -72,7 +72,7 @@ int ladder_open_map_files(struct ladder *ladder, const struct segmap_layout *lay
 
 /*
  * Whether the program is the file by its inode and its path: its device in maps is
- * another than stat()'s on btrfs, and on overlayfs before Linux 6.8.
+ * another than stat()'s on btrfs, and on overlayfs of several file systems.
  */
 static bool has_name_of_exe(const struct ladder *ladder, const struct segmap_backing *backing)
 {

@@ -222,7 +222,7 @@ static struct segmap_error *disbelieve(struct segmap_layout *layout,
 /*
  * Which of the files are the mapped ones. On the machine that the map was
  * saved on, device and inode tell, or the inode alone: stat() has another device
- * than maps on btrfs, and on overlayfs before Linux 6.8. Elsewhere they never
+ * than maps on btrfs, and on overlayfs of several file systems. Elsewhere they never
  * agree, and the path is all there is; so it is where a directory was named,
  * which somebody filled.
  */

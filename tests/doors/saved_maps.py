@@ -120,7 +120,7 @@ def file_replaced_since_is_not_shown_for_the_mapped_one():
 
 @segtest.claim
 def another_device_alone_is_not_another_file():
-    """As btrfs, and overlayfs before Linux 6.8, have one in maps and another in stat()."""
+    """As btrfs, and overlayfs of several file systems, have one in maps and another in stat()."""
     with workspace() as directory:
         program, live, path = saved_sleep(directory)
         with open(path, encoding="utf-8") as file:
