@@ -4,6 +4,7 @@
 #include "base/scope.h"
 #include "correlate/audit.h"
 #include "correlate/bias.h"
+#include "model/layout.h"
 
 /*
  * An image says for each page which one of its file belongs there. What is there instead has been
@@ -19,22 +20,6 @@ struct looking {
 	const struct extents *extents;
 	size_t *lookups_left;
 };
-
-/* The first VMA that ends behind @addr. */
-static size_t first_vma(const struct segmap_layout *layout, uint64_t addr)
-{
-	size_t low = 0, high = layout->n_vmas;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (layout->vmas[middle].end > addr)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return low;
-}
 
 static bool add_displaced(const struct looking *looking, const struct extent *extent, size_t vma,
 			  uint64_t start, uint64_t end)
@@ -72,7 +57,7 @@ static bool look_at_extent(const struct looking *looking, const struct extent *e
 	uint64_t end = segmap_addr(extent->end, image->bias);
 
 	*in_place = false;
-	for (size_t i = first_vma(layout, start);
+	for (size_t i = layout_first_behind(layout, start);
 	     i < layout->n_vmas && layout->vmas[i].start < end && may_look(looking->lookups_left, 1);
 	     i++) {
 		const struct segmap_vma *vma = &layout->vmas[i];

@@ -107,7 +107,7 @@ struct segmap_error *segmap_layout_note(struct segmap_layout *layout, const char
 	return NULL;
 }
 
-int64_t segmap_layout_find(const struct segmap_layout *layout, uint64_t addr)
+size_t layout_first_behind(const struct segmap_layout *layout, uint64_t addr)
 {
 	size_t low = 0, high = layout->n_vmas;
 
@@ -119,7 +119,14 @@ int64_t segmap_layout_find(const struct segmap_layout *layout, uint64_t addr)
 		else
 			low = middle + 1;
 	}
-	return low < layout->n_vmas && layout->vmas[low].start <= addr ? (int64_t)low : -1;
+	return low;
+}
+
+int64_t segmap_layout_find(const struct segmap_layout *layout, uint64_t addr)
+{
+	size_t at = layout_first_behind(layout, addr);
+
+	return at < layout->n_vmas && layout->vmas[at].start <= addr ? (int64_t)at : -1;
 }
 
 const char *segmap_layout_label(const struct segmap_layout *layout, size_t vma)

@@ -18,4 +18,7 @@ bool backing_has_code(const struct segmap_layout *layout, const struct segmap_ba
 /* A copy of @name that lives as long as @layout; NULL if there is no memory. */
 const char *layout_keep_name(struct segmap_layout *layout, const char *name);
 
+/* The index of the first VMA that ends behind @addr; n_vmas if there is none. */
+size_t layout_first_behind(const struct segmap_layout *layout, uint64_t addr);
+
 #endif
