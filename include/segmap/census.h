@@ -34,7 +34,8 @@ SEGMAP_API SEGMAP_MUST_CHECK struct segmap_error *segmap_census_new(struct segma
 /*
  * Add the VMAs of @layout that overlap [@low, @high], both included, and its
  * notes (each text once). The layout is correlated, and accounted if its pages
- * were read: SEGMAP_PAGES_OF_MIXED will do. Pure.
+ * were read: SEGMAP_PAGES_OF_MIXED will do. Pure. Where there is no memory for
+ * all of it, nothing is added but, perhaps, some notes.
  *
  * The sums are those of smaps. Where several classes share pages of one VMA and
  * a figure of a class cannot be known exactly, the VMA's is shared out in

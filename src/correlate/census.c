@@ -63,25 +63,26 @@ void segmap_census_free(struct segmap_census *census)
 static uint32_t find_file(struct segmap_counting *counting, uint64_t dev, uint64_t ino,
 			  const char *path)
 {
-	uint32_t fresh = (uint32_t)counting->n_files, found;
-	struct counted *file;
+	uint32_t fresh = (uint32_t)counting->n_files, found = NO_FILE, added;
+	char *copy;
 
-	if (!idmap_find_or_add(&counting->by_id, dev, ino, fresh, &found))
-		return NO_FILE;
-	for (; found != fresh; found = counting->files[found].next) {
+	for (bool any = idmap_find(&counting->by_id, dev, ino, &found); any;
+	     found = counting->files[found].next) {
 		if (strcmp(counting->files[found].path, path) == 0)
 			return found;
 		if (counting->files[found].next == NO_FILE)
 			break;
 	}
-	if (!grow(&counting->files, &counting->cap_files, counting->n_files,
-		  sizeof(*counting->files)))
+	if (!grow(&counting->files, &counting->cap_files, fresh, sizeof(*counting->files)))
 		return NO_FILE;
-	file = &counting->files[fresh];
-	*file = (struct counted){ strdup(path), SEGMAP_STATUS_OK, NO_FILE };
-	if (!file->path)
+	copy = strdup(path);
+	if (!copy || (found == NO_FILE &&
+		      !idmap_find_or_add(&counting->by_id, dev, ino, fresh, &added))) {
+		free(copy);
 		return NO_FILE;
-	if (found != fresh)
+	}
+	counting->files[fresh] = (struct counted){ copy, SEGMAP_STATUS_OK, NO_FILE };
+	if (found != NO_FILE)
 		counting->files[found].next = fresh;
 	counting->n_files++;
 	return fresh;
@@ -103,13 +104,14 @@ static uint32_t file_of_row(struct segmap_counting *counting, const struct segma
 			     find_backing(counting, &layout->backings[backing]);
 }
 
-static bool add_row(struct segmap_census *census, const struct segmap_layout *layout,
-		    const struct segmap_summary_row *row)
+/* The row of the census that @row of one process is part of; a fresh one is of no process yet. */
+static bool find_row(struct segmap_census *census, const struct segmap_layout *layout,
+		     const struct segmap_summary_row *row, uint32_t *ret)
 {
 	struct segmap_counting *counting = census->counting;
 	struct segmap_summary *summary = &census->summary;
 	struct segmap_summary_row fresh = { .image = -1, .kind = row->kind, .class = row->class };
-	uint32_t file, found;
+	uint32_t file;
 
 	fresh.group = (uint64_t)row->kind;
 	if (row->path) {
@@ -120,12 +122,10 @@ static bool add_row(struct segmap_census *census, const struct segmap_layout *la
 	}
 	if (!grow(&summary->rows, &counting->cap_rows, summary->n_rows, sizeof(fresh)) ||
 	    !idmap_find_or_add(&counting->rows, fresh.group, fresh.class,
-			       (uint32_t)summary->n_rows, &found))
+			       (uint32_t)summary->n_rows, ret))
 		return false;
-	if (found == summary->n_rows)
+	if (*ret == summary->n_rows)
 		summary->rows[summary->n_rows++] = fresh;
-	summary->rows[found].processes++;
-	summary_add_figures(&summary->rows[found].figures, &row->figures);
 	return true;
 }
 
@@ -142,7 +142,6 @@ static bool add_stale(struct segmap_census *census, const struct segmap_layout *
 	if (file == NO_FILE ||
 	    !grow(&census->stale, &counting->cap_stale, census->n_stale, sizeof(*stale)))
 		return false;
-	counting->files[file].status = backing->status;
 	stale = &census->stale[census->n_stale++];
 	*stale = (struct segmap_stale){ .status = backing->status, .pid = layout->pid,
 					.file = file };
@@ -190,27 +189,58 @@ struct segmap_error *segmap_census_note(struct segmap_census *census, const char
 	return keep_note(census, length < 0 ? NULL : note) ? NULL : segmap_error_no_memory();
 }
 
+/* All of adding @one, of @layout, that needs memory; @rows get the indices of its rows. */
+static bool make_room(struct segmap_census *census, const struct segmap_layout *layout,
+		      const struct segmap_summary *one, uint32_t *rows)
+{
+	bool done = true;
+
+	for (size_t i = 0; i < one->n_rows && done; i++)
+		done = find_row(census, layout, &one->rows[i], &rows[i]);
+	for (size_t i = 0; i < layout->n_backings && done; i++)
+		done = add_stale(census, layout, &layout->backings[i]);
+	for (size_t i = 0; i < layout->n_notes && done; i++)
+		done = keep_note(census, strdup(layout->notes[i]));
+	return done;
+}
+
 struct segmap_error *segmap_census_add(struct segmap_census *census,
 				       const struct segmap_layout *layout, uint64_t low,
 				       uint64_t high)
 {
 	__attribute__((cleanup(segmap_summary_free))) struct segmap_summary one = { 0 };
+	scope_free uint32_t *rows = NULL;
 	struct segmap_error *error = summary_of_process(layout, low, high, &one);
-	bool done = true;
+	struct segmap_summary *sum = &census->summary;
+	size_t n_stale = census->n_stale;
 
 	if (error)
 		return error;
-	for (size_t i = 0; i < one.n_rows && done; i++)
-		done = add_row(census, layout, &one.rows[i]);
-	for (size_t i = 0; i < layout->n_backings && done; i++)
-		done = add_stale(census, layout, &layout->backings[i]);
-	for (size_t i = 0; i < layout->n_notes && done; i++)
-		done = keep_note(census, strdup(layout->notes[i]));
-	if (!done)
+	rows = reallocarray(NULL, one.n_rows + 1, sizeof(*rows));
+	if (!rows || !make_room(census, layout, &one, rows)) {
+		census->n_stale = n_stale;
 		return segmap_error_no_memory();
-	summary_add_figures(&census->summary.totals, &one.totals);
-	census->summary.n_processes++;
+	}
+	for (size_t i = 0; i < one.n_rows; i++) {
+		sum->rows[rows[i]].processes++;
+		summary_add_figures(&sum->rows[rows[i]].figures, &one.rows[i].figures);
+	}
+	for (size_t i = n_stale; i < census->n_stale; i++)
+		census->counting->files[census->stale[i].file].status = census->stale[i].status;
+	summary_add_figures(&sum->totals, &one.totals);
+	sum->n_processes++;
 	return NULL;
+}
+
+/* Rows of no process are of one that there was no memory for. */
+static void drop_empty_rows(struct segmap_summary *summary)
+{
+	size_t n_kept = 0;
+
+	for (size_t i = 0; i < summary->n_rows; i++)
+		if (summary->rows[i].processes)
+			summary->rows[n_kept++] = summary->rows[i];
+	summary->n_rows = n_kept;
 }
 
 static int compare_stale(const void *a, const void *b)
@@ -228,6 +258,7 @@ struct segmap_error *segmap_census_finish(struct segmap_census *census)
 	const struct counted *files = census->counting->files;
 	struct segmap_summary *summary = &census->summary;
 
+	drop_empty_rows(summary);
 	for (size_t i = 0; i < summary->n_rows; i++) {
 		struct segmap_summary_row *row = &summary->rows[i];
 

@@ -37,13 +37,17 @@ static uint64_t group_of(const struct segmap_layout *layout, const struct segmap
 					(uint64_t)(int64_t)layout->images[row->image].backing;
 }
 
-/* The row that @piece of @vma belongs to, or the whole VMA if @piece is NULL; -1: no memory. */
-static int64_t find_row(struct summing *summing, size_t vma, const struct segmap_piece *piece)
+/*
+ * The row that @piece of @vma belongs to, or the whole VMA if @piece is NULL,
+ * as its index in the array. False if there is no memory for a row that was
+ * not there.
+ */
+SEGMAP_MUST_CHECK static bool find_row(struct summing *summing, size_t vma,
+				       const struct segmap_piece *piece, uint32_t *ret)
 {
 	const struct segmap_layout *layout = summing->layout;
 	struct segmap_summary_row row = { .image = -1, .class = SEGMAP_CLASS_OTHER,
 					  .processes = 1 };
-	uint32_t found;
 
 	row.kind = layout->annotations[vma].kind;
 	if (piece && piece->image >= 0) {
@@ -57,15 +61,15 @@ static int64_t find_row(struct summing *summing, size_t vma, const struct segmap
 		row.image = layout->annotations[vma].image;
 	}
 	row.group = group_of(layout, &row);
+	if (idmap_find(&summing->rows, row.group, row.class, ret))
+		return true;
 	if (row.image >= 0)
 		row.path = segmap_layout_image_path(layout, row.image);
 	if (!grow(&summing->array, &summing->capacity, summing->n, sizeof(*summing->array)) ||
-	    !idmap_find_or_add(&summing->rows, row.group, row.class, (uint32_t)summing->n,
-			       &found))
-		return -1;
-	if (found == summing->n)
-		summing->array[summing->n++] = row;
-	return found;
+	    !idmap_find_or_add(&summing->rows, row.group, row.class, (uint32_t)summing->n, ret))
+		return false;
+	summing->array[summing->n++] = row;
+	return true;
 }
 
 /* What is not known of one part is not known of the sum. */
@@ -157,7 +161,7 @@ static void share_out(const struct segmap_layout *layout, size_t vma,
 }
 
 /* Share VMA @vma out among the rows of its pieces, whose pages are known. */
-static void sum_pieces(struct summing *summing, size_t vma)
+static bool sum_pieces(struct summing *summing, size_t vma)
 {
 	const struct segmap_layout *layout = summing->layout;
 	const struct segmap_annotation *annotation = &layout->annotations[vma];
@@ -165,13 +169,15 @@ static void sum_pieces(struct summing *summing, size_t vma)
 	for (uint32_t i = 0; i < annotation->n_pieces; i++) {
 		const struct segmap_piece *piece = &layout->pieces[annotation->first_piece + i];
 		struct segmap_summary_figures figures = figures_of_piece(layout, piece);
-		int64_t row;
+		uint32_t row;
 
 		if (summing->shares_out)
 			share_out(layout, vma, piece, &figures);
-		row = find_row(summing, vma, piece); /* first: it can move the array */
+		if (!find_row(summing, vma, piece, &row))
+			return false;
 		summary_add_figures(&summing->array[row].figures, &figures);
 	}
+	return true;
 }
 
 static bool has_pages(const struct segmap_layout *layout, size_t vma)
@@ -203,33 +209,33 @@ static bool sum_vma(struct summing *summing, size_t vma)
 		annotation->n_pieces ? &layout->pieces[annotation->first_piece] : NULL;
 	struct segmap_summary_figures figures = figures_of_vma(layout, vma);
 	bool one_row = true, mixed = segmap_vma_is_mixed(layout, vma);
-	int64_t first = -1;
+	uint32_t first = 0;
 
 	summary_add_figures(&summing->totals, &figures);
-	if (!annotation->n_pieces && (first = find_row(summing, vma, NULL)) < 0)
+	if (!pieces && !find_row(summing, vma, NULL, &first))
 		return false;
 	/* One row for all of it, most often; a file loaded twice makes more pieces than rows. */
 	for (uint32_t i = 0; i < (mixed ? annotation->n_pieces : annotation->n_pieces > 0); i++) {
-		int64_t row;
+		uint32_t row;
 
 		if (i && pieces[i].image == pieces[i - 1].image &&
 		    segmap_piece_class(layout, &pieces[i]) ==
 			    segmap_piece_class(layout, &pieces[i - 1]))
 			continue;
-		row = find_row(summing, vma, &pieces[i]);
-		if (row < 0)
+		if (!find_row(summing, vma, &pieces[i], &row))
 			return false;
 		one_row &= i == 0 || row == first;
 		first = row;
 	}
 	if (!one_row && summing->shares_out && !has_pages(layout, vma)) {
-		first = find_row(summing, vma, greatest_piece(layout, vma));
+		if (!find_row(summing, vma, greatest_piece(layout, vma), &first))
+			return false;
 		one_row = true;
 	}
-	if (one_row) /* the kernel's own figures are whole */
-		summary_add_figures(&summing->array[first].figures, &figures);
-	else
-		sum_pieces(summing, vma);
+	if (!one_row)
+		return sum_pieces(summing, vma);
+	/* The kernel's own figures are whole. */
+	summary_add_figures(&summing->array[first].figures, &figures);
 	return true;
 }
 
