@@ -383,10 +383,12 @@ static void add_directory(struct planner *planner, struct search_path *path, con
 		planner->failed = true;
 		return;
 	}
-	path->elements[path->n].written = strdup(written);
 	path->elements[path->n].directory = (uint32_t)directory;
-	planner->failed |= !path->elements[path->n].written;
-	path->n++;
+	path->elements[path->n].written = strdup(written);
+	if (path->elements[path->n].written)
+		path->n++;
+	else
+		planner->failed = true;
 }
 
 /*

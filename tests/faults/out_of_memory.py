@@ -14,6 +14,7 @@ import resource
 import subprocess
 import tempfile
 import termios
+import unittest.mock
 
 import segtest
 from obedient import obedient
@@ -103,7 +104,8 @@ def walk(stride, lasting, *arguments, status=0, **more):
 
 def both(*values):
     """A claim for each of these ways and for one request that fails, and all from it on."""
-    return segtest.parameters(*[(lasting, *value) for value in values for lasting in (False, True)])
+    ways = [value if isinstance(value, tuple) else (value,) for value in values]
+    return segtest.parameters(*[(lasting, *way) for way in ways for lasting in (False, True)])
 
 
 @both((2,), (7, "-x"), (11, "-r", "-S"), (7, "--summary"), (7, "--at", "0x0"), (211, "-J"),
@@ -118,6 +120,15 @@ def process_is_shown_or_memory_is_named(way):
 def program_is_explained_or_memory_is_named(way):
     lasting, stride, *arguments = way
     walk(stride, lasting, "--explain", *arguments)
+
+
+@both(3)
+def libraries_are_found_or_memory_is_named(way):
+    """Those that the environment names, and one that is nowhere: each place where it is not is told."""
+    lasting, stride = way
+    asked = {"SEGMAP_FAIL_PRELOAD": "libm.so.6:/lib/none.so nowhere.so", "LD_LIBRARY_PATH": "/usr/$LIB::/lib/none/"}
+    with unittest.mock.patch.dict(os.environ, asked):
+        walk(stride, lasting, "--explain", "/bin/true")
 
 
 @both((7, "--maps"), (17, "--maps", "--summary"))
