@@ -164,7 +164,7 @@ static void open_document(struct writer *writer)
 static struct segmap_error *close_document(struct writer *writer, FILE *file)
 {
 	segmap_text_append_trusted(&writer->document, "}\n");
-	if (writer->failed || writer->document.failed)
+	if (writer->failed || writer->document.failed || writer->reason.failed)
 		return segmap_error_no_memory();
 	fwrite(writer->document.bytes, 1, writer->document.size, file);
 	return NULL;
