@@ -178,9 +178,10 @@ void segmap_text_append_safe(struct segmap_text *text, const char *bytes, size_t
 			if (!length)
 				length = 1;
 			for (size_t i = 0; i < length; i++) {
-				/* It takes memory for itself. */
+				/* It takes memory for itself; without, it fails or writes nothing. */
 				if (vis(escaped, (unsigned char)bytes[i],
-					VIS_OCTAL | VIS_TAB | VIS_NL | VIS_NOLOCALE, 0))
+					VIS_OCTAL | VIS_TAB | VIS_NL | VIS_NOLOCALE, 0) &&
+				    escaped[0])
 					segmap_text_append_trusted(text, escaped);
 				else
 					text->failed = true;

@@ -143,6 +143,16 @@ def saved_map_is_shown_or_memory_is_named(way):
         walk(stride, lasting, *options[1:], options[0], saved.name)
 
 
+@both((1,), (1, "-r"))
+def names_are_escaped_or_memory_is_named(way):
+    """vis(3) has no word for it: without memory, it can write nothing and say that all is well."""
+    lasting, stride, *options = way
+    with tempfile.NamedTemporaryFile() as saved:
+        saved.write(b"10000-11000 rw-p 00000000 00:00 0 [anon:\xff\x1b[7m]\n")
+        saved.flush()
+        walk(stride, lasting, *options, "--maps", saved.name)
+
+
 @segtest.parameters(False, True)
 def core_is_shown_or_memory_is_named(lasting):
     with segtest.running(["sleep", "600"]) as process, tempfile.TemporaryDirectory() as directory:
