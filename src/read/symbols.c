@@ -49,6 +49,7 @@ struct symbol {
 struct table {
 	struct segmap_symbols *owner;
 	bool read;
+	bool no_memory; /* for all of it: then what is there is not told from what is not */
 	Dwfl *dwfl; /* NULL: it has no symbols that can be read */
 	Dwfl_Module *module;
 	uint64_t dwfl_bias;	/* what libdw adds to ELF virtual addresses */
@@ -157,6 +158,16 @@ static uint64_t bytes_on_disk(const struct segmap_symbols *symbols, size_t image
 
 /* ---- what libdw asks for; the userdata is the table ---- */
 
+/*
+ * libdw takes what it has no memory for as not there, and seldom says so; but
+ * malloc sets errno, which is 0 before libdw is called, and what a callback does
+ * must not hide it.
+ */
+static void note_memory(struct table *table)
+{
+	table->no_memory |= errno == ENOMEM;
+}
+
 static int find_elf(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
 		    char **file_name, Elf **elf)
 {
@@ -166,10 +177,12 @@ static int find_elf(Dwfl_Module *module, void **userdata, const char *name, Dwar
 	int fd = -1;
 
 	(void)module, (void)name, (void)base;
+	note_memory(table);
 	*file_name = NULL;
 	*elf = open_elf(symbols, image, table, &fd);
 	if (*elf)
 		elf_unpacks_within_bounds(*elf, bytes_on_disk(symbols, image), true);
+	note_memory(table);
 	if (*elf && fd < 0)
 		return -1; /* there is no file, and none is needed */
 	return fd;
@@ -200,19 +213,22 @@ static bool is_honest_debug_file(const char *path)
 static int find_debuginfo(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
 			  const char *file_name, const char *link, GElf_Word checksum, char **ret)
 {
-	const struct table *table = *userdata;
+	struct table *table = *userdata;
 	const struct segmap_symbols *symbols = table->owner;
 	const struct segmap_elf *elf = symbols->layout->images[table - symbols->tables].elf;
 	scope_free char *path = NULL;
+	int fd = -1;
 
+	note_memory(table);
 	/* libdw opens it itself, and unpacks all of it then. */
 	if (elf->build_id && asprintf(&path, "%s/.build-id/%.2s/%s.debug", symbols->debug_path,
 				      elf->build_id, elf->build_id + 2) < 0)
 		path = NULL;
-	if (!path || !is_honest_debug_file(path))
-		return -1;
-	return symbols->libdw.dwfl_build_id_find_debuginfo(module, userdata, name, base, file_name,
-							  link, checksum, ret);
+	if (path && is_honest_debug_file(path))
+		fd = symbols->libdw.dwfl_build_id_find_debuginfo(module, userdata, name, base,
+								 file_name, link, checksum, ret);
+	note_memory(table);
+	return fd;
 }
 
 static int compare_symbols(const void *a, const void *b)
@@ -273,9 +289,12 @@ static unsigned char rank_of(const GElf_Sym *sym)
 static bool collect(struct segmap_symbols *symbols, struct table *table, unsigned int machine)
 {
 	const struct libdw *libdw = &symbols->libdw;
-	int n = libdw->dwfl_module_getsymtab(table->module);
 	uint64_t furthest = 0;
+	int n;
 
+	errno = 0;
+	n = libdw->dwfl_module_getsymtab(table->module);
+	note_memory(table);
 	for (int i = 1; i < n; i++) {
 		GElf_Addr addr;
 		GElf_Sym sym;
@@ -321,9 +340,12 @@ static void open_module(struct segmap_symbols *symbols, size_t index, struct tab
 	GElf_Addr bias;
 
 	table->owner = symbols;
+	errno = 0;
 	table->dwfl = libdw->dwfl_begin(&symbols->callbacks);
-	if (!table->dwfl)
+	if (!table->dwfl) {
+		note_memory(table);
 		return;
+	}
 	libdw->dwfl_report_begin(table->dwfl);
 	table->module = libdw->dwfl_report_module(
 		table->dwfl, segmap_layout_image_path(symbols->layout, (int32_t)index),
@@ -336,9 +358,11 @@ static void open_module(struct segmap_symbols *symbols, size_t index, struct tab
 		*userdata = table;
 		if (libdw->dwfl_module_getelf(table->module, &bias)) {
 			table->dwfl_bias = bias;
+			note_memory(table);
 			return;
 		}
 	}
+	note_memory(table);
 	libdw->dwfl_end(table->dwfl);
 	table->dwfl = NULL;
 	table->module = NULL;
@@ -360,15 +384,13 @@ static struct segmap_error *table_of(struct segmap_symbols *symbols, int32_t ind
 	const struct segmap_elf *elf = symbols->layout->images[index].elf;
 
 	*ret = table;
-	if (table->read || !elf)
-		return NULL;
+	if (!table->read && elf && is_honest(elf, bytes_on_disk(symbols, (size_t)index))) {
+		open_module(symbols, (size_t)index, table);
+		if (table->module && !collect(symbols, table, elf->machine))
+			table->no_memory = true;
+	}
 	table->read = true;
-	if (!is_honest(elf, bytes_on_disk(symbols, (size_t)index)))
-		return NULL;
-	open_module(symbols, (size_t)index, table);
-	if (table->module && !collect(symbols, table, elf->machine))
-		return segmap_error_no_memory();
-	return NULL;
+	return table->no_memory ? segmap_error_no_memory() : NULL;
 }
 
 /*
@@ -403,16 +425,21 @@ static const struct symbol *find_symbol(const struct table *table, uint64_t vadd
 }
 
 /* Where the debug information has @vaddr: "file:line". */
-static struct segmap_error *find_source(const struct segmap_symbols *symbols,
-					const struct table *table, uint64_t vaddr, char **ret)
+static struct segmap_error *find_source(const struct segmap_symbols *symbols, struct table *table,
+					uint64_t vaddr, char **ret)
 {
 	const struct libdw *libdw = &symbols->libdw;
-	Dwfl_Line *line = libdw->dwfl_module_getsrc(table->module, vaddr + table->dwfl_bias);
 	const char *file;
+	Dwfl_Line *line;
 	int number = 0;
 
 	*ret = NULL;
+	errno = 0;
+	line = libdw->dwfl_module_getsrc(table->module, vaddr + table->dwfl_bias);
 	file = line ? libdw->dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL) : NULL;
+	note_memory(table);
+	if (table->no_memory)
+		return segmap_error_no_memory();
 	if (file && asprintf(ret, "%s:%d", file, number) < 0) {
 		*ret = NULL;
 		return segmap_error_no_memory();

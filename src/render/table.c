@@ -516,9 +516,11 @@ static void append_under(struct segmap_text *line, const struct table *table,
 /* "/bin/ls, before it runs: the map at its entry point". */
 static void append_prediction(struct segmap_text *line, const struct segmap_layout *layout)
 {
-	/* Of a library there is no image at exec. */
+	/* Of a library there is no image at exec; and a document need not tell what it is of. */
 	const char *path = layout->n_images ? segmap_layout_image_path(layout, 0) : layout->target;
 
+	if (!path)
+		path = "a program";
 	segmap_text_append_safe(line, path, strlen(path));
 	segmap_text_append_trusted(line, ", predicted: ");
 	if (layout->prediction->outcome.reason && layout->prediction->outcome.error[0])
