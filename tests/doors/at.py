@@ -141,7 +141,7 @@ def one_address_is_answered_as_all_are(variant):
         rows = segtest.maps(process.pid)
         asked = [a for row in rows for a in (row[0], row[1] - 1)]
         asked += [a for row in rows for a in (row[0] - 1, row[1])]
-        asked = [f"{a:#x}" for a in asked if 0 <= a < 2**64]
+        asked = [f"{a:#x}" for a in dict.fromkeys(asked) if 0 <= a < 2**64]
         asked += ["0", "0xffffffffffffffff", "0x7fffffffefff", "0xfffffffffffff000"]
         whole = ask(asked * (1 + FEW // len(asked)), process.pid)
         for question, answer in segtest.some(zip(asked, whole["answers"])):
