@@ -337,8 +337,8 @@ struct segmap_error *render_explanation(const struct segmap_layout *layout,
 {
 	struct story story = { .layout = layout, .style = style };
 
-	/* At exec there is nothing of a library to tell. */
-	if (layout->n_images) {
+	/* At exec there is nothing of a library to tell; nor of a file that is not known. */
+	if (layout->n_images && layout->images[0].elf) {
 		tell_file(&story);
 		segmap_text_append_char(&story.text, '\n');
 	}

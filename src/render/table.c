@@ -529,7 +529,7 @@ static void append_prediction(struct segmap_text *line, const struct segmap_layo
 		segmap_text_append_trusted(line, "the map right after execve");
 	else if (layout->prediction->is_library)
 		segmap_text_append_trusted(line, "the map as the dynamic linker will make it");
-	else if (layout->n_images && !layout->images[0].elf->interp)
+	else if (layout->n_images && layout->images[0].elf && !layout->images[0].elf->interp)
 		segmap_text_append_trusted(line, "the map after its own start-up");
 	else
 		segmap_text_append_trusted(line, "the map at its entry point");
