@@ -3,6 +3,7 @@
 #include "unit.h"
 #include <segmap/census.h>
 #include <segmap/summary.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
