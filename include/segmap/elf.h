@@ -111,7 +111,10 @@ struct segmap_elf {
 	unsigned char osabi, abi_version; /* EI_OSABI, EI_ABIVERSION */
 	bool ident_padded;	      /* bytes of e_ident behind EI_ABIVERSION are not zero */
 	bool other_version;	      /* e_version is not EV_CURRENT */
-	bool big_endian;	      /* EI_DATA is ELFDATA2MSB */
+	bool big_endian;	      /* the file's byte order */
+	unsigned char ident_class, ident_data, ident_version; /* EI_CLASS, EI_DATA and EI_VERSION as
+								 they stand */
+	bool ident_misleads;	      /* that is not what the kernel takes the file for, by e_machine */
 	bool foreign;		      /* other machine or byte order than segmap's own */
 	uint64_t entry;		      /* e_entry: vaddr */
 	uint64_t elf_off;	      /* of the ELF header in the file; 0 but for files in files */

@@ -419,6 +419,11 @@ static void linking_free(struct segmap_linking *linking)
 	free(linking);
 }
 
+uint64_t elf_header_size(bool is_64)
+{
+	return is_64 ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr);
+}
+
 bool elf_runs_on(unsigned int machine, unsigned int kernel)
 {
 	static const struct {

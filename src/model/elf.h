@@ -4,6 +4,9 @@
 
 #include <segmap/elf.h>
 
+/* Bytes of an ELF header. */
+uint64_t elf_header_size(bool is_64);
+
 /* Where the file's own headers lie: bytes from the ELF header. Sums do not overflow. */
 struct elf_headers {
 	uint64_t ehdr_size;

@@ -1,9 +1,11 @@
 /* src/predict/find_glibc.c - how glibc's dynamic linker finds libraries. */
 #include "base/scope.h"
+#include "model/elf.h"
 #include "predict/planner.h"
 #include <elf.h>
 #include <errno.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -469,9 +471,11 @@ static const char *refuse_ident(const struct planner *planner, const struct segm
 	unsigned int abi_versions = minor && minor < 28 ? 3 : 4;
 	bool is_own = program->machine == EM_ARM || program->machine == EM_MIPS;
 
-	if (elf->big_endian != program->big_endian)
+	if (elf->ident_data != (program->big_endian ? ELFDATA2MSB : ELFDATA2LSB))
 		return program->big_endian ? "ELF file data encoding not big-endian" :
 					     "ELF file data encoding not little-endian";
+	if (elf->ident_version != EV_CURRENT)
+		return "ELF file version ident does not match current one";
 	if (!is_own && elf->osabi != ELFOSABI_SYSV && elf->osabi != ELFOSABI_GNU)
 		return "ELF file OS ABI invalid";
 	if (!is_own && elf->abi_version &&
@@ -480,35 +484,45 @@ static const char *refuse_ident(const struct planner *planner, const struct segm
 	return elf->ident_padded ? "nonzero padding in e_ident" : NULL;
 }
 
+/* Whether glibc takes the file for one of another class: it goes by EI_CLASS. */
+static bool has_other_class(const struct planner *planner, const struct segmap_elf *elf)
+{
+	return elf->ident_class != (planner->elf->class == 64 ? ELFCLASS64 : ELFCLASS32);
+}
+
 /* What is wrong with the file up to there, as far as glibc looks; NULL: nothing. */
 static const char *refuse_start(const struct planner *planner, const struct segmap_world_file *file)
 {
 	const struct segmap_elf *elf = file->elf;
 
+	if (elf && elf->size < elf_header_size(planner->elf->class == 64))
+		return "file too short";
 	if (elf)
-		return elf->class == planner->elf->class ? refuse_ident(planner, elf) : NULL;
+		return has_other_class(planner, elf) ? NULL : refuse_ident(planner, elf);
 	return file->file && file->file->error ? file->file->error->why :
 						 "it is no ELF file that can be loaded";
 }
 
 /*
- * Whether the dynamic linker goes on behind a file with whose e_ident something is wrong, since
- * its e_machine is another one. That is read in the program's byte order, as it stands there.
+ * Whether the dynamic linker goes on behind a file with whose e_ident something is wrong: it is of
+ * another class, or its e_machine is another one, as Debian's asks first. That is read in the
+ * program's byte order, as it stands there.
  */
 static bool skips(const struct planner *planner, const struct segmap_world_file *file)
 {
 	const struct segmap_elf *program = planner->elf;
-	unsigned char start[EI_NIDENT + 2 * sizeof(uint16_t)]; /* e_ident, e_type, e_machine */
-	const unsigned char *machine = start + EI_NIDENT + sizeof(uint16_t);
+	int64_t size = (int64_t)elf_header_size(program->class == 64);
+	unsigned char start[sizeof(Elf64_Ehdr)];
+	const unsigned char *machine = start + offsetof(Elf64_Ehdr, e_machine);
 
-	return planner->linker.skips_machines &&
-	       planner->world->read(planner->world->context, file, start, sizeof(start), 0) ==
-		       (int64_t)sizeof(start) &&
-	       memcmp(start, ELFMAG, SELFMAG) == 0 &&
-	       start[EI_CLASS] == (program->class == 64 ? ELFCLASS64 : ELFCLASS32) &&
-	       program->machine != (unsigned int)(program->big_endian ?
-							  machine[0] << 8 | machine[1] :
-							  machine[1] << 8 | machine[0]);
+	if (planner->world->read(planner->world->context, file, start, (size_t)size, 0) != size ||
+	    memcmp(start, ELFMAG, SELFMAG) != 0)
+		return false;
+	return start[EI_CLASS] != (program->class == 64 ? ELFCLASS64 : ELFCLASS32) ||
+	       (planner->linker.skips_machines &&
+		program->machine != (unsigned int)(program->big_endian ?
+							   machine[0] << 8 | machine[1] :
+							   machine[1] << 8 | machine[0]));
 }
 
 /* elf/dl-load.c:open_verify, and what _dl_map_object_from_fd refuses without a look at segments. */
@@ -526,9 +540,9 @@ static enum try_result try_file(struct planner *planner, const char *path, struc
 	elf = attempt->file.elf;
 	refusal = refuse_start(planner, &attempt->file);
 	other_kind = refusal ? skips(planner, &attempt->file) :
-			       elf->class != planner->elf->class ||
+			       has_other_class(planner, elf) ||
 				       elf->machine != planner->elf->machine;
-	if (!refusal && elf->class == planner->elf->class && elf->other_version) {
+	if (!refusal && !has_other_class(planner, elf) && elf->other_version) {
 		refusal = "ELF file version does not match current one";
 		other_kind = false;
 	}

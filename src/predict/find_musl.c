@@ -1,5 +1,6 @@
 /* src/predict/find_musl.c - how musl's dynamic linker finds libraries (ldso/dynlink.c). */
 #include "base/scope.h"
+#include "model/elf.h"
 #include "predict/planner.h"
 #include <ctype.h>
 #include <elf.h>
@@ -184,7 +185,7 @@ static const char *refuse(struct planner *planner, const struct attempt *attempt
 {
 	const struct segmap_elf *elf = attempt->file.elf;
 
-	if (!elf)
+	if (!elf || elf->size < elf_header_size(planner->elf->class == 64))
 		return planner_format(planner, "%s: it is no ELF file that can be loaded",
 				      attempt->realname);
 	if (elf->class != planner->elf->class || elf->machine != planner->elf->machine)

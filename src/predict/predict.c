@@ -199,6 +199,26 @@ static int open_target(struct predictor *predictor, const char *path,
 	return errnum;
 }
 
+/* What other tools are misled by: the program, and its interpreter. */
+static struct segmap_error *note_headers(const struct predictor *predictor)
+{
+	struct segmap_error *error = NULL;
+
+	for (size_t i = 0; i < first_library(predictor) && i < n_shown(predictor) && !error; i++) {
+		const struct segmap_elf *elf = elf_of(predictor, i);
+
+		if (elf && elf->ident_misleads)
+			error = segmap_layout_note(
+				predictor->layout,
+				"%s: EI_CLASS %u, EI_DATA %u and EI_VERSION %u are not those of a "
+				"%u-bit program for this machine: the kernel goes by e_machine, "
+				"debuggers and readelf are misled",
+				predictor->plan.objects[i].file.path, elf->ident_class,
+				elf->ident_data, elf->ident_version, elf->class);
+	}
+	return error;
+}
+
 /* What the prediction is without, or would be for another tracer. */
 static struct segmap_error *note_limits(const struct predictor *predictor, const char *path,
 					bool secure)
@@ -260,6 +280,8 @@ struct segmap_error *segmap_predict(const struct segmap_world *world, const char
 		error = make_layout(&predictor);
 	if (!error)
 		error = note_limits(&predictor, path, file.secure);
+	if (!error)
+		error = note_headers(&predictor);
 	if (!error)
 		error = script_note(&script, predictor.layout);
 	if (!error)

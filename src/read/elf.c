@@ -34,6 +34,7 @@ struct window {
 	struct elf_scratch *scratch;
 	size_t head; /* so many bytes behind the copy are the file's first */
 	size_t used; /* bytes of the scratch memory */
+	unsigned char ident[EI_NIDENT]; /* e_ident as the kernel takes it; in the head as it stands */
 };
 
 enum {
@@ -43,6 +44,7 @@ enum {
 	ROOM_FOR_REST = 2 * SEGMAP_MAX_DYNAMIC_BYTES + SEGMAP_MAX_NOTES * SEGMAP_MAX_NOTES_BYTES +
 			(SEGMAP_MAX_NOTES + 8) * 16,
 	ALIGNMENT = 16,
+	OWN_DATA = BYTE_ORDER == LITTLE_ENDIAN ? ELFDATA2LSB : ELFDATA2MSB,
 };
 
 /* The section header table, once it is in the window and in the machine's byte order. */
@@ -79,6 +81,71 @@ static struct segmap_error *format_error(const struct window *window, const char
 bool elf_has_magic(const void *start, size_t size)
 {
 	return size >= EI_NIDENT && memcmp(start, ELFMAG, SELFMAG) == 0;
+}
+
+/* The two bytes at @at, in this machine's byte order; 0 beyond the @size bytes at @start. */
+static uint16_t half_at(const unsigned char *start, size_t size, size_t at)
+{
+	uint16_t ret = 0;
+
+	if (at + sizeof(ret) <= size)
+		memcpy(&ret, start + at, sizeof(ret));
+	return ret;
+}
+
+/*
+ * The machines whose programs this machine's kernel runs without an emulator, and
+ * the class that it takes their files for, by e_machine alone (elf_check_arch of
+ * arch/x86, arm64 and powerpc). ELFCLASSNONE: it goes by EI_CLASS, as those of
+ * s390, riscv and loongarch do.
+ */
+static const struct own_machine {
+	unsigned int machine;
+	unsigned char class;
+} own_machines[] = {
+#if defined(__x86_64__) || defined(__i386__)
+	{ EM_X86_64, ELFCLASS64 }, { EM_386, ELFCLASS32 },
+#elif defined(__aarch64__) || defined(__arm__)
+	{ EM_AARCH64, ELFCLASS64 }, { EM_ARM, ELFCLASS32 },
+#elif defined(__riscv)
+	{ EM_RISCV, ELFCLASSNONE },
+#elif defined(__powerpc__)
+	{ EM_PPC64, ELFCLASS64 }, { EM_PPC, ELFCLASS32 },
+#elif defined(__s390__)
+	{ EM_S390, ELFCLASSNONE },
+#elif defined(__mips__)
+	{ EM_MIPS, ELFCLASSNONE },
+#elif defined(__loongarch__)
+	{ EM_LOONGARCH, ELFCLASSNONE },
+#endif
+};
+
+static const struct own_machine *find_own_machine(unsigned int machine)
+{
+	for (size_t i = 0; i < sizeof(own_machines) / sizeof(own_machines[0]); i++)
+		if (own_machines[i].machine == machine)
+			return &own_machines[i];
+	return NULL;
+}
+
+/* The one that the file which begins with the @size bytes at @start is for, as its kernel reads. */
+static const struct own_machine *own_machine_of(const unsigned char *start, size_t size)
+{
+	return find_own_machine(half_at(start, size, offsetof(Elf64_Ehdr, e_machine)));
+}
+
+unsigned int elf_class_as_loaded(const unsigned char *start, size_t size)
+{
+	const struct own_machine *own = own_machine_of(start, size);
+
+	if (!own || own->class == ELFCLASSNONE)
+		return start[EI_CLASS];
+	/* x32 has the e_machine of x86-64, and its program headers another size (fs/binfmt_elf.c). */
+	if (own->machine == EM_X86_64 &&
+	    half_at(start, size, offsetof(Elf64_Ehdr, e_phentsize)) != sizeof(Elf64_Phdr) &&
+	    half_at(start, size, offsetof(Elf32_Ehdr, e_phentsize)) == sizeof(Elf32_Phdr))
+		return ELFCLASS32;
+	return own->class;
 }
 
 static unsigned char *window_at(const struct window *window, size_t at)
@@ -168,8 +235,9 @@ static struct segmap_error *window_read(struct window *window, uint64_t off, uin
 /* The ELF header in either class and byte order. There is no Elf yet that gelf could use. */
 static bool decode_ehdr(const struct window *window, GElf_Ehdr *ret)
 {
-	unsigned char *ident = window_at(window, HEAD_AT);
-	Elf_Data in = { .d_buf = ident, .d_type = ELF_T_EHDR, .d_version = EV_CURRENT };
+	const unsigned char *ident = window->ident;
+	Elf_Data in = { .d_buf = window_at(window, HEAD_AT), .d_type = ELF_T_EHDR,
+			.d_version = EV_CURRENT };
 	Elf_Data out = { .d_type = ELF_T_EHDR, .d_version = EV_CURRENT };
 
 	if (ident[EI_CLASS] == ELFCLASS64) {
@@ -177,7 +245,10 @@ static bool decode_ehdr(const struct window *window, GElf_Ehdr *ret)
 			return false;
 		in.d_size = out.d_size = sizeof(Elf64_Ehdr);
 		out.d_buf = ret;
-		return elf64_xlatetom(&out, &in, ident[EI_DATA]);
+		if (!elf64_xlatetom(&out, &in, ident[EI_DATA]))
+			return false;
+		memcpy(ret->e_ident, ident, EI_NIDENT);
+		return true;
 	}
 	if (ident[EI_CLASS] == ELFCLASS32) {
 		Elf32_Ehdr ehdr;
@@ -197,7 +268,7 @@ static bool decode_ehdr(const struct window *window, GElf_Ehdr *ret)
 			.e_shentsize = ehdr.e_shentsize, .e_shnum = ehdr.e_shnum,
 			.e_shstrndx = ehdr.e_shstrndx,
 		};
-		memcpy(ret->e_ident, ehdr.e_ident, EI_NIDENT);
+		memcpy(ret->e_ident, ident, EI_NIDENT);
 		return true;
 	}
 	return false;
@@ -240,48 +311,26 @@ static bool encode_ehdr(struct window *window, const GElf_Ehdr *ehdr)
 /* Whether the file's byte order is not the machine's. */
 static bool elf_is_swapped(const unsigned char *ident)
 {
-	return ident[EI_DATA] != (BYTE_ORDER == LITTLE_ENDIAN ? ELFDATA2LSB : ELFDATA2MSB);
+	return ident[EI_DATA] != OWN_DATA;
 }
 
-/* Whether this machine's kernel runs programs for @machine itself, without an emulator. */
 bool elf_is_foreign(unsigned int machine, bool swapped)
 {
-	static const unsigned int own[] = {
-#if defined(__x86_64__) || defined(__i386__)
-		EM_X86_64, EM_386,
-#elif defined(__aarch64__) || defined(__arm__)
-		EM_AARCH64, EM_ARM,
-#elif defined(__riscv)
-		EM_RISCV,
-#elif defined(__powerpc__)
-		EM_PPC64, EM_PPC,
-#elif defined(__s390__)
-		EM_S390,
-#elif defined(__mips__)
-		EM_MIPS,
-#elif defined(__loongarch__)
-		EM_LOONGARCH,
-#endif
-	};
-
-	if (swapped)
-		return true;
-	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-		if (own[i] == machine)
-			return false;
-	return sizeof(own) != 0;
+	return swapped || (sizeof(own_machines) != 0 && !find_own_machine(machine));
 }
 
 bool elf_machine_of(const unsigned char *start, size_t size, unsigned int *machine, bool *foreign)
 {
 	enum { E_MACHINE = offsetof(Elf64_Ehdr, e_machine) }; /* the same in both classes */
-	uint16_t value;
+	bool swapped;
 
-	if (size < E_MACHINE + sizeof(value) || !elf_has_magic(start, size))
+	if (size < E_MACHINE + sizeof(uint16_t) || !elf_has_magic(start, size))
 		return false;
-	memcpy(&value, start + E_MACHINE, sizeof(value));
-	*machine = elf_is_swapped(start) ? __builtin_bswap16(value) : value;
-	*foreign = elf_is_foreign(*machine, elf_is_swapped(start));
+	swapped = !own_machine_of(start, size) && elf_is_swapped(start);
+	*machine = half_at(start, size, E_MACHINE);
+	if (swapped)
+		*machine = __builtin_bswap16((uint16_t)*machine);
+	*foreign = elf_is_foreign(*machine, swapped);
 	return true;
 }
 
@@ -597,7 +646,7 @@ static struct segmap_error *walk_notes(const struct window *window, Elf_Data *da
 			elf->abi_note = true;
 		if (properties && is_gnu_note(data, &note, name_at, NT_GNU_PROPERTY_TYPE_0))
 			take_properties((unsigned char *)data->d_buf + desc_at, note.n_descsz,
-					elf_is_swapped(window_at(window, HEAD_AT)), elf);
+					elf_is_swapped(window->ident), elf);
 		if (!elf->build_id && is_gnu_note(data, &note, name_at, NT_GNU_BUILD_ID) &&
 		    note.n_descsz > 0 && note.n_descsz <= SEGMAP_MAX_BUILD_ID)
 			error = take_build_id((unsigned char *)data->d_buf + desc_at, note.n_descsz,
@@ -738,7 +787,7 @@ static struct segmap_error *parse_linking(struct window *window, Elf_Data *dynam
 		.bytes = window->bytes,
 		.elf_off = window->elf_off,
 		.size = window->size,
-		.swapped = elf_is_swapped(window_at(window, HEAD_AT)),
+		.swapped = elf_is_swapped(window->ident),
 		.elf = elf,
 	};
 	size_t capacity = 0;
@@ -903,7 +952,7 @@ static bool words_next(struct words *words, uint32_t *ret)
 	if (!words->n)
 		return false;
 	*ret = words->block[words->at++];
-	if (elf_is_swapped(window_at(window, HEAD_AT)))
+	if (elf_is_swapped(window->ident))
 		*ret = __builtin_bswap32(*ret);
 	return true;
 }
@@ -934,7 +983,7 @@ static bool count_chains(struct words *words, const struct segmap_elf *elf, Elf_
 			 uint64_t *ret)
 {
 	bool is_wide = elf->class == 64 && (elf->machine == EM_ALPHA || elf->machine == EM_S390);
-	bool is_big = window_at(words->window, HEAD_AT)[EI_DATA] == ELFDATA2MSB;
+	bool is_big = words->window->ident[EI_DATA] == ELFDATA2MSB;
 	uint32_t head[4];
 	uint64_t off;
 
@@ -1076,12 +1125,15 @@ static struct segmap_error *parse_window(struct window *window, uint64_t page_si
 {
 	__attribute__((cleanup(scope_segmap_elf_free_))) struct segmap_elf *elf = NULL;
 	__attribute__((cleanup(scope_elf_end_))) Elf *libelf = NULL;
+	unsigned char ident[EI_NIDENT]; /* as it stands */
 	struct section_table table = { 0 };
 	struct elf_headers headers = { 0 };
 	struct segmap_error *error;
 	GElf_Ehdr ehdr;
 
-	if (!decode_ehdr(window, &ehdr) || ehdr.e_ident[EI_VERSION] != EV_CURRENT)
+	memcpy(ident, window_at(window, HEAD_AT), EI_NIDENT);
+	if (!decode_ehdr(window, &ehdr) || ehdr.e_ident[EI_VERSION] != EV_CURRENT ||
+	    (!ehdr.e_phnum && window->size < elf_header_size(ehdr.e_ident[EI_CLASS] == ELFCLASS64)))
 		return format_error(window, "its ELF header is cut short or of an unknown kind");
 	if (ehdr.e_type != ET_EXEC && ehdr.e_type != ET_DYN)
 		return NULL;
@@ -1093,6 +1145,10 @@ static struct segmap_error *parse_window(struct window *window, uint64_t page_si
 	elf->type = ehdr.e_type;
 	elf->osabi = ehdr.e_ident[EI_OSABI];
 	elf->abi_version = ehdr.e_ident[EI_ABIVERSION];
+	elf->ident_class = ident[EI_CLASS];
+	elf->ident_data = ident[EI_DATA];
+	elf->ident_version = ident[EI_VERSION];
+	elf->ident_misleads = memcmp(ident, ehdr.e_ident, EI_NIDENT) != 0;
 	for (int i = EI_PAD; i < EI_NIDENT; i++)
 		elf->ident_padded |= ehdr.e_ident[i] != 0;
 	elf->other_version = ehdr.e_version != EV_CURRENT;
@@ -1102,7 +1158,7 @@ static struct segmap_error *parse_window(struct window *window, uint64_t page_si
 	elf->elf_off = window->elf_off;
 	elf->size = window->size;
 	elf->stack_prot = SEGMAP_NO_STACK;
-	headers.ehdr_size = elf->class == 64 ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr);
+	headers.ehdr_size = min_u64(elf_header_size(elf->class == 64), elf->size);
 
 	error = read_program_headers(window, &ehdr, &headers);
 	elf->phdrs = headers.phdrs_off;
@@ -1136,6 +1192,28 @@ static struct segmap_error *parse_window(struct window *window, uint64_t page_si
 	return NULL;
 }
 
+/*
+ * What the kernel takes the ELF header for. Of a file for its own machine it
+ * looks at EI_CLASS no more than elf_class_as_loaded() says, and at neither
+ * EI_DATA nor EI_VERSION; what a short file lacks of the header is zeros
+ * (fs/binfmt_elf.c:load_elf_binary, fs/exec.c:prepare_binprm).
+ */
+static void take_as_loaded(struct window *window)
+{
+	unsigned char *head = window_at(window, HEAD_AT);
+
+	memcpy(window->ident, head, EI_NIDENT);
+	if (!own_machine_of(head, window->head))
+		return;
+	window->ident[EI_CLASS] = (unsigned char)elf_class_as_loaded(head, window->head);
+	window->ident[EI_DATA] = OWN_DATA;
+	window->ident[EI_VERSION] = EV_CURRENT;
+	if (window->head == window->size && window->head < sizeof(Elf64_Ehdr)) {
+		memset(head + window->head, 0, sizeof(Elf64_Ehdr) - window->head);
+		window->head = sizeof(Elf64_Ehdr);
+	}
+}
+
 struct segmap_error *elf_parse(const struct bytes *bytes, uint64_t elf_off, uint64_t page_size,
 			       unsigned int wants, struct elf_scratch *scratch,
 			       struct segmap_elf **ret)
@@ -1163,5 +1241,6 @@ struct segmap_error *elf_parse(const struct bytes *bytes, uint64_t elf_off, uint
 	window.head = (size_t)got;
 	if (!elf_has_magic(window_at(&window, HEAD_AT), window.head))
 		return NULL;
+	take_as_loaded(&window);
 	return parse_window(&window, page_size, wants, ret);
 }

@@ -26,8 +26,10 @@ SEGMAP_MUST_CHECK struct segmap_error *elf_parse(const struct bytes *bytes, uint
 						 struct elf_scratch *scratch,
 						 struct segmap_elf **ret);
 
-/* Whether another machine than this one runs ELF files for @machine; @swapped: in the other byte
- * order. */
+/*
+ * Whether another machine than this one, or an emulator, runs ELF files for @machine; @swapped: in
+ * the other byte order.
+ */
 bool elf_is_foreign(unsigned int machine, bool swapped);
 
 /*
@@ -35,6 +37,13 @@ bool elf_is_foreign(unsigned int machine, bool swapped);
  * false if they are not the beginning of one. *@foreign as elf_is_foreign().
  */
 bool elf_machine_of(const unsigned char *start, size_t size, unsigned int *machine, bool *foreign);
+
+/*
+ * ELFCLASS32 or ELFCLASS64: what the kernel takes the ELF file for that begins with the @size
+ * bytes at @start, EI_NIDENT at least. Of its own machine's that is by e_machine, whatever
+ * EI_CLASS says; else EI_CLASS as it stands.
+ */
+unsigned int elf_class_as_loaded(const unsigned char *start, size_t size);
 
 /* Whether the @size bytes at @start are the beginning of an ELF file. */
 bool elf_has_magic(const void *start, size_t size);

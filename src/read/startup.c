@@ -4,6 +4,7 @@
 #include "base/scope.h"
 #include "read/auxv.h"
 #include "read/bytes.h"
+#include "read/elf.h"
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -80,25 +81,24 @@ static void take_phdrs(const unsigned char *phdrs, size_t count, uint64_t bias, 
 	}
 }
 
+/* As much as there is of an ELF header: the kernel takes the rest for zeros. */
+union ehdr {
+	unsigned char start[sizeof(Elf64_Ehdr)];
+	Elf64_Ehdr wide;
+	Elf32_Ehdr narrow;
+};
+
 /* The program headers of the file that is executed; startup->entry is known. */
-static void read_headers(int exe, uint64_t page_size, struct startup *startup)
+static void read_headers(int exe, const union ehdr *header, uint64_t page_size,
+			 struct startup *startup)
 {
-	union {
-		unsigned char ident[EI_NIDENT];
-		Elf64_Ehdr wide;
-		Elf32_Ehdr narrow;
-	} header = { 0 };
 	scope_free unsigned char *phdrs = NULL;
 	uint64_t entry, off;
 	size_t size, count;
 
-	if (fd_read(exe, &header, sizeof(header), 0) < (int64_t)sizeof(header.narrow) ||
-	    memcmp(header.ident, ELFMAG, SELFMAG) != 0)
-		return;
-	startup->is_64 = header.ident[EI_CLASS] == ELFCLASS64;
-	entry = startup->is_64 ? header.wide.e_entry : header.narrow.e_entry;
-	off = startup->is_64 ? header.wide.e_phoff : header.narrow.e_phoff;
-	count = startup->is_64 ? header.wide.e_phnum : header.narrow.e_phnum;
+	entry = startup->is_64 ? header->wide.e_entry : header->narrow.e_entry;
+	off = startup->is_64 ? header->wide.e_phoff : header->narrow.e_phoff;
+	count = startup->is_64 ? header->wide.e_phnum : header->narrow.e_phnum;
 	size = count * (startup->is_64 ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr));
 	if (size > MOST_PHDRS)
 		return;
@@ -122,12 +122,13 @@ static void read_auxv(int fd, struct startup *startup)
 void startup_read_from(int exe, int auxv, uint64_t page_size, struct startup *ret)
 {
 	struct startup startup = { 0 };
-	unsigned char class = 0;
+	union ehdr header = { 0 };
 
-	if (exe >= 0 && auxv >= 0 && fd_read(exe, &class, 1, EI_CLASS) == 1) {
-		startup.is_64 = class == ELFCLASS64;
+	if (exe >= 0 && auxv >= 0 && fd_read(exe, &header, sizeof(header), 0) > 0 &&
+	    elf_has_magic(header.start, sizeof(header))) {
+		startup.is_64 = elf_class_as_loaded(header.start, sizeof(header)) == ELFCLASS64;
 		read_auxv(auxv, &startup);
-		read_headers(exe, page_size, &startup);
+		read_headers(exe, &header, page_size, &startup);
 	}
 	*ret = startup;
 }

@@ -106,9 +106,35 @@ static const struct segmap_backing *backing_of(const struct segmap_symbols *symb
 	return backing < 0 ? NULL : &symbols->layout->backings[backing];
 }
 
+/* How long a file of @on_disk bytes may be: some file systems keep them compressed. */
+static uint64_t most_honest(uint64_t on_disk)
+{
+	enum { COMPRESSED = 8 };
+
+	return SEGMAP_SMALL_TABLE + on_disk * COMPRESSED;
+}
+
+/* Of the file that an image is from, or of what is in memory. */
+static uint64_t bytes_on_disk(const struct segmap_symbols *symbols, size_t image)
+{
+	const struct segmap_backing *backing = backing_of(symbols, image);
+
+	return backing && backing->file ? backing->file->on_disk :
+					  symbols->layout->images[image].elf->size;
+}
+
+/* The ELF object at @ident says itself what the kernel takes it for. */
+static void correct_ident(const struct segmap_elf *elf, unsigned char *ident)
+{
+	ident[EI_CLASS] = elf->class == 64 ? ELFCLASS64 : ELFCLASS32;
+	ident[EI_DATA] = elf->big_endian ? ELFDATA2MSB : ELFDATA2LSB;
+	ident[EI_VERSION] = EV_CURRENT;
+}
+
 /*
  * An Elf that reads by pread(), so that a file that shrinks meanwhile is an error and
- * no SIGBUS. An object inside a file, or in memory, is read whole first.
+ * no SIGBUS. An object inside a file, or in memory, is read whole first, and so is
+ * one whose e_ident would mislead libelf.
  */
 static Elf *open_elf(struct segmap_symbols *symbols, size_t index, struct table *table, int *fd)
 {
@@ -126,34 +152,18 @@ static Elf *open_elf(struct segmap_symbols *symbols, size_t index, struct table 
 			       NULL;
 	if (from < 0)
 		return NULL;
-	if (!elf->elf_off) {
+	if (!elf->elf_off && !elf->ident_misleads) {
 		*fd = fcntl(from, F_DUPFD_CLOEXEC, 0);
 		return *fd < 0 ? NULL : elf_begin(*fd, ELF_C_READ, NULL);
 	}
-	if (elf->size > MOST)
+	if (elf->size > MOST || elf->size > most_honest(bytes_on_disk(symbols, index)))
 		return NULL;
 	table->bytes = malloc(elf->size);
 	if (!table->bytes || fd_read(from, table->bytes, elf->size, elf->elf_off) !=
 				     (int64_t)elf->size)
 		return NULL;
+	correct_ident(elf, table->bytes);
 	return elf_memory(table->bytes, elf->size);
-}
-
-/* How long a file of @on_disk bytes may be: some file systems keep them compressed. */
-static uint64_t most_honest(uint64_t on_disk)
-{
-	enum { COMPRESSED = 8 };
-
-	return SEGMAP_SMALL_TABLE + on_disk * COMPRESSED;
-}
-
-/* Of the file that an image is from, or of what is in memory. */
-static uint64_t bytes_on_disk(const struct segmap_symbols *symbols, size_t image)
-{
-	const struct segmap_backing *backing = backing_of(symbols, image);
-
-	return backing && backing->file ? backing->file->on_disk :
-					  symbols->layout->images[image].elf->size;
 }
 
 /* ---- what libdw asks for; the userdata is the table ---- */

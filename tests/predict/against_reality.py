@@ -134,12 +134,13 @@ def compare(predicted, real, path, bias=None):
 
 @functools.lru_cache(maxsize=None)
 def header(path):
-    """(bits, entry, path of the interpreter or None) of an ELF file; None if it is none."""
+    """(bits, entry, path of the interpreter or None) of an ELF file, as the kernel reads it; None if it is none."""
     with open(path, "rb") as file:
         data = file.read(64)
         if data[:4] != b"\x7fELF" or len(data) < 52:
             return None
-        bits = 64 if data[4] == 2 else 32
+        machine, = struct.unpack_from("<H", data, 18)
+        bits = {random_elf.EM_X86_64: 64, random_elf.EM_386: 32}.get(machine, 64 if data[4] == 2 else 32)
         entry, table = struct.unpack_from("<QQ" if bits == 64 else "<II", data, 24)
         size, count = struct.unpack_from("<HH", data, 54 if bits == 64 else 42)
         file.seek(table)

@@ -102,11 +102,11 @@ static void take_word(struct fake_world *fake, struct fake_slot *slot, const cha
 		for (struct fake_slot *other = fake->slots; other < slot; other++)
 			if (strcmp(fake->files[other - fake->slots].path, value) == 0)
 				slot->file = other->file;
-	} else if (strcmp(word, "32") == 0)
+	} else if (strcmp(word, "32") == 0 || strcmp(word, "i386") == 0) {
 		elf->class = 32;
-	else if (strcmp(word, "i386") == 0) {
-		elf->class = 32;
-		elf->machine = EM_386;
+		elf->ident_class = ELFCLASS32;
+		if (word[0] == 'i')
+			elf->machine = EM_386;
 	} else if (strcmp(word, "aarch64") == 0)
 		elf->machine = EM_AARCH64;
 	else if (strcmp(word, "now") == 0)
@@ -145,17 +145,18 @@ static void make_slot(struct fake_world *fake, size_t index)
 	slot->elf->linking = calloc(1, sizeof(*slot->elf->linking));
 	slot->elf->segments = calloc(1, sizeof(*slot->elf->segments));
 	slot->elf->class = 64;
+	slot->elf->ident_class = ELFCLASS64;
+	slot->elf->ident_data = ELFDATA2LSB;
+	slot->elf->ident_version = EV_CURRENT;
 	slot->elf->machine = EM_X86_64;
 	slot->elf->type = ET_DYN;
 	slot->elf->stack_prot = PROT_READ | PROT_WRITE;
-	slot->elf->size = file->size;
+	slot->elf->size = file->size < sizeof(Elf64_Ehdr) ? sizeof(Elf64_Ehdr) : file->size;
 	slot->elf->n_segments = 1;
 	slot->elf->segments[0] = (struct segmap_segment){ .prot = PROT_READ,
 							  .filesz = file->size };
 	/* An ELF file has a header, although it cannot be read. */
-	slot->identity = (struct segmap_file){
-		.size = file->size < sizeof(Elf64_Ehdr) ? sizeof(Elf64_Ehdr) : file->size, .fd = -1
-	};
+	slot->identity = (struct segmap_file){ .size = slot->elf->size, .fd = -1 };
 	slot->file = (struct segmap_world_file){ .file = &slot->identity, .elf = slot->elf,
 						 .path = file->path };
 	while ((word = strsep(&rest, " ")))

@@ -91,6 +91,12 @@ def _dynamic(bits, base, textrel):
     return data.ljust(TABLES - DYNAMIC, b"\0") + struct.pack("<IIII", 1, 1, 0, 0)
 
 
+def _with_any_ident(rng, data):
+    """The kernel looks at neither EI_CLASS nor EI_DATA nor EI_VERSION of a program."""
+    ident = bytes(rng.choice(values) for values in ([0, 1, 2, 255], [0, 1, 2, 255], [0, 1, 2]))
+    return data if rng.random() < 0.8 else data[:4] + ident + data[7:]
+
+
 def _file(rng, bits, kind, loads, relro, others, entry, tail_cut, contents):
     phdrs = []
     for kind_of, offset, vaddr, filesz, memsz, flags, align in others:
@@ -163,7 +169,8 @@ def executable(seed, bits=None, interpreter=None):
         contents = [(DYNAMIC, _dynamic(bits, base, rng.random() < 0.15)), (INTERP, path)]
     elif rng.random() < 0.2:
         rng.shuffle(loads)
-    return _file(rng, bits, kind, loads, _relro(rng, loads, False), others, base + 0xA00, _tail_cut(rng), contents)
+    data = _file(rng, bits, kind, loads, _relro(rng, loads, False), others, base + 0xA00, _tail_cut(rng), contents)
+    return _with_any_ident(rng, data)
 
 
 def _keep_heap_sane(loads):

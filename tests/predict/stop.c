@@ -66,28 +66,31 @@ static uint64_t program_counter(void)
 	return registers.rip;
 }
 
+/* Of the code segment; what the file's header says is not asked. */
+static bool is_64(void)
+{
+	enum { USER_CS_64 = 0x33 };
+	struct user_regs_struct registers = { 0 };
+
+	ptrace(PTRACE_GETREGS, child, NULL, &registers);
+	return registers.cs == USER_CS_64;
+}
+
 /* AT_ENTRY and AT_BASE. */
 static void read_auxv(uint64_t *entry, uint64_t *base)
 {
 	char path[64], buffer[4096];
-	unsigned char ident[EI_NIDENT] = { 0 };
 	size_t size;
 	FILE *file;
 
 	*entry = *base = 0;
-	snprintf(path, sizeof(path), "/proc/%d/exe", child);
-	file = fopen(path, "re");
-	if (!file || fread(ident, sizeof(ident), 1, file) != 1)
-		return;
-	fclose(file);
 	snprintf(path, sizeof(path), "/proc/%d/auxv", child);
 	file = fopen(path, "re");
 	if (!file)
 		return;
 	size = fread(buffer, 1, sizeof(buffer), file);
 	fclose(file);
-	for (size_t at = 0, step = ident[EI_CLASS] == ELFCLASS64 ? 16 : 8; at + step <= size;
-	     at += step) {
+	for (size_t at = 0, step = is_64() ? 16 : 8; at + step <= size; at += step) {
 		uint64_t pair[2] = { 0 };
 
 		memcpy(&pair[0], buffer + at, step / 2);

@@ -11,6 +11,7 @@ import ctypes
 import functools
 import json
 import os
+import platform
 import resource
 import shutil
 import struct
@@ -272,6 +273,54 @@ def program_headers_can_overlap_the_elf_header():
         os.chmod(path, 0o755)
         documents = check_verified(path)
         assert [vma["perms"] for vma in documents[0]["vmas"] if vma["kind"] == "segment"][:1] == ["r-xp"]
+
+
+def hide_ident(path, ident):
+    """Have EI_CLASS, EI_DATA and EI_VERSION say something else."""
+    with open(path, "r+b") as file:
+        file.seek(4)
+        file.write(ident)
+
+
+@segtest.parameters("1 1 1", "2 2 1", "0 0 0", "1 2 255", "255 255 2")
+def ident_that_misleads_others_is_verified(text):
+    ident = bytes(int(word) for word in text.split())
+    entries = zoo()
+    with tempfile.TemporaryDirectory() as directory:
+        for name in ("gcc-pie", "gcc-no-pie", "gcc-static", "gcc-m32-pie", "gcc-m32-static", "musl-pie"):
+            if "program" not in entries.get(name, {}):
+                continue
+            path = os.path.join(os.path.realpath(directory), name)
+            shutil.copy(entries[name]["program"], path)
+            hide_ident(path, ident)
+            documents = check_verified(path)
+            honest = segtest.document("--explain", entries[name]["program"])
+            image = next(image for image in documents[-1]["images"] if image["path"] == path)
+            with open(path, "rb") as file:
+                misleads = file.read(7)[4:] != (b"\1\1\1" if "m32" in name else b"\2\1\1")
+            assert image["sections"] == "headers" and image["build_id"] == honest["images"][0]["build_id"]
+            note = f"EI_CLASS {ident[0]}, EI_DATA {ident[1]} and EI_VERSION {ident[2]} are not those of a"
+            assert any(note in each for each in documents[-1]["notes"]) == misleads, documents[-1]["notes"]
+
+
+@segtest.claim
+def program_of_45_bytes_is_verified():
+    if platform.machine() != "x86_64":
+        raise segtest.Skip("its code is that of i386")
+    # https://www.muppetlabs.com/~breadbox/software/tiny/teensy.html; exit(42)
+    start = struct.pack("<4sIIIHHIII", b"\x7fELF", 1, 0, 0x10000, 2, 3, 0x10020, 0x10020, 4)
+    code = b"\xb3\x2a\x31\xc0\x40\xcd\x80\0"
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(os.path.realpath(directory), "teensy")
+        with open(path, "wb") as file:
+            file.write(start + code + struct.pack("<HHB", 0x34, 0x20, 1))
+        os.chmod(path, 0o755)
+        assert os.path.getsize(path) == 45
+        if subprocess.run([path], check=False).returncode != 42:
+            raise segtest.Skip("needs a kernel that runs programs of 32 bits")
+        documents = check_verified(path)
+        assert [(vma["start"], vma["perms"]) for vma in documents[0]["vmas"] if vma["kind"] == "segment"][:1] == \
+            [("0x10000", "r-xp")], documents[0]["vmas"]
 
 
 @segtest.claim

@@ -1,5 +1,6 @@
 /* tests/unit/read_elf.c - parsing ELF objects: what is well-formed, and what is not. */
 #include "read/elf.h"
+#include "model/elf.h"
 #include "builder.h"
 #include "elffile.h"
 #include "unit.h"
@@ -325,6 +326,135 @@ START_TEST(another_machines_file_is_foreign)
 }
 END_TEST
 
+/* What this machine's kernel takes for programs of its own, by e_machine alone. */
+static const struct {
+	unsigned int class;
+	unsigned int machine;
+} own_machines[] = {
+#if defined(__x86_64__) || defined(__i386__)
+	{ 64, EM_X86_64 }, { 32, EM_386 },
+#elif defined(__aarch64__) || defined(__arm__)
+	{ 64, EM_AARCH64 }, { 32, EM_ARM },
+#elif defined(__powerpc__)
+	{ 64, EM_PPC64 }, { 32, EM_PPC },
+#else
+	{ 0, EM_NONE }, /* it goes by EI_CLASS */
+#endif
+};
+
+static const struct {
+	unsigned char class, data, version;
+	bool misleads;
+} misleading[] = {
+	{ ELFCLASS64, ELFDATA2LSB, EV_CURRENT, BYTE_ORDER == BIG_ENDIAN },
+	{ ELFCLASS64, ELFDATA2MSB, EV_CURRENT, BYTE_ORDER == LITTLE_ENDIAN },
+	{ ELFCLASS32, ELFDATA2LSB, EV_CURRENT, BYTE_ORDER == BIG_ENDIAN },
+	{ ELFCLASS32, ELFDATA2MSB, EV_CURRENT, BYTE_ORDER == LITTLE_ENDIAN },
+	{ 0, 0, 0, true },	{ 0xff, 0xff, 0xff, true },
+	{ ELFCLASS64, 0, EV_CURRENT, true }, { ELFCLASS32, 0, EV_CURRENT, true },
+	{ ELFCLASS64, ELFDATA2LSB, 2, true }, { ELFCLASS32, ELFDATA2MSB, 2, true },
+};
+
+START_TEST(ident_of_the_own_machine_is_not_looked_at)
+{
+	unsigned int class = own_machines[_i % N_ROWS(own_machines)].class;
+	size_t row = (size_t)_i / N_ROWS(own_machines);
+	bool says_64 = misleading[row].class == ELFCLASS64;
+	struct segmap_elf *elf, *honest;
+	struct elffile file;
+
+	if (!class)
+		return;
+	elffile_sample(&file, class == 32, BYTE_ORDER == BIG_ENDIAN);
+	elffile_set(&file, E_MACHINE, 0, own_machines[_i % N_ROWS(own_machines)].machine);
+	honest = parse_file(&file);
+	ck_assert(!honest->ident_misleads);
+	file.bytes[EI_CLASS] = misleading[row].class;
+	file.bytes[EI_DATA] = misleading[row].data;
+	file.bytes[EI_VERSION] = misleading[row].version;
+	elf = parse_file(&file);
+	check_elf(elf);
+	ck_assert_int_eq(elf->ident_misleads,
+			 misleading[row].misleads || says_64 != (class == 64));
+	ck_assert_uint_eq(elf->ident_class, misleading[row].class);
+	ck_assert_uint_eq(elf->ident_data, misleading[row].data);
+	ck_assert_uint_eq(elf->ident_version, misleading[row].version);
+	ck_assert(!elf->foreign);
+	ck_assert_int_eq(elf->big_endian, BYTE_ORDER == BIG_ENDIAN);
+	ck_assert(elf_has_same_segments(elf, honest));
+	ck_assert_uint_eq(elf->n_sections, honest->n_sections);
+	ck_assert_uint_eq(elf->entry, honest->entry);
+	ck_assert_str_eq(elf->build_id, honest->build_id);
+	ck_assert_uint_eq(elf_class_as_loaded(file.bytes, file.size),
+			  class == 64 ? ELFCLASS64 : ELFCLASS32);
+	segmap_elf_free(honest);
+	segmap_elf_free(elf);
+	elffile_free(&file);
+}
+END_TEST
+
+#ifdef __x86_64__
+START_TEST(x32_has_32_bits)
+{
+	struct segmap_elf *elf;
+	struct elffile file;
+
+	elffile_sample(&file, true, false);
+	elffile_set(&file, E_MACHINE, 0, EM_X86_64);
+	file.bytes[EI_CLASS] = (unsigned char)_i;
+	elf = parse_file(&file);
+	ck_assert_uint_eq(elf->class, 32);
+	ck_assert_int_eq(elf->ident_misleads, _i != ELFCLASS32);
+	segmap_elf_free(elf);
+	elffile_free(&file);
+}
+END_TEST
+
+/*
+ * A program of 45 bytes, whose program header begins in e_ident and which ends
+ * in e_phnum (https://www.muppetlabs.com/~breadbox/software/tiny/teensy.html).
+ * As long as it takes to have a program header there is a program.
+ */
+START_TEST(header_that_ends_early_goes_on_with_zeros)
+{
+	enum { WHOLE = 45, BASE = 0x10000, SIZE = 0x10020 };
+	struct elffile file = { .is_32 = true };
+	struct segmap_elf *elf = NULL;
+	struct reader reader;
+
+	elffile_resize(&file, sizeof(Elf32_Ehdr));
+	memcpy(file.bytes, ELFMAG, SELFMAG);
+	elffile_put(&file, 4, 4, PT_LOAD);
+	elffile_put(&file, 12, 4, BASE);
+	elffile_set(&file, E_TYPE, 0, ET_EXEC);
+	elffile_set(&file, E_MACHINE, 0, EM_386);
+	elffile_put(&file, 20, 4, SIZE);
+	elffile_set(&file, E_ENTRY, 0, SIZE);
+	elffile_set(&file, E_PHOFF, 0, 4);
+	elffile_set(&file, E_PHENTSIZE, 0, sizeof(Elf32_Phdr));
+	elffile_set(&file, E_PHNUM, 0, 1);
+	elffile_resize(&file, (size_t)_i);
+	reader = reader_of(&file);
+	if (_i < WHOLE) {
+		unit_error(parse(&reader, 0, &elf), SEGMAP_ERROR_FORMAT, "cut short");
+		ck_assert_ptr_null(elf);
+	} else {
+		elf = parse_file(&file);
+		check_elf(elf);
+		ck_assert_uint_eq(elf->class, 32);
+		ck_assert(elf->ident_misleads);
+		ck_assert_uint_eq(elf->n_segments, 1);
+		ck_assert_uint_eq(elf->segments[0].vaddr, BASE);
+		ck_assert_uint_eq(elf->segments[0].filesz, SIZE);
+		ck_assert_uint_eq(elf->segments[0].memsz, SIZE);
+		ck_assert_uint_eq(elf->n_sections, 0);
+	}
+	segmap_elf_free(elf);
+	elffile_free(&file);
+}
+END_TEST
+#endif
+
 START_TEST(object_inside_a_file_is_the_same_but_for_its_offset)
 {
 	static const uint64_t offsets[] = { 1, 16, 4096, 4097, 70000 };
@@ -479,13 +609,14 @@ static const struct {
 	{ EI_DATA, 0xff }, { EI_VERSION, 0 }, { EI_VERSION, 2 },
 };
 
-START_TEST(unknown_ident_is_an_error)
+START_TEST(unknown_ident_of_another_machine_is_an_error)
 {
 	struct segmap_elf *elf = NULL;
 	struct elffile file;
 	struct reader reader;
 
 	elffile_sample(&file, false, false);
+	elffile_set(&file, E_MACHINE, 0, EM_ALPHA);
 	file.bytes[idents[_i].at] = idents[_i].byte;
 	reader = reader_of(&file);
 	unit_error(parse(&reader, 0, &elf), SEGMAP_ERROR_FORMAT, NULL);
@@ -1648,13 +1779,20 @@ int main(void)
 	tcase_add_loop_test(good, program_headers_can_overlap_the_elf_header, 0, 2);
 	tcase_add_loop_test(good, strings_can_be_in_the_elf_header, 0, N_ROWS(kinds));
 	tcase_add_loop_test(good, another_machines_file_is_foreign, 0, N_ROWS(machines));
+	tcase_add_loop_test(good, ident_of_the_own_machine_is_not_looked_at, 0,
+			    N_ROWS(own_machines) * N_ROWS(misleading));
+#ifdef __x86_64__
+	tcase_add_loop_test(good, x32_has_32_bits, 0, 4);
+	tcase_add_loop_test(good, header_that_ends_early_goes_on_with_zeros, EI_NIDENT,
+			    sizeof(Elf32_Ehdr) + 1);
+#endif
 	tcase_add_loop_test(good, object_inside_a_file_is_the_same_but_for_its_offset, 0, 20);
 	tcase_add_test(good, scratch_memory_is_used_again_and_changes_nothing);
 	tcase_add_test(good, magic_needs_a_whole_ident);
 	tcase_add_loop_test(bad, what_no_loader_maps_is_no_object_and_no_error, 0,
 			    N_ROWS(no_elf_files));
 	tcase_add_loop_test(bad, headers_that_lie_are_an_error_with_a_reason, 0, N_ROWS(refused));
-	tcase_add_loop_test(bad, unknown_ident_is_an_error, 0, N_ROWS(idents));
+	tcase_add_loop_test(bad, unknown_ident_of_another_machine_is_an_error, 0, N_ROWS(idents));
 	tcase_add_loop_test(bad, file_without_program_headers_has_no_segments, 0, 4);
 	tcase_add_test(bad, segments_that_wrap_are_only_those_that_are_used);
 	tcase_add_loop_test(sections, bad_section_headers_leave_the_segments_alone, 0,
