@@ -367,6 +367,26 @@ static void look_at_stack(struct auditing *auditing, int32_t index)
 	audit_actual(auditing, finding, lacks ? "no PT_GNU_STACK" : "PT_GNU_STACK with x");
 }
 
+/* The kernel loads such a file; what reads it by its e_ident sees another one, or none. */
+static void look_at_header(struct auditing *auditing, int32_t index)
+{
+	const struct segmap_elf *elf = auditing->layout->images[index].elf;
+	struct verdict verdict = promise(SEGMAP_FINDING_HEADER_MISLEADS, SEGMAP_SEVERITY_MEDIUM,
+					 index, "it was written by hand, to be as small as can be");
+	struct segmap_finding *finding;
+
+	if (!elf->ident_misleads)
+		return;
+	finding = audit_add(auditing, &verdict,
+			    "its ELF header says another class, byte order or version than the "
+			    "kernel loads, which hides it from debuggers");
+	audit_expect(auditing, finding, "EI_CLASS %u, EI_DATA %u, EI_VERSION %u",
+		     elf->class == 64 ? ELFCLASS64 : ELFCLASS32,
+		     elf->big_endian ? ELFDATA2MSB : ELFDATA2LSB, EV_CURRENT);
+	audit_actual(auditing, finding, "EI_CLASS %u, EI_DATA %u, EI_VERSION %u", elf->ident_class,
+		     elf->ident_data, elf->ident_version);
+}
+
 static void look_at_promises(struct auditing *auditing, int32_t index)
 {
 	const struct segmap_image *image = &auditing->layout->images[index];
@@ -389,6 +409,7 @@ static void look_at_promises(struct auditing *auditing, int32_t index)
 		audit_expect(auditing, finding, "no text relocations");
 		audit_actual(auditing, finding, "DT_TEXTREL");
 	}
+	look_at_header(auditing, index);
 	look_at_relro(auditing, index);
 	look_at_binding(auditing, index);
 	look_at_slots(auditing, index);

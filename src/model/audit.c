@@ -31,6 +31,7 @@ const char *segmap_finding_word(enum segmap_finding_id id)
 		[SEGMAP_FINDING_FILE_DELETED] = "file-deleted",
 		[SEGMAP_FINDING_FILE_REWRITTEN] = "file-rewritten",
 		[SEGMAP_FINDING_FILE_TRUNCATED] = "file-truncated",
+		[SEGMAP_FINDING_HEADER_MISLEADS] = "header-misleads",
 		[SEGMAP_FINDING_NO_PIE] = "no-pie",
 		[SEGMAP_FINDING_RELRO_ABSENT] = "relro-absent",
 		[SEGMAP_FINDING_TEXTREL] = "textrel",

@@ -332,6 +332,26 @@ def runpath_that_hangs_on_the_working_directory_is_found(case):
         assert (ids(document) == ["runpath-relative"]) == (relative == "True"), ids(document)
 
 
+@segtest.parameters("1 1 1", "2 2 1", "0 0 0")
+def header_that_hides_a_program_from_debuggers_is_found(text):
+    ident = bytes(int(word) for word in text.split())
+    with workspace() as directory:
+        path = situations.program(directory + "/program", flags=("-fPIE", "-pie", "-g", "-Wl,-z,now"))
+        with open(path, "r+b") as file:
+            file.seek(4)
+            file.write(ident)
+        document = audit("--explain", path, expect=3)
+        assert ids(document) == ["header-misleads"], document["findings"]
+        with situations.started([path]) as running:
+            document = audit(running.pid, expect=3)
+            found = only(document, "header-misleads")
+            assert image_of(document, found) == path and found["severity"] == "medium", found
+            assert found["expected"] == "EI_CLASS 2, EI_DATA 1, EI_VERSION 1", found
+            assert found["actual"] == "EI_CLASS {}, EI_DATA {}, EI_VERSION {}".format(*ident), found
+            # Its symbols are found, too.
+            assert "program.c:" in segtest.segmap("--at", "main", running.pid).text
+
+
 # Exit status, and all processes.
 
 @segtest.claim
