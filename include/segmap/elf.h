@@ -106,7 +106,7 @@ struct segmap_linking {
  */
 struct segmap_elf {
 	unsigned int class;	      /* 32 or 64 */
-	unsigned int machine;	      /* e_machine: EM_X86_64 … */
+	unsigned int machine;	      /* EM_X86_64 …: e_machine, or what the kernel takes it for */
 	unsigned int type;	      /* ET_EXEC or ET_DYN */
 	unsigned char osabi, abi_version; /* EI_OSABI, EI_ABIVERSION */
 	bool ident_padded;	      /* bytes of e_ident behind EI_ABIVERSION are not zero */
@@ -114,7 +114,8 @@ struct segmap_elf {
 	bool big_endian;	      /* the file's byte order */
 	unsigned char ident_class, ident_data, ident_version; /* EI_CLASS, EI_DATA and EI_VERSION as
 								 they stand */
-	bool ident_misleads;	      /* that is not what the kernel takes the file for, by e_machine */
+	unsigned int header_machine;  /* e_machine as it stands */
+	bool header_misleads;	      /* these four are not what the kernel takes the file for */
 	bool foreign;		      /* other machine or byte order than segmap's own */
 	uint64_t entry;		      /* e_entry: vaddr */
 	uint64_t elf_off;	      /* of the ELF header in the file; 0 but for files in files */

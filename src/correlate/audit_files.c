@@ -367,7 +367,7 @@ static void look_at_stack(struct auditing *auditing, int32_t index)
 	audit_actual(auditing, finding, lacks ? "no PT_GNU_STACK" : "PT_GNU_STACK with x");
 }
 
-/* The kernel loads such a file; what reads it by its e_ident sees another one, or none. */
+/* The kernel loads such a file; others see another one in it, or none. */
 static void look_at_header(struct auditing *auditing, int32_t index)
 {
 	const struct segmap_elf *elf = auditing->layout->images[index].elf;
@@ -375,16 +375,16 @@ static void look_at_header(struct auditing *auditing, int32_t index)
 					 index, "it was written by hand, to be as small as can be");
 	struct segmap_finding *finding;
 
-	if (!elf->ident_misleads)
+	if (!elf->header_misleads)
 		return;
 	finding = audit_add(auditing, &verdict,
-			    "its ELF header says another class, byte order or version than the "
-			    "kernel loads, which hides it from debuggers");
-	audit_expect(auditing, finding, "EI_CLASS %u, EI_DATA %u, EI_VERSION %u",
+			    "its ELF header says another class, byte order, version or machine "
+			    "than the kernel loads, which hides it from debuggers");
+	audit_expect(auditing, finding, "EI_CLASS %u, EI_DATA %u, EI_VERSION %u, e_machine %u",
 		     elf->class == 64 ? ELFCLASS64 : ELFCLASS32,
-		     elf->big_endian ? ELFDATA2MSB : ELFDATA2LSB, EV_CURRENT);
-	audit_actual(auditing, finding, "EI_CLASS %u, EI_DATA %u, EI_VERSION %u", elf->ident_class,
-		     elf->ident_data, elf->ident_version);
+		     elf->big_endian ? ELFDATA2MSB : ELFDATA2LSB, EV_CURRENT, elf->machine);
+	audit_actual(auditing, finding, "EI_CLASS %u, EI_DATA %u, EI_VERSION %u, e_machine %u",
+		     elf->ident_class, elf->ident_data, elf->ident_version, elf->header_machine);
 }
 
 static void look_at_promises(struct auditing *auditing, int32_t index)

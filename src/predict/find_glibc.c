@@ -541,7 +541,7 @@ static enum try_result try_file(struct planner *planner, const char *path, struc
 	refusal = refuse_start(planner, &attempt->file);
 	other_kind = refusal ? skips(planner, &attempt->file) :
 			       has_other_class(planner, elf) ||
-				       elf->machine != planner->elf->machine;
+				       elf->header_machine != planner->elf->machine;
 	if (!refusal && !has_other_class(planner, elf) && elf->other_version) {
 		refusal = "ELF file version does not match current one";
 		other_kind = false;

@@ -207,14 +207,14 @@ static struct segmap_error *note_headers(const struct predictor *predictor)
 	for (size_t i = 0; i < first_library(predictor) && i < n_shown(predictor) && !error; i++) {
 		const struct segmap_elf *elf = elf_of(predictor, i);
 
-		if (elf && elf->ident_misleads)
+		if (elf && elf->header_misleads)
 			error = segmap_layout_note(
 				predictor->layout,
-				"%s: EI_CLASS %u, EI_DATA %u and EI_VERSION %u are not those of a "
-				"%u-bit program for this machine: the kernel goes by e_machine, "
-				"debuggers and readelf are misled",
-				predictor->plan.objects[i].file.path, elf->ident_class,
-				elf->ident_data, elf->ident_version, elf->class);
+				"%s: its ELF header (EI_CLASS %u, EI_DATA %u, EI_VERSION %u, e_machine "
+				"%u) is not that of a %u-bit program for this machine, but the kernel "
+				"takes it for one; readelf and debuggers are misled",
+				predictor->plan.objects[i].file.path, elf->ident_class, elf->ident_data,
+				elf->ident_version, elf->header_machine, elf->class);
 	}
 	return error;
 }

@@ -94,36 +94,40 @@ static uint16_t half_at(const unsigned char *start, size_t size, size_t at)
 }
 
 /*
- * The machines whose programs this machine's kernel runs without an emulator, and
- * the class that it takes their files for, by e_machine alone (elf_check_arch of
- * arch/x86, arm64 and powerpc). ELFCLASSNONE: it goes by EI_CLASS, as those of
- * s390, riscv and loongarch do.
+ * The e_machine of programs that this machine's kernel runs without an emulator,
+ * the machine that is meant, and the class that their files are taken for by
+ * that alone (elf_check_arch of arch/x86, arm64 and powerpc). ELFCLASSNONE: it
+ * goes by EI_CLASS, as those of s390, riscv and loongarch do.
  */
 static const struct own_machine {
-	unsigned int machine;
+	unsigned int e_machine, machine;
 	unsigned char class;
 } own_machines[] = {
 #if defined(__x86_64__) || defined(__i386__)
-	{ EM_X86_64, ELFCLASS64 }, { EM_386, ELFCLASS32 },
+	{ EM_X86_64, EM_X86_64, ELFCLASS64 },
+	{ EM_386, EM_386, ELFCLASS32 },
+	{ 6 /* EM_486 */, EM_386, ELFCLASS32 },
 #elif defined(__aarch64__) || defined(__arm__)
-	{ EM_AARCH64, ELFCLASS64 }, { EM_ARM, ELFCLASS32 },
+	{ EM_AARCH64, EM_AARCH64, ELFCLASS64 },
+	{ EM_ARM, EM_ARM, ELFCLASS32 },
 #elif defined(__riscv)
-	{ EM_RISCV, ELFCLASSNONE },
+	{ EM_RISCV, EM_RISCV, ELFCLASSNONE },
 #elif defined(__powerpc__)
-	{ EM_PPC64, ELFCLASS64 }, { EM_PPC, ELFCLASS32 },
+	{ EM_PPC64, EM_PPC64, ELFCLASS64 },
+	{ EM_PPC, EM_PPC, ELFCLASS32 },
 #elif defined(__s390__)
-	{ EM_S390, ELFCLASSNONE },
+	{ EM_S390, EM_S390, ELFCLASSNONE },
 #elif defined(__mips__)
-	{ EM_MIPS, ELFCLASSNONE },
+	{ EM_MIPS, EM_MIPS, ELFCLASSNONE },
 #elif defined(__loongarch__)
-	{ EM_LOONGARCH, ELFCLASSNONE },
+	{ EM_LOONGARCH, EM_LOONGARCH, ELFCLASSNONE },
 #endif
 };
 
-static const struct own_machine *find_own_machine(unsigned int machine)
+static const struct own_machine *find_own_machine(unsigned int e_machine)
 {
 	for (size_t i = 0; i < sizeof(own_machines) / sizeof(own_machines[0]); i++)
-		if (own_machines[i].machine == machine)
+		if (own_machines[i].e_machine == e_machine)
 			return &own_machines[i];
 	return NULL;
 }
@@ -322,15 +326,17 @@ bool elf_is_foreign(unsigned int machine, bool swapped)
 bool elf_machine_of(const unsigned char *start, size_t size, unsigned int *machine, bool *foreign)
 {
 	enum { E_MACHINE = offsetof(Elf64_Ehdr, e_machine) }; /* the same in both classes */
-	bool swapped;
+	const struct own_machine *own;
+	uint16_t e_machine;
 
-	if (size < E_MACHINE + sizeof(uint16_t) || !elf_has_magic(start, size))
+	if (size < E_MACHINE + sizeof(e_machine) || !elf_has_magic(start, size))
 		return false;
-	swapped = !own_machine_of(start, size) && elf_is_swapped(start);
-	*machine = half_at(start, size, E_MACHINE);
-	if (swapped)
-		*machine = __builtin_bswap16((uint16_t)*machine);
-	*foreign = elf_is_foreign(*machine, swapped);
+	own = own_machine_of(start, size);
+	e_machine = half_at(start, size, E_MACHINE);
+	if (!own && elf_is_swapped(start))
+		e_machine = __builtin_bswap16(e_machine);
+	*machine = own ? own->machine : e_machine;
+	*foreign = !own && elf_is_foreign(e_machine, elf_is_swapped(start));
 	return true;
 }
 
@@ -1125,6 +1131,8 @@ static struct segmap_error *parse_window(struct window *window, uint64_t page_si
 {
 	__attribute__((cleanup(scope_segmap_elf_free_))) struct segmap_elf *elf = NULL;
 	__attribute__((cleanup(scope_elf_end_))) Elf *libelf = NULL;
+	const struct own_machine *own =
+		own_machine_of(window_at(window, HEAD_AT), window->head);
 	unsigned char ident[EI_NIDENT]; /* as it stands */
 	struct section_table table = { 0 };
 	struct elf_headers headers = { 0 };
@@ -1141,14 +1149,16 @@ static struct segmap_error *parse_window(struct window *window, uint64_t page_si
 	if (!elf)
 		return segmap_error_no_memory();
 	elf->class = ehdr.e_ident[EI_CLASS] == ELFCLASS64 ? 64 : 32;
-	elf->machine = ehdr.e_machine;
+	elf->machine = own ? own->machine : ehdr.e_machine;
 	elf->type = ehdr.e_type;
 	elf->osabi = ehdr.e_ident[EI_OSABI];
 	elf->abi_version = ehdr.e_ident[EI_ABIVERSION];
 	elf->ident_class = ident[EI_CLASS];
 	elf->ident_data = ident[EI_DATA];
 	elf->ident_version = ident[EI_VERSION];
-	elf->ident_misleads = memcmp(ident, ehdr.e_ident, EI_NIDENT) != 0;
+	elf->header_machine = ehdr.e_machine;
+	elf->header_misleads = elf->machine != ehdr.e_machine ||
+			       memcmp(ident, ehdr.e_ident, EI_NIDENT) != 0;
 	for (int i = EI_PAD; i < EI_NIDENT; i++)
 		elf->ident_padded |= ehdr.e_ident[i] != 0;
 	elf->other_version = ehdr.e_version != EV_CURRENT;

@@ -152,7 +152,7 @@ static Elf *open_elf(struct segmap_symbols *symbols, size_t index, struct table 
 			       NULL;
 	if (from < 0)
 		return NULL;
-	if (!elf->elf_off && !elf->ident_misleads) {
+	if (!elf->elf_off && !elf->header_misleads) {
 		*fd = fcntl(from, F_DUPFD_CLOEXEC, 0);
 		return *fd < 0 ? NULL : elf_begin(*fd, ELF_C_READ, NULL);
 	}

@@ -106,9 +106,9 @@ static void take_word(struct fake_world *fake, struct fake_slot *slot, const cha
 		elf->class = 32;
 		elf->ident_class = ELFCLASS32;
 		if (word[0] == 'i')
-			elf->machine = EM_386;
+			elf->machine = elf->header_machine = EM_386;
 	} else if (strcmp(word, "aarch64") == 0)
-		elf->machine = EM_AARCH64;
+		elf->machine = elf->header_machine = EM_AARCH64;
 	else if (strcmp(word, "now") == 0)
 		linking->bind_now = true;
 	else if (strcmp(word, "exec") == 0)
@@ -148,7 +148,7 @@ static void make_slot(struct fake_world *fake, size_t index)
 	slot->elf->ident_class = ELFCLASS64;
 	slot->elf->ident_data = ELFDATA2LSB;
 	slot->elf->ident_version = EV_CURRENT;
-	slot->elf->machine = EM_X86_64;
+	slot->elf->machine = slot->elf->header_machine = EM_X86_64;
 	slot->elf->type = ET_DYN;
 	slot->elf->stack_prot = PROT_READ | PROT_WRITE;
 	slot->elf->size = file->size < sizeof(Elf64_Ehdr) ? sizeof(Elf64_Ehdr) : file->size;

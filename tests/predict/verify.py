@@ -299,8 +299,23 @@ def ident_that_misleads_others_is_verified(text):
             with open(path, "rb") as file:
                 misleads = file.read(7)[4:] != (b"\1\1\1" if "m32" in name else b"\2\1\1")
             assert image["sections"] == "headers" and image["build_id"] == honest["images"][0]["build_id"]
-            note = f"EI_CLASS {ident[0]}, EI_DATA {ident[1]} and EI_VERSION {ident[2]} are not those of a"
+            note = f"(EI_CLASS {ident[0]}, EI_DATA {ident[1]}, EI_VERSION {ident[2]}, e_machine "
             assert any(note in each for each in documents[-1]["notes"]) == misleads, documents[-1]["notes"]
+
+
+@segtest.claim
+def program_for_a_486_is_verified():
+    entry = zoo().get("gcc-m32-static")
+    if not entry:
+        raise segtest.Skip("needs a compiler for 32 bits")
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(os.path.realpath(directory), "program")
+        shutil.copy(entry["program"], path)
+        with open(path, "r+b") as file:
+            file.seek(18)
+            file.write(b"\6")
+        documents = check_verified(path)
+        assert documents[0]["images"][0]["machine"] == "386", documents[0]["images"]
 
 
 @segtest.claim

@@ -368,13 +368,13 @@ START_TEST(ident_of_the_own_machine_is_not_looked_at)
 	elffile_sample(&file, class == 32, BYTE_ORDER == BIG_ENDIAN);
 	elffile_set(&file, E_MACHINE, 0, own_machines[_i % N_ROWS(own_machines)].machine);
 	honest = parse_file(&file);
-	ck_assert(!honest->ident_misleads);
+	ck_assert(!honest->header_misleads);
 	file.bytes[EI_CLASS] = misleading[row].class;
 	file.bytes[EI_DATA] = misleading[row].data;
 	file.bytes[EI_VERSION] = misleading[row].version;
 	elf = parse_file(&file);
 	check_elf(elf);
-	ck_assert_int_eq(elf->ident_misleads,
+	ck_assert_int_eq(elf->header_misleads,
 			 misleading[row].misleads || says_64 != (class == 64));
 	ck_assert_uint_eq(elf->ident_class, misleading[row].class);
 	ck_assert_uint_eq(elf->ident_data, misleading[row].data);
@@ -384,6 +384,8 @@ START_TEST(ident_of_the_own_machine_is_not_looked_at)
 	ck_assert(elf_has_same_segments(elf, honest));
 	ck_assert_uint_eq(elf->n_sections, honest->n_sections);
 	ck_assert_uint_eq(elf->entry, honest->entry);
+	ck_assert_uint_eq(elf->machine, honest->machine);
+	ck_assert_uint_eq(elf->header_machine, honest->machine);
 	ck_assert_str_eq(elf->build_id, honest->build_id);
 	ck_assert_uint_eq(elf_class_as_loaded(file.bytes, file.size),
 			  class == 64 ? ELFCLASS64 : ELFCLASS32);
@@ -394,6 +396,28 @@ START_TEST(ident_of_the_own_machine_is_not_looked_at)
 END_TEST
 
 #ifdef __x86_64__
+START_TEST(the_kernel_knows_i386_by_another_number_too)
+{
+	enum { EM_OF_486 = 6 };
+	struct segmap_elf *elf;
+	unsigned int machine;
+	struct elffile file;
+	bool foreign;
+
+	elffile_sample(&file, true, false);
+	elffile_set(&file, E_MACHINE, 0, EM_OF_486);
+	elf = parse_file(&file);
+	ck_assert_uint_eq(elf->machine, EM_386);
+	ck_assert_uint_eq(elf->header_machine, EM_OF_486);
+	ck_assert(elf->header_misleads && !elf->foreign);
+	ck_assert(elf_machine_of(file.bytes, file.size, &machine, &foreign));
+	ck_assert_uint_eq(machine, EM_386);
+	ck_assert(!foreign);
+	segmap_elf_free(elf);
+	elffile_free(&file);
+}
+END_TEST
+
 START_TEST(x32_has_32_bits)
 {
 	struct segmap_elf *elf;
@@ -404,7 +428,7 @@ START_TEST(x32_has_32_bits)
 	file.bytes[EI_CLASS] = (unsigned char)_i;
 	elf = parse_file(&file);
 	ck_assert_uint_eq(elf->class, 32);
-	ck_assert_int_eq(elf->ident_misleads, _i != ELFCLASS32);
+	ck_assert_int_eq(elf->header_misleads, _i != ELFCLASS32);
 	segmap_elf_free(elf);
 	elffile_free(&file);
 }
@@ -442,7 +466,7 @@ START_TEST(header_that_ends_early_goes_on_with_zeros)
 		elf = parse_file(&file);
 		check_elf(elf);
 		ck_assert_uint_eq(elf->class, 32);
-		ck_assert(elf->ident_misleads);
+		ck_assert(elf->header_misleads);
 		ck_assert_uint_eq(elf->n_segments, 1);
 		ck_assert_uint_eq(elf->segments[0].vaddr, BASE);
 		ck_assert_uint_eq(elf->segments[0].filesz, SIZE);
@@ -1782,6 +1806,7 @@ int main(void)
 	tcase_add_loop_test(good, ident_of_the_own_machine_is_not_looked_at, 0,
 			    N_ROWS(own_machines) * N_ROWS(misleading));
 #ifdef __x86_64__
+	tcase_add_test(good, the_kernel_knows_i386_by_another_number_too);
 	tcase_add_loop_test(good, x32_has_32_bits, 0, 4);
 	tcase_add_loop_test(good, header_that_ends_early_goes_on_with_zeros, EI_NIDENT,
 			    sizeof(Elf32_Ehdr) + 1);
