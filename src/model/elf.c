@@ -392,18 +392,26 @@ uint32_t elf_lowest_load(const struct segmap_elf *elf)
 	return lowest;
 }
 
-bool elf_off_of_vaddr(const struct segmap_elf *elf, uint64_t vaddr, uint64_t *ret)
+bool elf_range_at_vaddr(const struct segmap_elf *elf, uint64_t vaddr, uint64_t *off, uint64_t *size)
 {
 	for (size_t i = 0; i < elf->n_segments; i++) {
 		const struct segmap_segment *load = &elf->segments[i];
 
 		if (load->type == SEGMAP_SEGMENT_LOAD && vaddr >= load->vaddr &&
 		    vaddr - load->vaddr < load->filesz) {
-			*ret = segmap_off(load, vaddr);
+			*off = segmap_off(load, vaddr);
+			*size = load->filesz - (vaddr - load->vaddr);
 			return true;
 		}
 	}
 	return false;
+}
+
+bool elf_off_of_vaddr(const struct segmap_elf *elf, uint64_t vaddr, uint64_t *ret)
+{
+	uint64_t size;
+
+	return elf_range_at_vaddr(elf, vaddr, ret, &size);
 }
 
 static void linking_free(struct segmap_linking *linking)

@@ -17,8 +17,12 @@ struct elf_headers {
 /* Fill in @elf's labels from its segments and sections; false if there is no memory. */
 bool elf_label(struct segmap_elf *elf, const struct elf_headers *headers);
 
-/* The offset of the byte at @vaddr, by the PT_LOAD that holds it; false if none does. */
+/* The offset of the byte at @vaddr, by the PT_LOAD that holds it in the file; false if none does. */
 bool elf_off_of_vaddr(const struct segmap_elf *elf, uint64_t vaddr, uint64_t *ret);
+
+/* The same, and how many bytes of that PT_LOAD there are from it on, at least one. */
+bool elf_range_at_vaddr(const struct segmap_elf *elf, uint64_t vaddr, uint64_t *off,
+			uint64_t *size);
 
 /* The index of the PT_LOAD with the lowest p_vaddr of those that can be mapped; UINT32_MAX: none. */
 uint32_t elf_lowest_load(const struct segmap_elf *elf);

@@ -27,7 +27,7 @@ enum fate_reason {
 	FATE_ZERO_PAST_EOF,	/* .bss begins in a page that the file does not reach */
 	FATE_NOT_WRITABLE,	/* musl: the rest of a writable segment's page is not writable */
 	FATE_NO_LOAD,		/* a library without PT_LOAD */
-	FATE_NO_DYNAMIC,	/* a library without PT_DYNAMIC */
+	FATE_NO_DYNAMIC,	/* a library without PT_DYNAMIC, or with an empty one */
 	FATE_NOT_A_LIBRARY,	/* ET_EXEC */
 	FATE_ORDER,		/* glibc: the last PT_LOAD begins before the first one's end */
 	FATE_RELRO_NOT_MAPPED,	/* PT_GNU_RELRO reaches over pages that are not there */

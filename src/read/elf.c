@@ -41,7 +41,7 @@ enum {
 	HEAD_AT = sizeof(Elf64_Ehdr), /* behind the copy of the ELF header, the larger of the two */
 	HEAD_SIZE = 4096, /* of the file, read at once: mostly holds program headers and notes too */
 	/* Once libelf points into the window it cannot move: what may still come must fit. */
-	ROOM_FOR_REST = 2 * SEGMAP_MAX_DYNAMIC_BYTES + SEGMAP_MAX_NOTES * SEGMAP_MAX_NOTES_BYTES +
+	ROOM_FOR_REST = 4 * SEGMAP_MAX_DYNAMIC_BYTES + SEGMAP_MAX_NOTES * SEGMAP_MAX_NOTES_BYTES +
 			(SEGMAP_MAX_NOTES + 8) * 16,
 	ALIGNMENT = 16,
 	OWN_DATA = BYTE_ORDER == LITTLE_ENDIAN ? ELFDATA2LSB : ELFDATA2MSB,
@@ -731,19 +731,45 @@ static struct segmap_error *read_string(const struct window *window, uint64_t of
 	return NULL;
 }
 
-/* The dynamic section's entries, up to DT_NULL; *@ret is NULL if it cannot be believed. */
-static struct segmap_error *read_dynamic(struct window *window, Elf *libelf,
-					 const GElf_Phdr *phdr, Elf_Data **ret)
+/* Whether one of the entries, of either class, in the @size bytes at @at is DT_NULL. */
+static bool has_end(const unsigned char *at, uint64_t size, bool is_64)
 {
+	static const unsigned char null[sizeof(uint64_t)];
+	size_t entry = is_64 ? sizeof(Elf64_Dyn) : sizeof(Elf32_Dyn);
+
+	for (; size >= entry; at += entry, size -= entry)
+		if (memcmp(at, null, entry / 2) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The dynamic section as dynamic linkers find it: in memory, at p_vaddr, up to
+ * DT_NULL, whatever p_offset and p_filesz say (glibc elf/get-dynamic-info.h,
+ * musl ldso/dynlink.c:decode_vec). *@ret is NULL where the file has nothing there.
+ */
+static struct segmap_error *read_dynamic(struct window *window, Elf *libelf,
+					 const struct segmap_elf *elf, const GElf_Phdr *phdr,
+					 Elf_Data **ret)
+{
+	uint64_t off, most, size;
 	struct segmap_error *error;
 	size_t at;
 
 	*ret = NULL;
-	if (phdr->p_filesz > SEGMAP_MAX_DYNAMIC_BYTES ||
-	    !is_there(window, phdr->p_offset, phdr->p_filesz))
+	if (!elf_range_at_vaddr(elf, phdr->p_vaddr, &off, &most) || off >= window->size)
 		return NULL;
-	error = window_read(window, phdr->p_offset, phdr->p_filesz, &at);
-	return error ? error : read_chunk(libelf, at, phdr->p_filesz, ELF_T_DYN, ret);
+	most = min_u64(min_u64(most, window->size - off), SEGMAP_MAX_DYNAMIC_BYTES);
+	size = min_u64(phdr->p_filesz, most);
+	if (!is_there(window, off, size))
+		return NULL;
+	error = window_read(window, off, size, &at);
+	if (!error && size < most && !has_end(window_at(window, at), size, elf->class == 64) &&
+	    is_there(window, off, most)) {
+		size = most;
+		error = window_read(window, off, size, &at);
+	}
+	return error || !size ? error : read_chunk(libelf, at, size, ELF_T_DYN, ret);
 }
 
 /* The value of the last entry with @tag; false if there is none. */
@@ -825,7 +851,7 @@ static struct segmap_error *parse_dynamic(struct window *window, Elf *libelf,
 	}
 	if (!wants)
 		return NULL;
-	error = read_dynamic(window, libelf, phdr, &dynamic);
+	error = read_dynamic(window, libelf, elf, phdr, &dynamic);
 	if (!error)
 		error = parse_soname(window, dynamic, elf);
 	if (error)
@@ -853,9 +879,11 @@ static bool find_dynamic_header(Elf *libelf, size_t n_phdrs, GElf_Phdr *ret)
 	return false;
 }
 
-/* What loaders want to know besides PT_LOAD, PT_GNU_RELRO and PT_DYNAMIC. */
+/* What loaders want to know besides PT_LOAD, PT_GNU_RELRO and the dynamic section. */
 static void parse_loading(const GElf_Phdr *phdr, struct segmap_elf *elf)
 {
+	if (phdr->p_type == PT_DYNAMIC && !phdr->p_filesz)
+		elf->has_empty_dynamic = true;
 	if (phdr->p_type != PT_LOAD && !checked_add(elf->claimed, phdr->p_filesz, &elf->claimed))
 		elf->claimed = UINT64_MAX;
 	if (phdr->p_type == PT_GNU_STACK)
@@ -1103,7 +1131,7 @@ static struct segmap_error *parse_parts(struct window *window, Elf *libelf, size
 				add_part(elf, parts[j].name, phdr.p_vaddr, phdr.p_filesz);
 	}
 	if (find_dynamic_header(libelf, n_phdrs, &phdr)) {
-		error = forgive(window, read_dynamic(window, libelf, &phdr, &dynamic));
+		error = forgive(window, read_dynamic(window, libelf, elf, &phdr, &dynamic));
 		if (error)
 			return error;
 	}

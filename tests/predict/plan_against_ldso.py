@@ -8,9 +8,13 @@ import re
 import shutil
 import struct
 import subprocess
+import sys
 import tempfile
 
 import segtest
+
+sys.path.insert(1, os.path.join(segtest.SOURCE, "tests", "scenarios"))
+import elfpatch     # noqa: E402
 
 DRIVER = os.environ.get("PLAN_DRIVER") or os.path.join(segtest.BUILD, "tests/predict/plan-driver")
 N_SYSTEM = int(os.environ.get("PLAN_SYSTEM", "0"))
@@ -541,6 +545,44 @@ def musl_takes_an_elf_header_that_glibc_does_not(make):
             file.write(bytes(value))
         assert subprocess.run([program], env=environment({}), check=False).returncode == 0
         assert not plan_of(program).missing
+
+
+def check_dynamic_that_lies(make):
+    """The dynamic section is read from memory, wherever in the file its header says that it is."""
+    library = make.library("lib/libtwo.so", make.library("lib/libone.so"), RUNPATH + "$ORIGIN", soname=False)
+    program = make.program("program", library, RUNPATH + make.path("lib"))
+    for path in (program, library):
+        with open(path, "rb") as file:
+            good = file.read()
+        for changes in ({"p_offset": 0}, {"p_offset": 1 << 40}, {"p_filesz": 16}, {"p_filesz": 24, "p_offset": 1},
+                        {"p_filesz": 1 << 40}, {"p_filesz": 0}):
+            with elfpatch.Patch(path) as patch:
+                header = patch.phdr(elfpatch.PT_DYNAMIC)
+                for field, value in changes.items():
+                    setattr(header, field, value)
+            result = subprocess.run([program], env=environment({}), stderr=subprocess.PIPE, check=False)
+            plan = plan_of(program)
+            if result.returncode == 0:
+                compare(program)
+                assert not plan.missing and plan.libraries(), (path, changes, plan.missing)
+            else:
+                # Of a library glibc takes this for debugging information that was split off.
+                assert b"object file has no dynamic section" in result.stderr, (path, changes, result)
+                assert path == library and not changes["p_filesz"], (path, changes)
+                explained = segtest.document("--explain", program, expect=1)
+                assert "object file has no dynamic section" in explained["outcome"]["reason"], explained["outcome"]
+            with open(path, "wb") as file:
+                file.write(good)
+
+
+@with_makers()
+def a_dynamic_section_is_where_memory_has_it(make):
+    check_dynamic_that_lies(make)
+
+
+@with_makers("musl-gcc")
+def a_dynamic_section_is_where_memory_has_it_for_musl_too(make):
+    check_dynamic_that_lies(make)
 
 
 @with_makers()

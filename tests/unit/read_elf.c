@@ -1307,7 +1307,7 @@ START_TEST(file_that_says_it_is_enormous_costs_nothing)
 	unit_no_error(parse(&reader, 0, &elf));
 	ck_assert(elf->sections_from != SEGMAP_SECTIONS_HEADERS);
 	ck_assert_ptr_null(elf->build_id);
-	ck_assert_ptr_null(elf->soname);
+	ck_assert_str_eq(elf->soname, "libsample.so.1");
 	segmap_elf_free(elf);
 	elffile_free(&file);
 }
@@ -1532,22 +1532,38 @@ START_TEST(soname_is_a_string_of_the_dynamic_string_table)
 }
 END_TEST
 
-START_TEST(dynamic_section_that_is_not_there_is_no_error)
+/* As dynamic linkers do: no offset, no size of the header's is asked. */
+static const struct {
+	enum elffile_field field;
+	uint64_t value;
+	const char *soname;
+} dynamic_places[] = {
+	{ P_OFFSET, 0x100000, "libsample.so.1" },
+	{ P_OFFSET, UINT64_MAX, "libsample.so.1" },
+	{ P_OFFSET, SAMPLE_TEXT_AT, "libsample.so.1" },
+	{ P_FILESZ, 0, "libsample.so.1" },
+	{ P_FILESZ, 7, "libsample.so.1" },
+	{ P_FILESZ, 32, "libsample.so.1" },
+	{ P_FILESZ, UINT64_MAX, "libsample.so.1" },
+	{ P_FILESZ, SEGMAP_MAX_DYNAMIC_BYTES + 1, "libsample.so.1" },
+	{ P_VADDR, 0, NULL },
+	{ P_VADDR, UINT64_MAX, NULL },
+	{ P_VADDR, SAMPLE_BASE + 0x7f8, NULL },	 /* the last half of an entry in its segment */
+	{ P_VADDR, SAMPLE_BASE + 0x800, NULL },	 /* behind that */
+	{ P_VADDR, SAMPLE_BASE + 0x1800, NULL }, /* in .bss */
+};
+
+START_TEST(dynamic_section_is_where_it_will_be_in_memory)
 {
-	static const struct {
-		enum elffile_field field;
-		uint64_t value;
-	} changes[] = {
-		{ P_OFFSET, 0x100000 }, { P_OFFSET, UINT64_MAX }, { P_FILESZ, 0 }, { P_FILESZ, 7 },
-		{ P_FILESZ, UINT64_MAX }, { P_FILESZ, SEGMAP_MAX_DYNAMIC_BYTES + 1 },
-	};
 	struct segmap_elf *elf;
 	struct elffile file;
 
 	elffile_sample(&file, false, false);
-	elffile_set(&file, changes[_i].field, SAMPLE_DYNAMIC, changes[_i].value);
+	elffile_set(&file, dynamic_places[_i].field, SAMPLE_DYNAMIC, dynamic_places[_i].value);
 	elf = parse_file(&file);
-	ck_assert_ptr_null(elf->soname);
+	assert_string(elf->soname, dynamic_places[_i].soname, "soname");
+	ck_assert_int_eq(elf->has_empty_dynamic, dynamic_places[_i].field == P_FILESZ &&
+							 !dynamic_places[_i].value);
 	segmap_elf_free(elf);
 	elffile_free(&file);
 }
@@ -1661,7 +1677,8 @@ START_TEST(any_read_can_fail)
 			elffile_resize(&file, 0x4000);
 			memcpy(file.bytes + 0x2000, file.bytes + SAMPLE_NOTE_AT, 0x300);
 			elffile_set(&file, P_OFFSET, SAMPLE_NOTE, 0x2000);
-			elffile_set(&file, P_OFFSET, SAMPLE_DYNAMIC, 0x2080);
+			elffile_set(&file, P_FILESZ, SAMPLE_DATA_LOAD, 0x1200);
+			elffile_set(&file, P_VADDR, SAMPLE_DYNAMIC, SAMPLE_BASE + 0x2080);
 			elffile_set(&file, P_OFFSET, SAMPLE_INTERP, 0x2140);
 			reader = reader_of(&file);
 			reader.fail_at = fail_at;
@@ -1850,7 +1867,8 @@ int main(void)
 	tcase_add_loop_test(notes_case, notes_that_are_not_there_are_no_error, 0, 5);
 	tcase_add_loop_test(strings, soname_is_a_string_of_the_dynamic_string_table, 0,
 			    N_ROWS(dynamics));
-	tcase_add_loop_test(strings, dynamic_section_that_is_not_there_is_no_error, 0, 6);
+	tcase_add_loop_test(strings, dynamic_section_is_where_it_will_be_in_memory, 0,
+			    N_ROWS(dynamic_places));
 	tcase_add_loop_test(strings, interpreter_is_a_string, 0, N_ROWS(interps));
 	tcase_add_loop_test(changing, file_cut_at_any_length_is_parsed_or_refused, 0, 4);
 	tcase_add_loop_test(changing, file_truncated_meanwhile_is_an_error_or_lacks_something, 0,

@@ -238,7 +238,9 @@ START_TEST(more_libraries_than_are_believed_are_an_error)
 
 	make(&file, false, false);
 	elffile_resize(&file, END + (SEGMAP_MAX_NEEDED + 16) * 16);
-	elffile_set(&file, P_OFFSET, SAMPLE_DYNAMIC, END);
+	elffile_set(&file, P_FILESZ, SAMPLE_TEXT_LOAD, file.size);
+	elffile_set(&file, P_MEMSZ, SAMPLE_TEXT_LOAD, file.size);
+	elffile_set(&file, P_VADDR, SAMPLE_DYNAMIC, SAMPLE_BASE + END);
 	elffile_set(&file, P_FILESZ, SAMPLE_DYNAMIC, (SEGMAP_MAX_NEEDED + 4) * 16);
 	elffile_dynamic(&file, END, 0, DT_STRTAB, SAMPLE_BASE + STRINGS_AT);
 	elffile_dynamic(&file, END, 1, DT_STRSZ, sizeof(NAMES));
