@@ -38,8 +38,9 @@ class Elf:
 
     def __init__(self, bits=64, order="<", machine=EM_X86_64, kind=ET_DYN, base=0, needed=(), soname=None,
                  interp=None, runpath=None, rpath=None, versions=(), wants=(), flags_1=0, notes=True,
-                 sections=True, gnu_hash=False, text=b"", stack=R | W, relro=True, filters=()):
+                 sections=True, gnu_hash=False, text=b"", stack=R | W, relro=True, filters=(), ident=None):
         self.bits, self.order, self.machine, self.kind, self.base = bits, order, machine, kind, base
+        self.ident = ident or bytes([bits // 32, 1 if order == "<" else 2, 1])
         self.strings, self.body, self.parts, self.phdrs = b"\0", b"", [], []
         self.n_phdrs = 9
         self.start = (64 if bits == 64 else 52) + self.n_phdrs * (56 if bits == 64 else 32)
@@ -148,7 +149,7 @@ class Elf:
             vaddr = self.vaddr(offset) if length else 0
             phdrs += self.program_header(kind, flags, offset, vaddr, length, length, align)
         step = 56 if self.bits == 64 else 32
-        ident = b"\x7fELF" + bytes([self.bits // 32, 1 if self.order == "<" else 2, 1]) + bytes(9)
+        ident = b"\x7fELF" + self.ident + bytes(9)
         ehdr = ident + self.pack("HHIaaaIHHHHHH", self.kind, self.machine, 1, self.base + self.start, self.start
                                  - self.n_phdrs * step, shoff, 0, 64 if self.bits == 64 else 52, step,
                                  len(phdrs) // step, size, count, count and count - 1)
@@ -173,6 +174,14 @@ def elves():
     yield "arm", Elf(bits=32, machine=EM_ARM, soname="liba.so", sections=False)
     yield "ppc64", Elf(order=">", machine=EM_PPC64, soname="libp.so", versions=["A", "B"], needed=["libc.so.6"])
     yield "aarch64", Elf(machine=EM_AARCH64, interp="/lib/ld-linux-aarch64.so.1", needed=["libc.so.6"])
+    yield "hidden", Elf(interp=LINKER, needed=["libc.so.6"], ident=b"\1\2\xff")
+    yield "hidden-i386", Elf(bits=32, machine=6, ident=b"\2\0\0", gnu_hash=True)
+
+
+def tiny():
+    """A program of 45 bytes, as i386 runs it: its program header begins in e_ident."""
+    return struct.pack("<4sIIIHHIIIQHHB", b"\x7fELF", PT_LOAD, 0, 0x10000, ET_EXEC, EM_386, 0x10020, 0x10020, R, 0,
+                       52, 32, 1)
 
 
 def container(parts):
@@ -402,7 +411,9 @@ def explain_seeds():
                              "/etc/ld-musl-x86_64.path": "/lib\n/usr/lib"})
     yield "script", container({"program": "#!  " + LINKER + " an argument \nx", **world})
     yield "script-of-script", container({"program": "#!/s\n", "/s": "#!/s2 x", "/s2": files["static"]})
-    for name in ("i386", "arm", "ppc64", "aarch64", "stripped", "bare", "linker"):
+    yield "hidden", container({"program": files["hidden"], **world, "/lib/libc.so.6": files["hidden"]})
+    yield "tiny", container({"program": tiny()})
+    for name in ("i386", "arm", "ppc64", "aarch64", "stripped", "bare", "linker", "hidden-i386"):
         yield name, container({"program": files[name]})
 
 
@@ -483,7 +494,7 @@ def document_seeds():
 
 SEEDS = {
     "at": at_seeds, "options": option_seeds, "script": script_seeds, "notes": note_seeds,
-    "elf": lambda: ((name, elf.bytes()) for name, elf in elves()),
+    "elf": lambda: [(name, elf.bytes()) for name, elf in elves()] + [("tiny", tiny())],
     "core": cores, "maps": maps_seeds, "saved": lambda: list(maps_seeds()) + [("smaps", smaps(MAPS).encode())],
     "smaps": lambda: [("usual", smaps(MAPS).encode()), ("odd", smaps(ODD_MAPS).encode("latin-1"))],
     "correlate": correlate_seeds, "explain": explain_seeds, "startup": startup_seeds,
