@@ -141,7 +141,7 @@ struct segmap_elf {
 	bool bad_interp; /* PT_INTERP is no path that the kernel takes (fs/binfmt_elf.c) */
 	int stack_prot;	 /* of the last PT_GNU_STACK; SEGMAP_NO_STACK if there is none */
 	uint64_t dynamic, dynamic_end; /* vaddr of the last PT_DYNAMIC, [start, end); 0, 0 if none */
-	bool has_empty_dynamic;	       /* p_filesz of a PT_DYNAMIC is 0: glibc takes it for no library */
+	bool has_empty_dynamic;	       /* p_filesz of a PT_DYNAMIC is 0: glibc 2.35 takes no such library */
 	bool dynamic_writable;	       /* PF_W of PT_DYNAMIC: glibc writes to it then only */
 	bool textrel; /* DT_TEXTREL or DF_TEXTREL; looked for together with soname */
 	bool abi_note; /* NT_GNU_ABI_TAG: linked with glibc's start files; looked for with linking */

@@ -392,17 +392,33 @@ uint32_t elf_lowest_load(const struct segmap_elf *elf)
 	return lowest;
 }
 
+/* Where the file's bytes in @load's pages end: what is behind them in .bss is zeros. */
+static uint64_t data_end_of(const struct segmap_segment *load)
+{
+	return load->mappable && load->memsz <= load->filesz ? load->file_end :
+							       load->vaddr + load->filesz;
+}
+
 bool elf_range_at_vaddr(const struct segmap_elf *elf, uint64_t vaddr, uint64_t *off, uint64_t *size)
 {
-	for (size_t i = 0; i < elf->n_segments; i++) {
-		const struct segmap_segment *load = &elf->segments[i];
+	uint64_t end = UINT64_MAX;
 
-		if (load->type == SEGMAP_SEGMENT_LOAD && vaddr >= load->vaddr &&
-		    vaddr - load->vaddr < load->filesz) {
-			*off = segmap_off(load, vaddr);
-			*size = load->filesz - (vaddr - load->vaddr);
+	/* Each is mapped over those before it. */
+	for (size_t i = elf->n_segments; i-- > 0;) {
+		const struct segmap_segment *load = &elf->segments[i];
+		uint64_t start = load->mappable ? load->map_start : load->vaddr;
+
+		if (load->type != SEGMAP_SEGMENT_LOAD)
+			continue;
+		if (vaddr >= start && vaddr < data_end_of(load)) {
+			*off = load->off + (vaddr - load->vaddr);
+			*size = min_u64(data_end_of(load), end) - vaddr;
 			return true;
 		}
+		if (load->mappable && vaddr >= start && vaddr < load->mem_end)
+			return false;
+		if (vaddr < start)
+			end = min_u64(end, start);
 	}
 	return false;
 }

@@ -17,10 +17,13 @@ struct elf_headers {
 /* Fill in @elf's labels from its segments and sections; false if there is no memory. */
 bool elf_label(struct segmap_elf *elf, const struct elf_headers *headers);
 
-/* The offset of the byte at @vaddr, by the PT_LOAD that holds it in the file; false if none does. */
+/*
+ * The offset of the byte that memory will have at @vaddr: in whole pages, of the last PT_LOAD that
+ * is mapped there. False if it is none of the file's.
+ */
 bool elf_off_of_vaddr(const struct segmap_elf *elf, uint64_t vaddr, uint64_t *ret);
 
-/* The same, and how many bytes of that PT_LOAD there are from it on, at least one. */
+/* The same, and how many of the bytes that follow in memory follow in the file, with the first. */
 bool elf_range_at_vaddr(const struct segmap_elf *elf, uint64_t vaddr, uint64_t *off,
 			uint64_t *size);
 

@@ -300,7 +300,8 @@ static struct fate check_files(const struct exec_params *params, const struct lo
 	if (program->elf->interp && params->interp_errnum)
 		return fate_of(FATE_REFUSED, FATE_NO_INTERP, params->interp_errnum, -1);
 	if (program->elf->interp &&
-	    (!interp || interp->elf->machine != program->elf->machine))
+	    (!interp || interp->elf->machine != program->elf->machine ||
+	     interp->elf->class != program->elf->class))
 		return fate_of(FATE_REFUSED, FATE_INTERP_FOREIGN, ELIBBAD, -1);
 	return fate_goes_on();
 }

@@ -545,6 +545,8 @@ static enum try_result try_file(struct planner *planner, const char *path, struc
 	if (!refusal && !has_other_class(planner, elf) && elf->other_version) {
 		refusal = "ELF file version does not match current one";
 		other_kind = false;
+	} else if (!refusal && !other_kind && elf->class != planner->elf->class) {
+		refusal = "ELF file's phentsize not the expected size";
 	}
 	if (other_kind) {
 		attempt->other_kind = true;

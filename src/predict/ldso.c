@@ -59,6 +59,7 @@ static struct fate make_plan(const struct load *load, struct plan *ret)
 		return fate_of(FATE_EXITS, FATE_NO_LOAD, 0, -1);
 	if (load->elf->type != ET_DYN)
 		return fate_of(FATE_EXITS, FATE_NOT_A_LIBRARY, 0, -1);
+	/* One that is empty is of a file of debugging information; glibc 2.35 and later. */
 	if (!load->elf->dynamic_end || load->elf->has_empty_dynamic)
 		return fate_of(FATE_EXITS, FATE_NO_DYNAMIC, 0, -1);
 	plan.start = loadcmd_of(load, plan.first).mapstart;

@@ -125,8 +125,8 @@ static char *why(const struct fate *fate, const struct segmap_world_file *file,
 		break;
 	case FATE_NO_DYNAMIC:
 		length = asprintf(&text,
-				  "%s has no PT_DYNAMIC, or an empty one: \"object file has no dynamic "
-				  "section\"", file->path);
+				  "%s has %s PT_DYNAMIC: \"object file has no dynamic section\"",
+				  file->path, file->elf->dynamic_end ? "an empty" : "no");
 		break;
 	case FATE_NOT_A_LIBRARY:
 		length = asprintf(&text, "%s is ET_EXEC: \"cannot dynamically load executable\"",

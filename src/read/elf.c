@@ -117,6 +117,7 @@ static const struct own_machine {
 	{ EM_PPC, EM_PPC, ELFCLASS32 },
 #elif defined(__s390__)
 	{ EM_S390, EM_S390, ELFCLASSNONE },
+	{ 0xa390 /* EM_S390_OLD */, EM_S390, ELFCLASSNONE },
 #elif defined(__mips__)
 	{ EM_MIPS, EM_MIPS, ELFCLASSNONE },
 #elif defined(__loongarch__)
@@ -144,8 +145,11 @@ unsigned int elf_class_as_loaded(const unsigned char *start, size_t size)
 
 	if (!own || own->class == ELFCLASSNONE)
 		return start[EI_CLASS];
-	/* x32 has the e_machine of x86-64, and its program headers another size (fs/binfmt_elf.c). */
-	if (own->machine == EM_X86_64 &&
+	/*
+	 * x32 and ILP32 have the e_machine of 64 bits, and program headers of another size, by which
+	 * the kernel's loader for 64 bits refuses them (fs/binfmt_elf.c:load_elf_phdrs).
+	 */
+	if (own->class == ELFCLASS64 &&
 	    half_at(start, size, offsetof(Elf64_Ehdr, e_phentsize)) != sizeof(Elf64_Phdr) &&
 	    half_at(start, size, offsetof(Elf32_Ehdr, e_phentsize)) == sizeof(Elf32_Phdr))
 		return ELFCLASS32;
@@ -731,6 +735,18 @@ static struct segmap_error *read_string(const struct window *window, uint64_t of
 	return NULL;
 }
 
+/*
+ * Of a loaded image not every byte need be there (not resident, not dumped): what is
+ * not there tells nothing, and the rest stands.
+ */
+static struct segmap_error *forgive(const struct window *window, struct segmap_error *error)
+{
+	if (!error || !window->bytes->loaded || error->code == SEGMAP_ERROR_NO_MEMORY)
+		return error;
+	segmap_error_free(error);
+	return NULL;
+}
+
 /* Whether one of the entries, of either class, in the @size bytes at @at is DT_NULL. */
 static bool has_end(const unsigned char *at, uint64_t size, bool is_64)
 {
@@ -754,7 +770,7 @@ static struct segmap_error *read_dynamic(struct window *window, Elf *libelf,
 {
 	uint64_t off, most, size;
 	struct segmap_error *error;
-	size_t at;
+	size_t at, longer;
 
 	*ret = NULL;
 	if (!elf_range_at_vaddr(elf, phdr->p_vaddr, &off, &most) || off >= window->size)
@@ -764,10 +780,16 @@ static struct segmap_error *read_dynamic(struct window *window, Elf *libelf,
 	if (!is_there(window, off, size))
 		return NULL;
 	error = window_read(window, off, size, &at);
-	if (!error && size < most && !has_end(window_at(window, at), size, elf->class == 64) &&
+	if (error)
+		return error;
+	if (size < most && !has_end(window_at(window, at), size, elf->class == 64) &&
 	    is_there(window, off, most)) {
-		size = most;
-		error = window_read(window, off, size, &at);
+		error = window_read(window, off, most, &longer);
+		if (!error) {
+			at = longer;
+			size = most;
+		}
+		error = forgive(window, error);
 	}
 	return error || !size ? error : read_chunk(libelf, at, size, ELF_T_DYN, ret);
 }
@@ -888,18 +910,6 @@ static void parse_loading(const GElf_Phdr *phdr, struct segmap_elf *elf)
 		elf->claimed = UINT64_MAX;
 	if (phdr->p_type == PT_GNU_STACK)
 		elf->stack_prot = prot_of(phdr->p_flags);
-}
-
-/*
- * Of a loaded image not every byte need be there (not resident, not dumped): what is
- * not there tells nothing, and the rest stands.
- */
-static struct segmap_error *forgive(const struct window *window, struct segmap_error *error)
-{
-	if (!error || !window->bytes->loaded || error->code == SEGMAP_ERROR_NO_MEMORY)
-		return error;
-	segmap_error_free(error);
-	return NULL;
 }
 
 /* The program headers beside PT_LOAD and PT_GNU_RELRO that tell something of the file. */

@@ -280,7 +280,7 @@ static struct segmap_error *read_threads(struct segmap_layout *layout, int dir)
 {
 	int tasks = openat(dir, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	scope_closedir DIR *list = tasks < 0 ? NULL : fdopendir(tasks);
-	size_t capacity = 0;
+	size_t capacity = 0, looked_at = 0;
 	struct dirent *entry;
 
 	if (!list) {
@@ -296,7 +296,7 @@ static struct segmap_error *read_threads(struct segmap_layout *layout, int dir)
 
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
-		if (layout->n_threads == SEGMAP_MAX_THREADS)
+		if (looked_at++ == SEGMAP_MAX_THREADS)
 			return segmap_layout_note(layout,
 						  "it has more than %d threads: the stacks of the "
 						  "others have no names",

@@ -1131,7 +1131,7 @@ END_TEST
 /* GNU ld takes 65537 buckets for very many symbols. They are not read one by one. */
 START_TEST(more_hash_buckets_than_16_bits_count)
 {
-	enum { BUCKETS = 65537, LAST = 70001, AT = 0x2000, ENTRIES = AT + 16 + 8 };
+	enum { BUCKETS = 65537, LAST = 70001, AT = 0x4000, ENTRIES = AT + 16 + 8 };
 	const size_t chain = ENTRIES + 4 * (size_t)BUCKETS;
 	struct segmap_elf *elf = NULL;
 	struct elffile file;
@@ -1569,6 +1569,43 @@ START_TEST(dynamic_section_is_where_it_will_be_in_memory)
 }
 END_TEST
 
+/* The first PT_LOAD ends within the dynamic section, but its last page does not. */
+START_TEST(dynamic_section_goes_on_to_the_end_of_its_page)
+{
+	struct segmap_elf *elf;
+	struct elffile file;
+
+	elffile_sample(&file, false, false);
+	elffile_set(&file, P_FILESZ, SAMPLE_TEXT_LOAD, SAMPLE_DYNAMIC_AT + 16);
+	elffile_set(&file, P_MEMSZ, SAMPLE_TEXT_LOAD, SAMPLE_DYNAMIC_AT + 16 + _i);
+	elf = parse_file(&file);
+	assert_string(elf->soname, _i ? NULL : "libsample.so.1", "soname");
+	segmap_elf_free(elf);
+	elffile_free(&file);
+}
+END_TEST
+
+/* Where two PT_LOADs have a page, the bytes are the last one's. */
+START_TEST(dynamic_section_is_that_of_the_last_segment_there)
+{
+	enum { AT = 0x2000 };
+	struct segmap_elf *elf;
+	struct elffile file;
+
+	elffile_sample(&file, false, false);
+	elffile_resize(&file, 0x3000);
+	memcpy(file.bytes + AT, file.bytes + SAMPLE_DYNAMIC_AT, 0x100);
+	elffile_set(&file, P_FILESZ, SAMPLE_TEXT_LOAD, 0x1200);
+	elffile_set(&file, P_MEMSZ, SAMPLE_TEXT_LOAD, 0x1200);
+	elffile_set(&file, P_OFFSET, SAMPLE_DATA_LOAD, AT);
+	elffile_set(&file, P_VADDR, SAMPLE_DYNAMIC, SAMPLE_BASE + 0x1000);
+	elf = parse_file(&file);
+	assert_string(elf->soname, "libsample.so.1", "soname");
+	segmap_elf_free(elf);
+	elffile_free(&file);
+}
+END_TEST
+
 static const struct {
 	const char *claim;
 	uint64_t off, filesz;
@@ -1869,6 +1906,8 @@ int main(void)
 			    N_ROWS(dynamics));
 	tcase_add_loop_test(strings, dynamic_section_is_where_it_will_be_in_memory, 0,
 			    N_ROWS(dynamic_places));
+	tcase_add_loop_test(strings, dynamic_section_goes_on_to_the_end_of_its_page, 0, 2);
+	tcase_add_test(strings, dynamic_section_is_that_of_the_last_segment_there);
 	tcase_add_loop_test(strings, interpreter_is_a_string, 0, N_ROWS(interps));
 	tcase_add_loop_test(changing, file_cut_at_any_length_is_parsed_or_refused, 0, 4);
 	tcase_add_loop_test(changing, file_truncated_meanwhile_is_an_error_or_lacks_something, 0,

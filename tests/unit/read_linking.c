@@ -56,6 +56,7 @@ static void make(struct elffile *file, bool is_32, bool is_big)
 	elffile_resize(file, END);
 	elffile_set(file, P_FILESZ, SAMPLE_TEXT_LOAD, END);
 	elffile_set(file, P_MEMSZ, SAMPLE_TEXT_LOAD, END);
+	elffile_set(file, P_VADDR, SAMPLE_DATA_LOAD, SAMPLE_BASE + 0x100000); /* out of its way */
 	elffile_set(file, P_OFFSET, SAMPLE_DYNAMIC, DYNAMIC_AT);
 	elffile_set(file, P_VADDR, SAMPLE_DYNAMIC, SAMPLE_BASE + DYNAMIC_AT);
 	elffile_set(file, P_FILESZ, SAMPLE_DYNAMIC, n * (is_32 ? 8 : 16));
