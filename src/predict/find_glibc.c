@@ -503,26 +503,45 @@ static const char *refuse_start(const struct planner *planner, const struct segm
 						 "it is no ELF file that can be loaded";
 }
 
+/* Whether nothing is wrong with the ELF header at @start but e_machine, which is another one. */
+static bool is_for_other_machine(const struct planner *planner, const unsigned char *start)
+{
+	static const unsigned char padding[EI_NIDENT - EI_PAD];
+	const struct segmap_elf *program = planner->elf;
+	const unsigned char *machine = start + offsetof(Elf64_Ehdr, e_machine);
+	const unsigned char *version = start + offsetof(Elf64_Ehdr, e_version);
+	const struct segmap_elf header = {
+		.ident_data = start[EI_DATA],
+		.ident_version = start[EI_VERSION],
+		.osabi = start[EI_OSABI],
+		.abi_version = start[EI_ABIVERSION],
+		.ident_padded = memcmp(start + EI_PAD, padding, sizeof(padding)) != 0,
+	};
+
+	if (program->machine == (unsigned int)(program->big_endian ? machine[0] << 8 | machine[1] :
+								     machine[1] << 8 | machine[0]))
+		return false;
+	return planner->linker.skips_machines ||
+	       (!refuse_ident(planner, &header) &&
+		memcmp(version, program->big_endian ? "\0\0\0\1" : "\1\0\0\0", 4) == 0);
+}
+
 /*
- * Whether the dynamic linker goes on behind a file with whose e_ident something is wrong: it is of
- * another class, or its e_machine is another one, as Debian's asks first. That is read in the
- * program's byte order, as it stands there.
+ * Whether the dynamic linker goes on behind a file that cannot be loaded: it is of another class,
+ * or its e_machine is another one, which Debian's asks first. That is read in the program's byte
+ * order, as it stands there.
  */
 static bool skips(const struct planner *planner, const struct segmap_world_file *file)
 {
 	const struct segmap_elf *program = planner->elf;
 	int64_t size = (int64_t)elf_header_size(program->class == 64);
 	unsigned char start[sizeof(Elf64_Ehdr)];
-	const unsigned char *machine = start + offsetof(Elf64_Ehdr, e_machine);
 
 	if (planner->world->read(planner->world->context, file, start, (size_t)size, 0) != size ||
 	    memcmp(start, ELFMAG, SELFMAG) != 0)
 		return false;
 	return start[EI_CLASS] != (program->class == 64 ? ELFCLASS64 : ELFCLASS32) ||
-	       (planner->linker.skips_machines &&
-		program->machine != (unsigned int)(program->big_endian ?
-							   machine[0] << 8 | machine[1] :
-							   machine[1] << 8 | machine[0]));
+	       is_for_other_machine(planner, start);
 }
 
 /* elf/dl-load.c:open_verify, and what _dl_map_object_from_fd refuses without a look at segments. */

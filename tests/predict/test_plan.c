@@ -19,6 +19,11 @@
 #define RELR "\0DT_RELR without GLIBC_ABI_DT_RELR dependency\0"
 #define MUSL "\0musl libc (x86_64)\nVersion %s\n\0"
 
+/* The ELF header of an object file for AArch64: no loader takes it, whatever its machine. */
+#define ZEROS_8 "\0\0\0\0\0\0\0\0"
+#define OBJECT(osabi, version) \
+	"\177ELF\2\1\1" osabi ZEROS_8 "\1\0\267\0" version "\0\0\0" ZEROS_8 ZEROS_8 ZEROS_8 ZEROS_8 ZEROS_8
+
 #define LD_SO "/lib64/ld-linux-x86-64.so.2"
 #define LD_MUSL "/lib/ld-musl-x86_64.so.1"
 
@@ -101,6 +106,18 @@ static const struct {
 	  "needed=liba.so runpath=/1:/2", { { .path = "/1/liba.so", .spec = "aarch64" },
 	  { .path = "/2/liba.so", .spec = "" } }, { NULL },
 	  "liba.so /2/liba.so (RUNPATH /2 of prog)" },
+	{ "what_cannot_be_loaded_is_passed_over_for_its_machine", GLIBC_ARCH,
+	  "needed=liba.so runpath=/1:/2", { { "/1/liba.so", "-", OBJECT("\0", "\1"), 64 },
+	  { .path = "/2/liba.so", .spec = "" } }, { NULL },
+	  "liba.so /2/liba.so (RUNPATH /2 of prog)" },
+	{ "what_cannot_be_loaded_is_not_passed_over_for_its_machine_if_its_ident_is_odd", GLIBC_ARCH,
+	  "needed=liba.so runpath=/1:/2", { { "/1/liba.so", "-", OBJECT("\11", "\1"), 64 },
+	  { .path = "/2/liba.so", .spec = "" } }, { NULL },
+	  "-liba.so: /1/liba.so: it is no ELF file that can be loaded" },
+	{ "nor_if_its_version_is", GLIBC_ARCH,
+	  "needed=liba.so runpath=/1:/2", { { "/1/liba.so", "-", OBJECT("\0", "\2"), 64 },
+	  { .path = "/2/liba.so", .spec = "" } }, { NULL },
+	  "-liba.so: /1/liba.so: it is no ELF file that can be loaded" },
 	{ "one_directory_is_enough", GLIBC_ARCH,
 	  "needed=liba.so runpath=/x/$LIB", { { .path = "/x/lib/liba.so", .spec = "" } }, { NULL },
 	  "liba.so /x/lib/liba.so (RUNPATH /x/$LIB of prog (/x/lib))" },
