@@ -114,7 +114,9 @@ def two_tib_of_memory_are_a_number():
 
 
 LONG = {"notes": phdr(PT_NOTE, 4096, 0, 4 * GIB, align=4) * 16,
-        "a dynamic section": phdr(PT_DYNAMIC, 4096, 4096, GIB, flags=6, align=8)}
+        "a dynamic section": phdr(PT_DYNAMIC, 4096, 4096, GIB, flags=6, align=8),
+        "a dynamic section that is loaded": phdr(PT_LOAD, 4096, 4096, 4 * GIB, flags=6)
+        + phdr(PT_DYNAMIC, 4096, 4096, GIB, flags=6, align=8)}
 
 
 @segtest.parameters(*LONG)
