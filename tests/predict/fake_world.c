@@ -192,7 +192,8 @@ static int64_t fake_read(void *context, const struct segmap_world_file *file, vo
 			continue;
 		if (size > given->size - off)
 			size = given->size - off;
-		memcpy(buffer, given->bytes + off, size);
+		if (size)
+			memcpy(buffer, given->bytes + off, size);
 		return (int64_t)size;
 	}
 	return -EIO;
