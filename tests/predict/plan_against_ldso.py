@@ -466,7 +466,7 @@ def a_file_that_is_no_library_ends_the_search(make):
     program = make.program("program", library, RUNPATH + make.path("bad") + ":" + make.path("lib"))
     os.mkdir(make.path("bad"))
     # What execve takes for a program, and is too short for a library.
-    tiny = struct.pack("<4sIIIHHIIIQHHB", b"\x7fELF", 1, 0, 0x10000, 2, 3, 0x10020, 0x10020, 4, 0, 52, 32, 1)
+    tiny = elfpatch.smallest()
     for content in (b"text, and longer than an ELF header would be " * 4, b"", tiny, None):
         if content is None:
             os.mkdir(make.path("bad/libone.so"))
@@ -491,7 +491,8 @@ def an_elf_header_that_glibc_does_not_take_is_found_out(make):
     with open(library, "rb") as file:
         good = file.read()
     for changes in ({}, {byte_order: 0}, {byte_order: 2}, {ident_version: 0}, {ident_version: 2, os_abi: 9},
-                    {ident_class: 1}, {ident_class: 9, byte_order: 2}, {os_abi: 9}, {os_abi: 3}, {os_abi: 64}, {abi_version: 5}, {abi_version: 1},
+                    {ident_class: 1}, {ident_class: 9, byte_order: 2}, {os_abi: 9}, {os_abi: 3}, {os_abi: 64},
+                    {abi_version: 5}, {abi_version: 1},
                     *({os_abi: 3, abi_version: n} for n in range(1, 6)), {padding: 1}, {15: 1}, {version: 2}):
         content = bytearray(good)
         for at, value in changes.items():
@@ -587,7 +588,7 @@ def check_dynamic_in_pages(make):
         with elfpatch.Patch(library) as patch:
             dynamic = patch.phdr(elfpatch.PT_DYNAMIC)
             loads = [phdr for phdr in patch.phdrs if phdr.p_type == elfpatch.PT_LOAD]
-            last = next(i for i, load in enumerate(loads) if load.p_vaddr <= dynamic.p_vaddr < load.p_vaddr + load.p_filesz)
+            last = next(i for i, load in enumerate(loads) if 0 <= dynamic.p_vaddr - load.p_vaddr < load.p_filesz)
             if how == "overlap":
                 load, end = loads[last - 1], dynamic.p_vaddr + 0x100
             else:

@@ -275,13 +275,6 @@ def program_headers_can_overlap_the_elf_header():
         assert [vma["perms"] for vma in documents[0]["vmas"] if vma["kind"] == "segment"][:1] == ["r-xp"]
 
 
-def hide_ident(path, ident):
-    """Have EI_CLASS, EI_DATA and EI_VERSION say something else."""
-    with open(path, "r+b") as file:
-        file.seek(4)
-        file.write(ident)
-
-
 @segtest.parameters("1 1 1", "2 2 1", "0 0 0", "1 2 255", "255 255 2")
 def ident_that_misleads_others_is_verified(text):
     ident = bytes(int(word) for word in text.split())
@@ -294,7 +287,8 @@ def ident_that_misleads_others_is_verified(text):
         for name in names:
             path = os.path.join(os.path.realpath(directory), name)
             shutil.copy(entries[name]["program"], path)
-            hide_ident(path, ident)
+            with elfpatch.Patch(path) as patch:
+                patch.set_ident(ident)
             documents = check_verified(path)
             honest = segtest.document("--explain", entries[name]["program"])
             image = next(image for image in documents[-1]["images"] if image["path"] == path)
@@ -313,9 +307,8 @@ def program_for_a_486_is_verified():
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(os.path.realpath(directory), "program")
         shutil.copy(entry["program"], path)
-        with open(path, "r+b") as file:
-            file.seek(18)
-            file.write(b"\6")
+        with elfpatch.Patch(path) as patch:
+            patch.data[18] = 6      # e_machine
         documents = check_verified(path)
         assert documents[0]["images"][0]["machine"] == "386", documents[0]["images"]
 
@@ -324,13 +317,10 @@ def program_for_a_486_is_verified():
 def program_of_45_bytes_is_verified():
     if platform.machine() != "x86_64":
         raise segtest.Skip("its code is that of i386")
-    # https://www.muppetlabs.com/~breadbox/software/tiny/teensy.html; exit(42)
-    start = struct.pack("<4sIIIHHIII", b"\x7fELF", 1, 0, 0x10000, 2, 3, 0x10020, 0x10020, 4)
-    code = b"\xb3\x2a\x31\xc0\x40\xcd\x80\0"
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(os.path.realpath(directory), "teensy")
         with open(path, "wb") as file:
-            file.write(start + code + struct.pack("<HHB", 0x34, 0x20, 1))
+            file.write(elfpatch.smallest())
         os.chmod(path, 0o755)
         assert os.path.getsize(path) == 45
         if subprocess.run([path], check=False).returncode != 42:

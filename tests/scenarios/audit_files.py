@@ -5,7 +5,6 @@ Promises are compared with readelf, live and before a program runs.
 import os
 import re
 import subprocess
-import sys
 
 import elfpatch
 import segtest
@@ -338,10 +337,9 @@ def header_that_hides_a_program_from_debuggers_is_found(text):
     ident = bytes(int(word) for word in text.split())
     with workspace() as directory:
         path = situations.program(directory + "/program", flags=("-fPIE", "-pie", "-g", "-Wl,-z,now"))
-        with open(path, "r+b") as file:
-            machine = int.from_bytes(file.read(20)[18:], sys.byteorder)
-            file.seek(4)
-            file.write(ident)
+        with elfpatch.Patch(path) as patch:
+            machine = int.from_bytes(patch.data[18:20], "little")
+            patch.set_ident(ident)
         document = audit("--explain", path, expect=3)
         assert ids(document) == ["header-misleads"], document["findings"]
         with situations.started([path]) as running:

@@ -23,6 +23,15 @@ _SHDR = {"sh_name": ((0, "<I"), (0, "<I")), "sh_type": ((4, "<I"), (4, "<I")),
          "sh_link": ((40, "<I"), (24, "<I"))}
 
 
+def smallest():
+    """A program of 45 bytes for i386, exit(42): its program header begins in e_ident, and it ends in e_phnum.
+
+    https://www.muppetlabs.com/~breadbox/software/tiny/teensy.html
+    """
+    code = b"\xb3\x2a\x31\xc0\x40\xcd\x80\0"
+    return struct.pack("<4sIIIHHIII8sHHB", b"\x7fELF", PT_LOAD, 0, 0x10000, 2, 3, 0x10020, 0x10020, 4, code, 52, 32, 1)
+
+
 class _Header:
     """One header inside the file; its fields are attributes."""
 
@@ -88,6 +97,10 @@ class Patch:
     def name_of(self, shdr):
         start = self.shdrs[self.ehdr.e_shstrndx].sh_offset + shdr.sh_name
         return bytes(self.data[start:self.data.index(0, start)])
+
+    def set_ident(self, ident):
+        """Have EI_CLASS, EI_DATA and EI_VERSION say something else."""
+        self.data[4:7] = ident
 
     def rename_section(self, name, new):
         """Give a section another name, of any length: it is appended to the file."""
